@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# scripts/check.sh [--full]
+#
+# The checks beside `go test ./...`: formatting, vet, staticcheck, generated
+# assembly, the generic kernels (tag purego), builds without cgo and for other
+# systems, short fuzzing. --full adds every cross-build, the race detector and a
+# minute for each fuzz target.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+full=false
+case "${1-}" in
+"") ;;
+--full) full=true ;;
+*) echo "usage: scripts/check.sh [--full]" >&2; exit 2 ;;
+esac
+
+step() { printf '== %s\n' "$*"; }
+
+step gofmt
+unformatted=$(git ls-files '*.go' | xargs gofmt -l)
+[ -z "$unformatted" ] || { echo "gofmt would change:" "$unformatted" >&2; exit 1; }
+
+step go vet
+go vet ./...
+
+step staticcheck
+go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+
+step generated assembly is what the generators write
+scripts/generate.sh --check
+
+step generic kernels
+go test -tags purego ./internal/... ./losses/... ./embed/...
+
+step builds without cgo, and for other systems
+targets="windows/amd64 darwin/arm64"
+if $full; then targets="linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64"; fi
+CGO_ENABLED=0 go build ./...
+for t in $targets; do
+	echo "   $t"
+	CGO_ENABLED=0 GOOS=${t%/*} GOARCH=${t#*/} go build ./...
+done
+
+time=5s
+if $full; then time=60s; fi
+step "fuzzing, $time each"
+git grep -l '^func Fuzz' -- '*_test.go' | while read -r file; do
+	sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\).*/\1/p' "$file" | while read -r target; do
+		echo "   ${file%/*} $target"
+		go test "./${file%/*}" -run '^$' -fuzz "^$target\$" -fuzztime "$time" >/tmp/fuzz.$$ 2>&1 || { cat /tmp/fuzz.$$; exit 1; }
+	done
+done
+
+if $full; then
+	step race detector
+	CGO_ENABLED=1 go test -race ./...
+fi
+echo "all checks passed"
