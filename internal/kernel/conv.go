@@ -1,0 +1,102 @@
+package kernel
+
+import "fmt"
+
+// ConvShape is the geometry of a two-dimensional convolution
+//
+//	y[n,oy,ox,o] = bias[o] + sum over ky, kx, i of
+//	    x[n, oy*StrideH+ky-PadH, ox*StrideW+kx-PadW, i] * w[o,i,ky,kx]
+//
+// with zeros outside the image. With Groups > 1 the channels of x and y are
+// cut into that many equal groups, and each group of y sees its own of x only.
+// In.N is the largest batch; Out.N is ignored.
+type ConvShape struct {
+	In, Out          Layout
+	KH, KW           int
+	StrideH, StrideW int
+	PadH, PadW       int
+	Groups           int
+}
+
+// check panics where the shape contradicts itself.
+func (s ConvShape) check() {
+	oh := (s.In.H+2*s.PadH-s.KH)/s.StrideH + 1
+	ow := (s.In.W+2*s.PadW-s.KW)/s.StrideW + 1
+	if s.Groups < 1 || s.In.C%s.Groups != 0 || s.Out.C%s.Groups != 0 || s.Out.H != oh || s.Out.W != ow {
+		panic(fmt.Sprintf("kernel: convolution shape is inconsistent: %+v", s))
+	}
+}
+
+// Conv is a convolution with everything about its geometry worked out. It
+// holds no weights, but scratch memory: one goroutine at a time may use it.
+type Conv struct {
+	s      ConvShape
+	cg, og int     // channels of a group, in and out
+	phases []phase // of the data gradient
+
+	bordered []float32 // a copy of the input, or of dy, with the border that reading in place needs
+	pending  convCall
+	forward  func(int)
+	backward func(int)
+	weights  func(int)
+	reduce   func(int)
+	packF    func(int)
+	packB    func(int)
+}
+
+// convCall holds the arguments of the call under way, so that the functions
+// handed to Pool.Run need not be made anew.
+type convCall struct {
+	n, chunks         int
+	y, x, w, bias, dw []float32
+	lx                Layout // of x, or of dy in BackwardData
+	add               bool
+}
+
+// NewConv returns a convolution of the given geometry.
+func NewConv(s ConvShape) *Conv {
+	s.Groups = max(1, s.Groups)
+	s.check()
+	c := &Conv{s: s, cg: s.In.C / s.Groups, og: s.Out.C / s.Groups}
+	c.phases = c.makePhases()
+	c.forward = c.forwardChunk
+	c.backward = c.backwardChunk
+	c.weights = c.weightsChunk
+	c.reduce = c.reduceChunk
+	c.packF = c.packForwardPanel
+	c.packB = c.packBackwardPanel
+	return c
+}
+
+// withBorder returns x, or a copy of its first n images that has a border
+// of at least pad pixels, with the layout of what it returns.
+func (c *Conv) withBorder(p *Pool, n int, x []float32, l Layout, pad int) ([]float32, Layout) {
+	if l.Pad >= pad {
+		return x, l
+	}
+	b := l
+	b.Pad = pad
+	if len(c.bordered) < b.Len() {
+		c.bordered = make([]float32, b.Len())
+	}
+	l.N, b.N = n, n
+	clear(c.bordered[:b.Len()])
+	copyImages(p, c.bordered, b, x, l)
+	return c.bordered, b
+}
+
+// copyImages copies the interior pixels of src to dst.
+func copyImages(p *Pool, dst []float32, ld Layout, src []float32, ls Layout) {
+	p.Run(ls.N, func(n int) {
+		for y := range ls.H {
+			copy(dst[ld.Offset(n, y, 0):][:ld.W*ld.C], src[ls.Offset(n, y, 0):][:ls.W*ls.C])
+		}
+	})
+}
+
+// rowChunks returns how many pieces each image's rows are cut into so that
+// small batches still occupy several threads.
+func rowChunks(n, rows int) int {
+	const want = 16
+	return min(rows, (want+n-1)/n)
+}

@@ -1,0 +1,102 @@
+package kernel
+
+// PackedForwardLen returns the length of the weights that Forward reads.
+func (c *Conv) PackedForwardLen() int {
+	return c.s.Groups * even(c.og, tileCols()) * tileCols() * c.s.KH * c.s.KW * c.cg
+}
+
+// PackForward puts the weights w [out, in/groups, KH, KW] into the order in
+// which Forward reads them: panels of columns, each [KH, KW*in/groups, columns].
+func (c *Conv) PackForward(p *Pool, dst, w []float32) {
+	c.pending = convCall{y: dst, w: w}
+	p.Run(c.s.Groups*even(c.og, tileCols()), c.packF)
+	c.pending = convCall{}
+}
+
+func (c *Conv) packForwardPanel(panel int) {
+	nr, taps := tileCols(), c.s.KH*c.s.KW
+	panels := even(c.og, nr)
+	g, j := panel/panels, panel%panels*nr
+	cols := min(nr, c.og-j)
+	dst := c.pending.y[panel*nr*taps*c.cg:][:nr*taps*c.cg]
+	if cols < nr {
+		clear(dst)
+	}
+	for o := range cols {
+		w := c.pending.w[(g*c.og+j+o)*c.cg*taps:][:c.cg*taps]
+		for i := range c.cg {
+			for k := range taps {
+				dst[(k*c.cg+i)*nr+o] = w[i*taps+k]
+			}
+		}
+	}
+}
+
+// Forward computes the convolution of the first n images of x [N,H,W,in] into
+// the interior of y [N,OH,OW,out]. packed comes from PackForward; bias [out] may be nil.
+func (c *Conv) Forward(p *Pool, n int, y, x, packed, bias []float32) {
+	x, lx := c.withBorder(p, n, x, c.s.In, max(c.s.PadH, c.s.PadW))
+	c.pending = convCall{n: n, chunks: rowChunks(n, c.s.Out.H), y: y, x: x, w: packed, bias: bias, lx: lx}
+	p.Run(n*c.pending.chunks, c.forward)
+	c.pending = convCall{}
+}
+
+// packedInCache is how many floats of packed weights stay in a second-level
+// cache beside what else is read.
+const packedInCache = 96 << 10
+
+func (c *Conv) forwardChunk(chunk int) {
+	s, q := &c.s, &c.pending
+	nr := tileCols()
+	n, part := chunk/q.chunks, chunk%q.chunks
+	y0, y1 := part*s.Out.H/q.chunks, (part+1)*s.Out.H/q.chunks
+	panels := even(c.og, nr)
+	panelLen := nr * s.KH * s.KW * c.cg
+
+	t := tile{aRow: s.StrideW * q.lx.C, aK: 1, bK: nr, ldc: s.Out.C}
+	if s.Groups == 1 {
+		// (kx, channel) is contiguous: a row of taps is one segment.
+		t.k, t.segs, t.imgs = s.KW*c.cg, s.KH, 1
+		t.aSeg = q.lx.RowStride()
+	} else {
+		t.k, t.segs, t.imgs = c.cg, s.KW, s.KH
+		t.aSeg, t.aNext = q.lx.C, q.lx.RowStride()-s.KW*q.lx.C
+	}
+	t.bSeg = t.k * nr
+	panel := func(i, y0, y1 int) {
+		g, j := i/panels, i%panels*nr
+		t.cols = min(nr, c.og-j)
+		t.b = q.w[i*panelLen:][:panelLen]
+		o := g*c.og + j
+		if q.bias != nil {
+			t.bias = q.bias[o:]
+		}
+		for y := y0; y < y1; y++ {
+			a := q.lx.Offset(n, y*s.StrideH-s.PadH, -s.PadW) + g*c.cg
+			c.rowOfTiles(&t, s.Out.W, q.x, a, q.y, s.Out.Offset(n, y, 0)+o)
+		}
+	}
+	if s.Groups*panels*panelLen <= packedInCache {
+		for y := y0; y < y1; y++ {
+			for i := range s.Groups * panels {
+				panel(i, y, y+1)
+			}
+		}
+		return
+	}
+	for i := range s.Groups * panels {
+		panel(i, y0, y1)
+	}
+}
+
+// rowOfTiles runs t over w neighbouring pixels, read from a[pa:] and written
+// to y[py:].
+func (c *Conv) rowOfTiles(t *tile, w int, a []float32, pa int, y []float32, py int) {
+	tiles := even(w, tileRows())
+	for i := range tiles {
+		x0, x1 := i*w/tiles, (i+1)*w/tiles
+		t.a = a[pa+x0*t.aRow:]
+		t.c = y[py+x0*t.ldc:]
+		t.run(x1 - x0)
+	}
+}

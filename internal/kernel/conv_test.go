@@ -1,0 +1,223 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// conv returns the shape of a square-kernel convolution.
+func conv(n, h, w, in, out, k, stride, pad, groups, border int) ConvShape {
+	return ConvShape{
+		In:  Layout{N: n, H: h, W: w, C: in, Pad: border},
+		Out: Layout{N: n, H: (h+2*pad-k)/stride + 1, W: (w+2*pad-k)/stride + 1, C: out, Pad: border},
+		KH:  k, KW: k, StrideH: stride, StrideW: stride, PadH: pad, PadW: pad, Groups: groups,
+	}
+}
+
+var convShapes = []ConvShape{
+	conv(2, 7, 7, 32, 32, 3, 1, 1, 1, 1),
+	conv(3, 5, 9, 3, 40, 3, 2, 1, 1, 0), // the first layer: few channels, no border
+	conv(2, 8, 6, 5, 7, 3, 1, 1, 1, 0),  // nothing is a multiple of anything
+	conv(2, 15, 29, 17, 33, 3, 2, 1, 1, 1),
+	conv(2, 8, 8, 16, 48, 3, 2, 1, 1, 1), // even sides: the last row of dx sees the border of dy
+	conv(9, 6, 5, 20, 64, 1, 1, 0, 1, 0),
+	conv(2, 6, 6, 16, 24, 1, 2, 0, 1, 1), // three of four pixels of dx see nothing
+	conv(1, 9, 9, 4, 8, 5, 1, 2, 1, 1),
+	conv(2, 7, 7, 6, 10, 7, 1, 0, 1, 0),
+	conv(2, 6, 7, 12, 8, 3, 1, 1, 4, 1),
+	conv(2, 7, 7, 12, 24, 3, 2, 1, 3, 0),
+	conv(1, 3, 40, 8, 16, 3, 1, 1, 1, 1),
+}
+
+// oracle computes the convolution and its gradients in float64, straight from
+// the definition.
+func oracle(s ConvShape, n int, x, w, bias, dy []float32) (y, dx, dw []float64) {
+	y, dx, dw = make([]float64, s.Out.Len()), make([]float64, s.In.Len()), make([]float64, len(w))
+	cg, og := s.In.C/s.Groups, s.Out.C/s.Groups
+	for n := range n {
+		for oy := range s.Out.H {
+			for ox := range s.Out.W {
+				for o := range s.Out.C {
+					at := s.Out.Offset(n, oy, ox) + o
+					y[at] = float64(bias[o])
+					for ky := range s.KH {
+						for kx := range s.KW {
+							iy, ix := oy*s.StrideH+ky-s.PadH, ox*s.StrideW+kx-s.PadW
+							if iy < 0 || ix < 0 || iy >= s.In.H || ix >= s.In.W {
+								continue
+							}
+							for i := range cg {
+								xi := s.In.Offset(n, iy, ix) + o/og*cg + i
+								wi := ((o*cg+i)*s.KH+ky)*s.KW + kx
+								y[at] += float64(x[xi]) * float64(w[wi])
+								dx[xi] += float64(dy[at]) * float64(w[wi])
+								dw[wi] += float64(dy[at]) * float64(x[xi])
+							}
+						}
+					}
+				}
+			}
+		}
+	}
+	return y, dx, dw
+}
+
+func TestConv(t *testing.T) {
+	forEachVariant(t, func(t *testing.T) {
+		for _, s := range convShapes {
+			t.Run(fmt.Sprintf("%v-%v_%dx%d_s%d_g%d", s.In, s.Out, s.KH, s.KW, s.StrideH, s.Groups), func(t *testing.T) {
+				for _, n := range []int{s.In.N, 1} {
+					testConv(t, s, n)
+				}
+			})
+		}
+	})
+}
+
+func testConv(t *testing.T, s ConvShape, n int) {
+	pool := NewPool(2)
+	defer pool.Close()
+	r := rand.New(rand.NewPCG(3, 4))
+	x, checkX := guarded(t, r, s.In.Len())
+	w, checkW := guarded(t, r, s.Out.C*s.In.C/s.Groups*s.KH*s.KW)
+	bias, _ := guarded(t, r, s.Out.C)
+	dy, checkDY := guarded(t, r, s.Out.Len())
+	clearBorder(x, s.In)
+	clearBorder(dy, s.Out)
+	wantY, wantDX, wantDW := oracle(s, n, x, w, bias, dy)
+
+	c := NewConv(s)
+	y, checkY := guarded(t, r, s.Out.Len())
+	clearBorder(y, s.Out)
+	before := slices.Clone(y)
+	packed, checkPacked := guarded(t, r, c.PackedForwardLen())
+	c.PackForward(pool, packed, w)
+	c.Forward(pool, n, y, x, packed, bias)
+	compare(t, "y", y, wantY, before, s.Out, n, s.KH*s.KW*s.In.C)
+
+	dx, checkDX := guarded(t, r, s.In.Len())
+	clearBorder(dx, s.In)
+	before = slices.Clone(dx)
+	packedB, checkPackedB := guarded(t, r, c.PackedBackwardLen())
+	c.PackBackward(pool, packedB, w)
+	c.BackwardData(pool, n, dx, dy, packedB, false)
+	compare(t, "dx", dx, wantDX, before, s.In, n, s.KH*s.KW*s.Out.C)
+	before = slices.Clone(dx)
+	for i := range wantDX {
+		wantDX[i] *= 2
+	}
+	c.BackwardData(pool, n, dx, dy, packedB, true)
+	compare(t, "dx added", dx, wantDX, before, s.In, n, s.KH*s.KW*s.Out.C)
+
+	dw, checkDW := guarded(t, r, len(w))
+	scratch, checkScratch := guarded(t, r, c.ScratchLen())
+	c.BackwardWeights(pool, n, dw, x, dy, scratch)
+	terms := n * s.Out.H * s.Out.W
+	for i := range dw {
+		if !close32(dw[i], wantDW[i], terms, 1) {
+			t.Fatalf("dw[%d] = %v, want %v", i, dw[i], wantDW[i])
+		}
+	}
+	for _, check := range []func(){checkX, checkW, checkDY, checkY, checkPacked, checkDX, checkPackedB, checkDW, checkScratch} {
+		check()
+	}
+}
+
+// compare checks the first n images of got, and that nothing else changed.
+func compare(t *testing.T, name string, got []float32, want []float64, before []float32, l Layout, n, terms int) {
+	t.Helper()
+	checkBorder(t, name, got, l)
+	for img := range l.N {
+		for y := range l.H {
+			o := l.Offset(img, y, 0)
+			for i := o; i < o+l.W*l.C; i++ {
+				if img >= n {
+					if got[i] != before[i] {
+						t.Fatalf("%s: image %d of a batch of %d written", name, img, n)
+					}
+				} else if !close32(got[i], want[i], terms, 1) || math.IsNaN(float64(got[i])) {
+					t.Fatalf("%s: image %d row %d entry %d = %v, want %v", name, img, y, i-o, got[i], want[i])
+				}
+			}
+		}
+	}
+}
+
+func TestConvSameForAnyThreads(t *testing.T) {
+	s := conv(5, 14, 14, 24, 40, 3, 1, 1, 1, 1)
+	var first [][]float32
+	for _, threads := range []int{1, 2, 3} {
+		pool := NewPool(threads)
+		r := rand.New(rand.NewPCG(5, 6))
+		fill := func(n int) []float32 { x, _ := guarded(t, r, n); return x }
+		x, w, dy := fill(s.In.Len()), fill(40*24*9), fill(s.Out.Len())
+		clearBorder(x, s.In)
+		clearBorder(dy, s.Out)
+		c := NewConv(s)
+		y, dx, dw := make([]float32, s.Out.Len()), make([]float32, s.In.Len()), make([]float32, len(w))
+		pf, pb := make([]float32, c.PackedForwardLen()), make([]float32, c.PackedBackwardLen())
+		c.PackForward(pool, pf, w)
+		c.PackBackward(pool, pb, w)
+		c.Forward(pool, 5, y, x, pf, nil)
+		c.BackwardData(pool, 5, dx, dy, pb, false)
+		c.BackwardWeights(pool, 5, dw, x, dy, make([]float32, c.ScratchLen()))
+		pool.Close()
+		got := [][]float32{y, dx, dw}
+		if first == nil {
+			first = got
+		}
+		for i := range got {
+			if !slices.Equal(got[i], first[i]) {
+				t.Errorf("%d threads: result %d differs from that of 1 thread", threads, i)
+			}
+		}
+	}
+}
+
+func BenchmarkConv(b *testing.B) {
+	pool := NewPool(2)
+	defer pool.Close()
+	const n = 16
+	for _, s := range []ConvShape{
+		conv(n, 112, 112, 3, 64, 3, 2, 1, 1, 1),
+		conv(n, 56, 56, 64, 64, 3, 1, 1, 1, 1),
+		conv(n, 28, 28, 128, 128, 3, 1, 1, 1, 1),
+		conv(n, 14, 14, 256, 256, 3, 1, 1, 1, 1),
+		conv(n, 7, 7, 512, 512, 3, 1, 1, 1, 1),
+		conv(n, 56, 56, 64, 128, 3, 2, 1, 1, 1),
+		conv(n, 56, 56, 64, 128, 1, 1, 0, 1, 1),
+		conv(n, 28, 28, 128, 64, 1, 1, 0, 1, 1),
+		conv(n, 28, 28, 64, 128, 1, 1, 0, 1, 1),
+		conv(n, 14, 14, 256, 128, 1, 1, 0, 1, 1),
+		conv(n, 14, 14, 128, 256, 1, 1, 0, 1, 1),
+		conv(n, 7, 7, 128, 512, 1, 1, 0, 1, 1),
+	} {
+		c := NewConv(s)
+		r := rand.New(rand.NewPCG(7, 8))
+		fill := func(n int) []float32 {
+			x := make([]float32, n)
+			for i := range x {
+				x[i] = r.Float32()
+			}
+			return x
+		}
+		x, w, y := fill(s.In.Len()), fill(s.Out.C*s.In.C*s.KH*s.KW), fill(s.Out.Len())
+		pf, pb, scratch := fill(c.PackedForwardLen()), fill(c.PackedBackwardLen()), fill(c.ScratchLen())
+		flop := 2 * float64(s.Out.Pixels()) * float64(s.Out.C*s.In.C*s.KH*s.KW)
+		name := fmt.Sprintf("%v-%v_%dx%d", s.In, s.Out, s.KH, s.KW)
+		run := func(op string, f func()) {
+			b.Run(name+"/"+op, func(b *testing.B) {
+				for b.Loop() {
+					f()
+				}
+				b.ReportMetric(flop*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+			})
+		}
+		run("forward", func() { c.Forward(pool, n, y, x, pf, nil) })
+		run("data", func() { c.BackwardData(pool, n, x, y, pb, false) })
+		run("weights", func() { c.BackwardWeights(pool, n, w, x, y, scratch) })
+	}
+}
