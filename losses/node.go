@@ -1,0 +1,93 @@
+package losses
+
+import (
+	"fmt"
+	"math/rand/v2"
+
+	"gorgonia.org/gorgonia"
+
+	"github.com/faceverify/fv/internal/ops"
+	"github.com/faceverify/fv/internal/random"
+)
+
+// Nodes are the inputs of a head's node; Options of the node are in NodeOptions.
+//
+//	Embedding [N,D] float32
+//	Weight    [C,D] float32, a row for each class
+//	Bias      [C] float32 for a head whose Geometry has a bias, or else nil
+//	Labels    [N] int, from 0 to C-1
+type Nodes = ops.HeadNodes
+
+// NodeOptions are settings of a node that do not change its result: the worker
+// pool, and the memory that gradients are written to.
+type NodeOptions = ops.HeadOptions
+
+// Loss returns the node of the mean over the batch of
+//
+//	-log( e^z_iy / sum over j of e^z_ij )
+//
+// a float32 scalar, where z are the head's logits. It goes over the classes in
+// blocks, forward and backward, and never stores all logits.
+//
+// Build the tape machine without gorgonia.BindDualValues: after RunAll, the nodes that
+// gorgonia.Grad returned then hold the gradients, in NodeOptions.DWeight and DBias
+// if these were given.
+func Loss(h Head, in Nodes, o NodeOptions) (*gorgonia.Node, error) {
+	if err := h.Validate(); err != nil {
+		return nil, err
+	}
+	return ops.Loss(h, in, o)
+}
+
+// Logits returns the node of the head's logits [N,C], margin included, for losses
+// of one's own. LossScale is left to them.
+func Logits(h Head, in Nodes, o NodeOptions) (*gorgonia.Node, error) {
+	if err := h.Validate(); err != nil {
+		return nil, err
+	}
+	return ops.Logits(h, in, o)
+}
+
+// weightDeviation is the standard deviation of class weights at the start. Their length
+// matters to heads that normalise them only through the learning rate.
+const weightDeviation = 0.01
+
+// Init fills the class weights w [C,D] with draws from N(0, 0.01²) that depend on the seed
+// only. A bias starts at 0.
+func Init(w []float32, seed uint64) {
+	r := random.New(seed, random.Init, 0, -1)
+	fill(w, r)
+}
+
+func fill(w []float32, r *rand.Rand) {
+	for i := range w {
+		w[i] = float32(weightDeviation * r.NormFloat64())
+	}
+}
+
+// ParamShapes returns the parameters of a head over classes of embeddings of dim numbers,
+// in the order in which they are kept: "weight" [C,D] and, with a bias, "bias" [C].
+func ParamShapes(h Head, classes, dim int) []ParamShape {
+	ps := []ParamShape{{"weight", []int{classes, dim}}}
+	if h.Geometry().Bias {
+		ps = append(ps, ParamShape{"bias", []int{classes}})
+	}
+	return ps
+}
+
+// ParamShape is the name and the shape of a parameter.
+type ParamShape struct {
+	Name  string
+	Shape []int
+}
+
+// Len returns the number of floats of the parameter.
+func (p ParamShape) Len() int {
+	n := 1
+	for _, d := range p.Shape {
+		n *= d
+	}
+	return n
+}
+
+func (p ParamShape) String() string { return fmt.Sprint(p.Name, p.Shape) }
