@@ -61,7 +61,7 @@ func scaled(s, cos float64) (logit, dCos, dNorm float64) { return s * cos, s, 0 
 // lengthened returns the logit ‖x‖ cos θ of heads that do not.
 func lengthened(cos, norm float64) (logit, dCos, dNorm float64) { return norm * cos, norm, cos }
 
-// minSin keeps derivatives finite: dθ/dcos = -1/sin θ is worked out no nearer to 0
+// minAngle keeps derivatives finite: dθ/dcos = -1/sin θ is worked out no nearer to 0
 // and π than where cos θ = ±(1 - 1e-6). Values are not clamped.
 var minAngle = math.Acos(1 - 1e-6)
 

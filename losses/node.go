@@ -1,9 +1,6 @@
 package losses
 
 import (
-	"fmt"
-	"math/rand/v2"
-
 	"gorgonia.org/gorgonia"
 
 	"github.com/faceverify/fv/internal/ops"
@@ -56,10 +53,6 @@ const weightDeviation = 0.01
 // only. A bias starts at 0.
 func Init(w []float32, seed uint64) {
 	r := random.New(seed, random.Init, 0, -1)
-	fill(w, r)
-}
-
-func fill(w []float32, r *rand.Rand) {
 	for i := range w {
 		w[i] = float32(weightDeviation * r.NormFloat64())
 	}
@@ -89,5 +82,3 @@ func (p ParamShape) Len() int {
 	}
 	return n
 }
-
-func (p ParamShape) String() string { return fmt.Sprint(p.Name, p.Shape) }

@@ -84,7 +84,10 @@ func New(name string, o Options) (Head, error) {
 		return nil, fmt.Errorf("losses: margin gradient %q is neither %q nor %q", o.MarginGradient, Exact, Detached)
 	}
 	h := s.build(values, detached)
-	return h, h.Validate()
+	if err := h.Validate(); err != nil {
+		return nil, err
+	}
+	return h, nil
 }
 
 // Describe returns what is known of the head of the given name.

@@ -156,13 +156,18 @@ func (c *CrossEntropy) forwardGroup(group int) {
 		// A group's own maximum moves block by block; b.g is free to keep the last one.
 		last := b.g[:n]
 		copy(last, top)
+		for j := range count {
+			scale(b.u[j*n:][:n], b.inv[j], c.offset(first+j))
+		}
+		// The target's logit is another, and counted apart. Left in, it could raise the
+		// maximum so far above all others that they would count for nothing.
 		for i, y := range c.label {
 			if y >= first && y < first+count {
 				b.u[(y-first)*n+i] = float32(math.Inf(-1))
 			}
 		}
 		for j := range count {
-			scaleMax(b.u[j*n:][:n], top, b.inv[j], c.offset(first+j))
+			raise(top, b.u[j*n:][:n])
 		}
 		for i, m := range top {
 			if m != last[i] {
@@ -175,12 +180,17 @@ func (c *CrossEntropy) forwardGroup(group int) {
 	})
 }
 
-// scaleMax: z = z*scale + shift; top = max(top, z).
-func scaleMax(z, top []float32, scale, shift float32) {
+// scale: z = z*factor + shift.
+func scale(z []float32, factor, shift float32) {
+	for i, v := range z {
+		z[i] = v*factor + shift
+	}
+}
+
+// raise: top = max(top, z).
+func raise(top, z []float32) {
 	top = top[:len(z)]
 	for i, v := range z {
-		v = v*scale + shift
-		z[i] = v
 		if v > top[i] {
 			top[i] = v
 		}

@@ -2,7 +2,7 @@ package ops
 
 import "math"
 
-// exp32 returns e^x for x in [-87, 88], with a relative error below 2e-7, and
+// exp32 returns e^x for x in [-87, 88], with a relative error below 3e-7, and
 // 0 for smaller x. It is what a softmax over very many classes spends its
 // time in, so it is written without calls.
 //

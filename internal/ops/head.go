@@ -103,6 +103,9 @@ func (c *classifier) prepare(x, w, bias []float32, labels []int) error {
 		if c.g.Bias {
 			c.logit[i] += float64(bias[y])
 		}
+		// To the precision of the other logits: they are compared with it, and float32(max)
+		// is then not below any of them.
+		c.logit[i] = float64(float32(c.logit[i]))
 	}
 	return nil
 }

@@ -1,0 +1,435 @@
+package losses
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+	"pgregory.net/rapid"
+
+	"github.com/faceverify/fv/internal/gradcheck"
+	"github.com/faceverify/fv/internal/kernel"
+	"github.com/faceverify/fv/internal/ops"
+)
+
+// problem is a batch with class weights, and what a head makes of it.
+type problem struct {
+	n, classes, dim int
+	x, w, bias      []float32
+	labels          []int
+
+	loss          float64
+	dx, dw, dbias []float32
+}
+
+func newProblem(n, classes, dim int, r *rand.Rand) *problem {
+	p := &problem{n: n, classes: classes, dim: dim}
+	p.x, p.w, p.bias = make([]float32, n*dim), make([]float32, classes*dim), make([]float32, classes)
+	for _, v := range [][]float32{p.x, p.w, p.bias} {
+		for i := range v {
+			v[i] = float32(r.NormFloat64())
+		}
+	}
+	for range n {
+		p.labels = append(p.labels, r.IntN(classes))
+	}
+	return p
+}
+
+// run fills in the loss and its gradients.
+func (p *problem) run(t testing.TB, h Head, pool *kernel.Pool) {
+	t.Helper()
+	ce := ops.NewCrossEntropy(h, p.n, p.classes, p.dim, pool)
+	var err error
+	if p.loss, err = ce.Forward(p.x, p.w, p.bias, p.labels); err != nil {
+		t.Fatal(err)
+	}
+	p.dx, p.dw, p.dbias = make([]float32, len(p.x)), make([]float32, len(p.w)), make([]float32, len(p.bias))
+	ce.Backward(1, p.w, p.bias, p.dx, p.dw, p.dbias)
+}
+
+// oracle is the loss in float64, straight from the definition.
+func oracle(h Head, p *problem, x, w, bias []float64) float64 {
+	g := h.Geometry()
+	var loss float64
+	z := make([]float64, p.classes)
+	for i, y := range p.labels {
+		for j := range z {
+			var xx, ww, xw float64
+			for k := range p.dim {
+				a, b := x[i*p.dim+k], w[j*p.dim+k]
+				xx, ww, xw = xx+a*a, ww+b*b, xw+a*b
+			}
+			cos, norm := xw/math.Sqrt(xx)/math.Sqrt(ww), math.Sqrt(xx)
+			if !g.UnitWeights {
+				norm *= math.Sqrt(ww)
+			}
+			z[j], _, _ = h.Other(cos, norm)
+			if j == y {
+				z[j], _, _ = h.Target(cos, norm)
+			}
+			if g.Bias {
+				z[j] += bias[j]
+			}
+		}
+		top := slices.Max(z)
+		var sum float64
+		for _, v := range z {
+			sum += math.Exp(v - top)
+		}
+		loss += top + math.Log(sum) - z[y]
+	}
+	return loss / float64(p.n)
+}
+
+func float64s(x []float32) []float64 {
+	y := make([]float64, len(x))
+	for i, v := range x {
+		y[i] = float64(v)
+	}
+	return y
+}
+
+// check compares loss and gradients with those of the oracle, to a tolerance
+// relative to the largest element: rounding of float32 cosines, times the scale.
+func (p *problem) check(t *testing.T, h Head, tol float64) {
+	t.Helper()
+	x, w, b := float64s(p.x), float64s(p.w), float64s(p.bias)
+	f := func() float64 { return oracle(h, p, x, w, b) }
+	if want := f(); !near(p.loss, want, tol) {
+		t.Errorf("loss %v, want %v", p.loss, want)
+	}
+	for _, v := range []struct {
+		name string
+		got  []float32
+		at   []float64
+	}{{"embedding", p.dx, x}, {"weight", p.dw, w}, {"bias", p.dbias, b}} {
+		if d := gradcheck.Distance(v.got, gradcheck.Gradient(f, v.at, 1e-4)); d > tol {
+			t.Errorf("gradient of %s is off by %.2g of its size", v.name, d)
+		}
+	}
+}
+
+func TestGradients(t *testing.T) {
+	pool := kernel.NewPool(2)
+	defer pool.Close()
+	for _, name := range Names() {
+		t.Run(name, func(t *testing.T) {
+			h := makeHead(t, name, Options{MarginGradient: Exact})
+			for _, c := range []struct{ n, classes, dim int }{{5, 7, 6}, {1, 9, 3}, {4, 1, 5}, {3, 270, 2}, {1, 1, 1}} {
+				r := rand.New(rand.NewPCG(1, uint64(c.classes)))
+				p := newProblem(c.n, c.classes, c.dim, r)
+				p.run(t, h, pool)
+				if c.dim == 1 { // all angles are 0 or π: there is no gradient but that of lengths
+					if !finite(p.loss, p.dx, p.dw, p.dbias) {
+						t.Errorf("%v: loss %v, gradients %v, %v, %v", c, p.loss, p.dx, p.dw, p.dbias)
+					}
+					continue
+				}
+				p.check(t, h, 3e-5)
+			}
+		})
+	}
+}
+
+func finite(loss float64, gradients ...[]float32) bool {
+	ok := !math.IsNaN(loss) && !math.IsInf(loss, 0)
+	for _, g := range gradients {
+		for _, v := range g {
+			ok = ok && !math.IsNaN(float64(v)) && !math.IsInf(float64(v), 0)
+		}
+	}
+	return ok
+}
+
+// Embeddings at chosen angles to the class weight, of extreme lengths, and all alike.
+func TestAdversarial(t *testing.T) {
+	pool := kernel.NewPool(2)
+	defer pool.Close()
+	for _, name := range Names() {
+		for _, gradient := range []MarginGradient{Exact, Detached} {
+			h := makeHead(t, name, Options{MarginGradient: gradient})
+			for _, norm := range []float64{0, 1e-6, 1, 1e6} {
+				for _, wnorm := range []float64{0, 1e-6, 1, 1e6} {
+					p := newProblem(10, 3, 2, rand.New(rand.NewPCG(1, 2)))
+					for j := range p.classes {
+						a := 2 * math.Pi * float64(j) / 3
+						p.w[2*j], p.w[2*j+1] = float32(wnorm*math.Cos(a)), float32(wnorm*math.Sin(a))
+					}
+					for i, theta := range []float64{0, math.Pi, math.Pi / 4, math.Pi / 2, 3 * math.Pi / 4, math.Pi / 1.7, 2.7, 0.1, 0.1, 0.1} {
+						p.labels[i] = i % 3
+						a := theta + 2*math.Pi*float64(p.labels[i])/3
+						p.x[2*i], p.x[2*i+1] = float32(norm*math.Cos(a)), float32(norm*math.Sin(a))
+					}
+					p.run(t, h, pool)
+					if !finite(p.loss, p.dx, p.dw, p.dbias) {
+						t.Errorf("%s, %s, ‖x‖ = %v, ‖W‖ = %v: loss %v, gradients %v, %v", name, gradient, norm, wnorm, p.loss, p.dx, p.dw)
+					}
+				}
+			}
+		}
+	}
+}
+
+// A classifier that is sure, rightly or wrongly, of all samples.
+func TestSaturated(t *testing.T) {
+	pool := kernel.NewPool(1)
+	for _, name := range Names() {
+		h := makeHead(t, name, Options{})
+		for _, sign := range []float32{-1, 1} {
+			p := newProblem(2, 300, 4, rand.New(rand.NewPCG(1, 2)))
+			clear(p.bias)
+			copy(p.x[:4], p.w[4*p.labels[0]:])
+			copy(p.x[4:], p.w[4*p.labels[1]:])
+			for i := range p.x {
+				p.x[i] *= sign * 30
+			}
+			p.run(t, h, pool)
+			if !finite(p.loss, p.dx, p.dw) {
+				t.Errorf("%s: loss %v", name, p.loss)
+			}
+			if want := oracle(h, p, float64s(p.x), float64s(p.w), float64s(p.bias)); !near(p.loss, want, 1e-5) {
+				t.Errorf("%s: loss %v, want %v", name, p.loss, want)
+			}
+		}
+	}
+}
+
+// What cannot be is an error or shows in the loss: it is not passed over.
+func TestBadInput(t *testing.T) {
+	pool := kernel.NewPool(1)
+	h := makeHead(t, "amsoftmax", Options{})
+	for _, label := range []int{-1, 3} {
+		p := newProblem(2, 3, 4, rand.New(rand.NewPCG(1, 2)))
+		p.labels[1] = label
+		_, err := ops.NewCrossEntropy(h, 2, 3, 4, pool).Forward(p.x, p.w, nil, p.labels)
+		if want := fmt.Sprintf("label %d of sample 1 is not one of 3 classes", label); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want %q", err, want)
+		}
+	}
+	for _, name := range Names() {
+		for _, in := range []string{"x", "w"} {
+			p := newProblem(2, 300, 4, rand.New(rand.NewPCG(1, 2)))
+			map[string][]float32{"x": p.x, "w": p.w}[in][0] = float32(math.NaN())
+			p.run(t, makeHead(t, name, Options{}), pool)
+			if !math.IsNaN(p.loss) {
+				t.Errorf("%s: loss %v of a NaN in %s", name, p.loss, in)
+			}
+		}
+	}
+}
+
+// Results are the same to the bit on any number of threads.
+func TestThreads(t *testing.T) {
+	h := makeHead(t, "arcface", Options{})
+	var first *problem
+	for _, threads := range []int{1, 2, 3} {
+		p := newProblem(6, 3000, 16, rand.New(rand.NewPCG(4, 5)))
+		pool := kernel.NewPool(threads)
+		p.run(t, h, pool)
+		pool.Close()
+		if first == nil {
+			first = p
+		}
+		if p.loss != first.loss || !slices.Equal(p.dx, first.dx) || !slices.Equal(p.dw, first.dw) {
+			t.Errorf("%d threads give other results than 1", threads)
+		}
+	}
+}
+
+// Blocks and groups of classes leave no seam: many classes against the oracle's loss
+// and, by linearity of the log, against the sum of probabilities.
+func TestManyClasses(t *testing.T) {
+	pool := kernel.NewPool(2)
+	defer pool.Close()
+	h := makeHead(t, "amsoftmax", Options{})
+	p := newProblem(4, 20011, 8, rand.New(rand.NewPCG(6, 7)))
+	p.labels = []int{0, 20010, 255, 9000}
+	p.run(t, h, pool)
+	x, w := float64s(p.x), float64s(p.w)
+	if want := oracle(h, p, x, w, nil); !near(p.loss, want, 1e-6) {
+		t.Errorf("loss %v, want %v", p.loss, want)
+	}
+	f := func() float64 { return oracle(h, p, x, w, nil) }
+	// Classes at the seams, and those of the targets.
+	for _, j := range []int{0, 255, 256, 624, 625, 626, 9000, 20010} {
+		for k := range p.dim {
+			want := gradcheck.Gradient(f, w[j*p.dim+k:][:1], 1e-3)[0]
+			if got := float64(p.dw[j*p.dim+k]); math.Abs(got-want) > 1e-5*math.Abs(want)+1e-6 {
+				t.Errorf("dw[%d,%d] = %v, want %v", j, k, got, want)
+			}
+		}
+	}
+}
+
+func TestProperties(t *testing.T) {
+	pool := kernel.NewPool(1)
+	rapid.Check(t, func(rt *rapid.T) {
+		name := rapid.SampledFrom(Names()).Draw(rt, "head")
+		h := makeHead(t, name, Options{})
+		n, classes, dim := rapid.IntRange(1, 5).Draw(rt, "n"), rapid.IntRange(2, 300).Draw(rt, "classes"), rapid.IntRange(2, 9).Draw(rt, "dim")
+		r := rand.New(rand.NewPCG(rapid.Uint64().Draw(rt, "seed"), 0))
+		p := newProblem(n, classes, dim, r)
+		p.run(t, h, pool)
+		alike := func(what string, got, want []float32, size float64) {
+			if d := gradcheck.Distance(got, float64s(want)); d > size {
+				rt.Fatalf("%s: %s: off by %v", name, what, d)
+			}
+		}
+
+		// Permuting the classes permutes the gradients.
+		order := r.Perm(classes)
+		q := newProblem(n, classes, dim, r)
+		q.x = p.x
+		for j, o := range order {
+			copy(q.w[o*dim:][:dim], p.w[j*dim:][:dim])
+			q.bias[o] = p.bias[j]
+		}
+		for i, y := range p.labels {
+			q.labels[i] = order[y]
+		}
+		q.run(t, h, pool)
+		back := make([]float32, len(q.dw))
+		for j, o := range order {
+			copy(back[j*dim:][:dim], q.dw[o*dim:][:dim])
+		}
+		alike("permuted classes, dw", back, p.dw, 1e-4)
+		alike("permuted classes, dx", q.dx, p.dx, 1e-4)
+
+		// The scale of what is normalised changes nothing but the gradient's, inversely. The
+		// scales are powers of two, so nothing is rounded otherwise.
+		g := h.Geometry()
+		q.w, q.x, q.bias, q.labels = slices.Clone(p.w), slices.Clone(p.x), p.bias, p.labels
+		sw, sx := float32(1), float32(1)
+		if g.UnitWeights {
+			sw = 8
+		}
+		if g.Scale != 0 {
+			sx = 0.25
+		}
+		for i := range q.w {
+			q.w[i] *= sw
+		}
+		for i := range q.x {
+			q.x[i] *= sx
+		}
+		q.run(t, h, pool)
+		if !near(q.loss, p.loss, 1e-6) {
+			rt.Fatalf("%s: loss %v of scaled inputs, %v before", name, q.loss, p.loss)
+		}
+		for i := range q.dw {
+			q.dw[i] *= sw
+		}
+		for i := range q.dx {
+			q.dx[i] *= sx
+		}
+		alike("scaled inputs, dw", q.dw, p.dw, 1e-4)
+		alike("scaled inputs, dx", q.dx, p.dx, 1e-4)
+
+		// The gradient of a bias sums to 0, as softmax's does.
+		if g.Bias {
+			var sum float64
+			for _, v := range p.dbias {
+				sum += float64(v)
+			}
+			if math.Abs(sum) > 1e-5 {
+				rt.Fatalf("gradients of the bias sum to %v", sum)
+			}
+		}
+	})
+}
+
+// The materialised logits, followed by Gorgonia's own nodes, give the fused loss and gradients.
+func TestLogits(t *testing.T) {
+	for _, name := range Names() {
+		h := makeHead(t, name, Options{})
+		p := newProblem(3, 11, 5, rand.New(rand.NewPCG(8, 9)))
+		p.run(t, h, kernel.NewPool(1))
+
+		g := gorgonia.NewGraph()
+		in := p.nodes(g, h)
+		z, err := Logits(h, in, NodeOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		onehot := tensor.New(tensor.WithShape(p.n, p.classes), tensor.Of(tensor.Float32))
+		for i, y := range p.labels {
+			onehot.Data().([]float32)[i*p.classes+y] = 1
+		}
+		q := gorgonia.NewMatrix(g, tensor.Float32, gorgonia.WithShape(p.n, p.classes), gorgonia.WithName("onehot"), gorgonia.WithValue(onehot))
+		log := gorgonia.Must(gorgonia.Log(gorgonia.Must(gorgonia.SoftMax(z))))
+		loss := gorgonia.Must(gorgonia.Neg(gorgonia.Must(gorgonia.Sum(gorgonia.Must(gorgonia.HadamardProd(q, log))))))
+		loss = gorgonia.Must(gorgonia.Div(loss, gorgonia.NewConstant(float32(p.n))))
+		wrt := []*gorgonia.Node{in.Embedding, in.Weight}
+		want := [][]float32{p.dx, p.dw}
+		if in.Bias != nil {
+			wrt, want = append(wrt, in.Bias), append(want, p.dbias)
+		}
+		grads, err := gorgonia.Grad(loss, wrt...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := gorgonia.NewTapeMachine(g)
+		for range 2 {
+			if err := m.RunAll(); err != nil {
+				t.Fatal(err)
+			}
+			if l := loss.Value().Data().(float32); !near(float64(l), p.loss, 1e-5) {
+				t.Errorf("%s: loss %v, fused %v", name, l, p.loss)
+			}
+			for i, n := range grads {
+				if d := gradcheck.Distance(n.Value().Data().([]float32), float64s(want[i])); d > 2e-5 {
+					t.Errorf("%s: gradient of %v is off by %v", name, wrt[i], d)
+				}
+			}
+			m.Reset()
+		}
+		m.Close()
+	}
+}
+
+// nodes returns graph inputs that hold the problem.
+func (p *problem) nodes(g *gorgonia.ExprGraph, h Head) Nodes {
+	node := func(name string, data any, shape ...int) *gorgonia.Node {
+		v := tensor.New(tensor.WithShape(shape...), tensor.WithBacking(data))
+		return gorgonia.NewTensor(g, v.Dtype(), len(shape), gorgonia.WithShape(shape...), gorgonia.WithName(name), gorgonia.WithValue(v))
+	}
+	in := Nodes{
+		Embedding: node("embedding", p.x, p.n, p.dim),
+		Weight:    node("weight", p.w, p.classes, p.dim),
+		Labels:    node("labels", p.labels, p.n),
+	}
+	if h.Geometry().Bias {
+		in.Bias = node("bias", p.bias, p.classes)
+	}
+	return in
+}
+
+func TestNodeErrors(t *testing.T) {
+	p := newProblem(3, 11, 5, rand.New(rand.NewPCG(8, 9)))
+	for _, c := range []struct {
+		head Head
+		with func(in *Nodes)
+		want string
+	}{
+		{NormFace{Scale: -1}, func(*Nodes) {}, "scale is -1"},
+		{Softmax{}, func(in *Nodes) { in.Bias = nil }, "bias is missing"},
+		{NormFace{Scale: 30}, func(in *Nodes) { in.Bias = in.Labels }, "has none"},
+		{NormFace{Scale: 30}, func(in *Nodes) { in.Labels = nil }, "labels is missing"},
+		{NormFace{Scale: 30}, func(in *Nodes) { in.Weight, in.Embedding = in.Embedding, in.Weight }, "labels is int(3), want int(11)"},
+		{NormFace{Scale: 30}, func(in *Nodes) { in.Weight = nil }, "needs embeddings [N,D]"},
+	} {
+		in := p.nodes(gorgonia.NewGraph(), c.head)
+		c.with(&in)
+		for _, f := range []func(Head, Nodes, NodeOptions) (*gorgonia.Node, error){Loss, Logits} {
+			if _, err := f(c.head, in, NodeOptions{}); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error %v, want %q in it", err, c.want)
+			}
+		}
+	}
+}
