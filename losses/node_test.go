@@ -176,6 +176,31 @@ func TestAdversarial(t *testing.T) {
 	}
 }
 
+// weighted is a head whose loss counts half.
+type weighted struct{ Head }
+
+func (h weighted) Geometry() Geometry {
+	g := h.Head.Geometry()
+	g.LossScale = 0.5
+	return g
+}
+
+func TestLossScale(t *testing.T) {
+	h := makeHead(t, "arcface", Options{})
+	p, q := newProblem(3, 7, 4, rand.New(rand.NewPCG(1, 2))), newProblem(3, 7, 4, rand.New(rand.NewPCG(1, 2)))
+	p.run(t, h, kernel.NewPool(1))
+	q.run(t, weighted{h}, kernel.NewPool(1))
+	for i := range q.dx {
+		q.dx[i] *= 2
+	}
+	for i := range q.dw {
+		q.dw[i] *= 2
+	}
+	if 2*q.loss != p.loss || !slices.Equal(q.dx, p.dx) || !slices.Equal(q.dw, p.dw) {
+		t.Errorf("half the loss is %v of %v, or gradients are not half", q.loss, p.loss)
+	}
+}
+
 // A classifier that is sure, rightly or wrongly, of all samples.
 func TestSaturated(t *testing.T) {
 	pool := kernel.NewPool(1)
