@@ -30,6 +30,8 @@ type CrossEntropy struct {
 	groups  int
 	scratch chan *block
 
+	xT      []float32 // X, transposed [D,N]
+	inv     []float32 // 1/‖W_j‖ [C]
 	max     []float32 // [groups,N]
 	sum     []float64 // [groups,N]: sum of e^(z-max) over a group, without the target
 	partial []float32 // [groups,N,D]
@@ -45,8 +47,8 @@ type CrossEntropy struct {
 
 // block is the scratch memory of one worker.
 type block struct {
-	u, g      []float32 // [blockClasses,N]
-	inv, coef []float32 // [blockClasses]
+	u, g []float32 // [blockClasses,N]
+	coef []float32 // [blockClasses]
 }
 
 // NewCrossEntropy returns the loss of head h for batches of n embeddings of dim
@@ -56,10 +58,14 @@ func NewCrossEntropy(h Head, n, classes, dim int, pool *kernel.Pool) *CrossEntro
 	c.groups = min(maxGroups, (classes+blockClasses-1)/blockClasses)
 	c.scratch = make(chan *block, pool.Threads())
 	for range pool.Threads() {
-		f := make([]float32, 2*blockClasses*(n+1))
-		un := blockClasses * n
-		c.scratch <- &block{u: f[:un], g: f[un : 2*un], inv: f[2*un:][:blockClasses], coef: f[2*un+blockClasses:]}
+		c.scratch <- &block{
+			u:    make([]float32, blockClasses*n),
+			g:    make([]float32, blockClasses*n),
+			coef: make([]float32, blockClasses),
+		}
 	}
+	c.xT = make([]float32, dim*n)
+	c.inv = make([]float32, classes)
 	c.max = make([]float32, c.groups*n)
 	c.sum = make([]float64, c.groups*n)
 	c.partial = make([]float32, c.groups*n*dim)
@@ -77,6 +83,11 @@ var serial = kernel.NewPool(1)
 func (c *CrossEntropy) Forward(x, w, bias []float32, labels []int) (float64, error) {
 	if err := c.prepare(x, w, bias, labels); err != nil {
 		return 0, err
+	}
+	for i := range c.n {
+		for k, v := range c.x[i*c.dim:][:c.dim] {
+			c.xT[k*c.n+i] = v
+		}
 	}
 	c.w, c.bias = w, bias
 	c.pool.Run(c.groups, c.forward)
@@ -125,13 +136,10 @@ func (c *CrossEntropy) blocks(group int, f func(first, count int)) {
 	}
 }
 
-// products fills b.u [count,N] with W_j·X_i and b.inv with 1/‖W_j‖.
+// products fills b.u [count,N] with W_j·X_i.
 func (c *CrossEntropy) products(b *block, first, count int) {
 	w := c.w[first*c.dim:][:count*c.dim]
-	for j := range count {
-		b.inv[j] = c.inverseNorm(w[j*c.dim:][:c.dim])
-	}
-	kernel.Gemm(serial, count, c.n, c.dim, w, c.dim, false, c.x, c.dim, true, b.u, c.n, false)
+	kernel.Gemm(serial, count, c.n, c.dim, w, c.dim, false, c.xT, c.n, false, b.u, c.n, false)
 }
 
 // offset returns b_j.
@@ -153,11 +161,14 @@ func (c *CrossEntropy) forwardGroup(group int) {
 	}
 	c.blocks(group, func(first, count int) {
 		c.products(b, first, count)
+		for j := first; j < first+count; j++ {
+			c.inv[j] = c.inverseNorm(c.w[j*c.dim:][:c.dim])
+		}
 		// A group's own maximum moves block by block; b.g is free to keep the last one.
 		last := b.g[:n]
 		copy(last, top)
 		for j := range count {
-			scale(b.u[j*n:][:n], b.inv[j], c.offset(first+j))
+			scale(b.u[j*n:][:n], c.inv[first+j], c.offset(first+j))
 		}
 		// The target's logit is another, and counted apart. Left in, it could raise the
 		// maximum so far above all others that they would count for nothing.
@@ -197,21 +208,26 @@ func raise(top, z []float32) {
 	}
 }
 
-// sumExp: sum += e^(z - top).
+// sumExp: sum += e^(z - top). z is overwritten.
 func sumExp(sum []float64, z, top []float32) {
 	sum, top = sum[:len(z)], top[:len(z)]
+	for i, t := range top {
+		z[i] -= t
+	}
+	exp32(z, z)
 	for i, v := range z {
-		sum[i] += float64(exp32(v - top[i]))
+		sum[i] += float64(v)
 	}
 }
 
-// softmaxGradient: g = scale e^(u*inv + shift - lse) inv.
-func softmaxGradient(g, u, lse []float32, inv, shift, scale float32) {
+// softmaxGradient: g = factor e^(u*inv + shift - lse) inv.
+func softmaxGradient(g, u, lse []float32, inv, shift, factor float32) {
 	u, lse = u[:len(g)], lse[:len(g)]
-	scale *= inv
-	for i := range g {
-		g[i] = scale * exp32(u[i]*inv+shift-lse[i])
+	for i, v := range u {
+		g[i] = v*inv + shift - lse[i]
 	}
+	exp32(g, g)
+	scale(g, factor*inv, 0)
 }
 
 func (c *CrossEntropy) backwardGroup(group int) {
@@ -223,7 +239,7 @@ func (c *CrossEntropy) backwardGroup(group int) {
 	c.blocks(group, func(first, count int) {
 		c.products(b, first, count)
 		for j := range count {
-			softmaxGradient(b.g[j*n:][:n], b.u[j*n:][:n], c.lse, b.inv[j], c.offset(first+j), c.gradScale)
+			softmaxGradient(b.g[j*n:][:n], b.u[j*n:][:n], c.lse, c.inv[first+j], c.offset(first+j), c.gradScale)
 		}
 		// b.g holds dL/dU_ij/‖W_j‖ from here on; first the targets' share of what
 		// follows from lengths, and of the bias.
@@ -232,7 +248,7 @@ func (c *CrossEntropy) backwardGroup(group int) {
 		for i, y := range c.label {
 			if j := y - first; j >= 0 && j < count {
 				dT := float64(c.gradScale) * c.missing[i]
-				b.g[j*n+i] = float32(dT * c.dU[i] * float64(b.inv[j]))
+				b.g[j*n+i] = float32(dT * c.dU[i] * float64(c.inv[y]))
 				coef[j] += float32(dT * c.radialW[i])
 			}
 		}
@@ -268,7 +284,7 @@ func (c *CrossEntropy) weightsBlock(b *block, first, count int) {
 			for i, v := range g {
 				dot += float64(v) * float64(u[i])
 			}
-			inv := float64(b.inv[j])
+			inv := float64(c.inv[first+j])
 			b.coef[j] -= float32(dot * inv * inv)
 		}
 		if c.g.Bias {
