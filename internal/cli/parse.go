@@ -1,0 +1,84 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+// Common are the flags of every command. Embed it in the grammar.
+type Common struct {
+	Config  Config      `placeholder:"FILE.yaml" help:"Read flags from a YAML file of the same names; flags on the command line win. Default: none."`
+	JSON    bool        `name:"json" help:"Write one JSON object on one line to stdout, everything else to stderr. Default: off."`
+	Version VersionFlag `help:"Print the version and exit."`
+}
+
+// VersionFlag prints the version and ends the command.
+type VersionFlag bool
+
+// BeforeReset implements kong's hook; it runs before anything is checked.
+func (VersionFlag) BeforeReset(app *kong.Kong, vars kong.Vars) error {
+	fmt.Fprintf(app.Stdout, "%s %s\n", app.Model.Name, vars["version"])
+	app.Exit(ExitOK)
+	return nil
+}
+
+// errDone ends a command that has said all, as --help does.
+var errDone = errors.New("done")
+
+// Parse parses args into grammar, a pointer to a struct with kong's tags that embeds
+// [Common]. It prints help and version itself and then returns an error that [Run]
+// takes for success. Mistakes are usage errors with a hint. It panics if the grammar
+// is wrong.
+func Parse(grammar any, name, description string, args []string, stdout, stderr io.Writer, options ...kong.Option) (ctx *kong.Context, err error) {
+	type exit struct{}
+	config := &config{}
+	options = append([]kong.Option{
+		kong.Name(name),
+		kong.Description(description),
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(int) { panic(exit{}) }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, Summary: false}),
+		kong.Vars{"version": Version()},
+		kong.Bind(config),
+	}, options...)
+	parser, err := kong.New(grammar, options...)
+	if err != nil {
+		panic(fmt.Sprintf("cli: grammar of %s: %v", name, err))
+	}
+	defer func() {
+		switch r := recover(); r.(type) {
+		case nil:
+		case exit:
+			ctx, err = nil, errDone
+		default:
+			panic(r)
+		}
+	}()
+	ctx, err = parser.Parse(args)
+	if err != nil {
+		return nil, Usage(config.blame(parseError(name, err)))
+	}
+	return ctx, nil
+}
+
+// parseError adds to kong's errors what to do.
+func parseError(name string, err error) error {
+	var (
+		parse *kong.ParseError
+		h     *hinted
+	)
+	if !errors.As(err, &parse) || errors.As(err, &h) {
+		return err
+	}
+	command := name
+	if parse.Context != nil {
+		if c := parse.Context.Selected(); c != nil {
+			command = name + " " + strings.Fields(c.Path())[0]
+		}
+	}
+	return WithHint(err, "%s --help lists the flags and arguments", command)
+}
