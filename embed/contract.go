@@ -1,0 +1,185 @@
+package embed
+
+import (
+	"errors"
+	"fmt"
+	"image"
+	"image/color"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/disintegration/imaging"
+)
+
+// Ways to bring an image of another shape to a contract's size.
+const (
+	FitCrop    = "crop"    // scale until both sides cover the size, keep the centre
+	FitStretch = "stretch" // scale each side by itself; faces change their proportions
+	FitPad     = "pad"     // scale until both sides fit in, centre, black around
+)
+
+// Ways to use an image's mirror image in its embedding.
+const (
+	FlipNone   = "none"   // f(x)
+	FlipSum    = "sum"    // f(x) + f(mirrored x)
+	FlipConcat = "concat" // [f(x), f(mirrored x)], twice as long
+)
+
+// Orders of the three channels.
+const (
+	ColorRGB = "rgb"
+	ColorBGR = "bgr"
+)
+
+// maxSide bounds Height and Width: a model file that asks for more is hostile or damaged.
+const maxSide = 4096
+
+// Contract says how an image becomes a network's input and the network's
+// output an embedding. It is stored in the model file, and everything that
+// feeds the network obeys it: nothing is guessed.
+//
+// Channel c of a pixel of value v in 0 ... 255 becomes (v - Mean[c]) / Std[c].
+type Contract struct {
+	Height int `json:"height"` // of the input, in pixels
+	Width  int `json:"width"`
+
+	// Color is the order of the channels: ColorRGB or ColorBGR.
+	Color string `json:"color"`
+	// Mean and Std are in units of 0 ... 255, in the order that Color says.
+	Mean [3]float32 `json:"mean"`
+	Std  [3]float32 `json:"std"`
+
+	// Fit says what becomes of an image of another shape: FitCrop,
+	// FitStretch or FitPad.
+	Fit string `json:"fit"`
+	// Align names the landmark template that faces were aligned to before
+	// training; "none" says that they were taken as they came.
+	Align string `json:"align"`
+	// Flip is FlipNone, FlipSum or FlipConcat. It concerns embeddings, not
+	// training.
+	Flip string `json:"flip"`
+}
+
+// DefaultContract returns the contract that training starts from: RGB,
+// (v - 127.5) / 127.5, so that values lie in [-1, 1], crop, no alignment, and embeddings summed
+// with those of the mirror image.
+func DefaultContract(height, width int) Contract {
+	const half = 127.5
+	return Contract{
+		Height: height, Width: width,
+		Color: ColorRGB,
+		Mean:  [3]float32{half, half, half}, Std: [3]float32{half, half, half},
+		Fit: FitCrop, Align: "none", Flip: FlipSum,
+	}
+}
+
+// Validate returns an error that names every field that is out of range and
+// what would be right, or nil.
+func (c Contract) Validate() error {
+	var errs []error
+	bad := func(format string, args ...any) {
+		errs = append(errs, fmt.Errorf("preprocessing contract: "+format, args...))
+	}
+	side := func(field string, v int) {
+		if v < 1 || v > maxSide {
+			bad("%s is %d; want 1 to %d pixels", field, v, maxSide)
+		}
+	}
+	word := func(field, v string, allowed ...string) {
+		if !slices.Contains(allowed, v) {
+			bad("%s is %q; want %s", field, v, strings.Join(allowed, ", "))
+		}
+	}
+	side("height", c.Height)
+	side("width", c.Width)
+	word("color", c.Color, ColorRGB, ColorBGR)
+	word("fit", c.Fit, FitCrop, FitStretch, FitPad)
+	word("flip", c.Flip, FlipNone, FlipSum, FlipConcat)
+	if c.Align == "" {
+		bad(`align is empty; want "none" or the name of a template`)
+	}
+	for i := range 3 {
+		if m := float64(c.Mean[i]); math.IsNaN(m) || math.Abs(m) > 1e6 {
+			bad("mean[%d] is %v; want a number in units of 0 to 255", i, m)
+		}
+		if s := float64(c.Std[i]); !(s > 0 && s <= 1e6) {
+			bad("std[%d] is %v; want a positive number in units of 0 to 255", i, s)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Len returns Height * Width * 3, the number of floats of an input image.
+func (c Contract) Len() int { return c.Height * c.Width * 3 }
+
+// Dim returns the length of the embedding that a network with the given
+// output size gives under the contract's flip rule.
+func (c Contract) Dim(output int) int {
+	if c.Flip == FlipConcat {
+		return 2 * output
+	}
+	return output
+}
+
+// Resize returns img as an opaque 8-bit RGB image of the contract's size: an
+// image of another shape is fitted as c.Fit says; grey, CMYK and 16-bit colours are converted;
+// what is transparent is drawn on black. An image that has the size already
+// keeps its values. The result may share memory with img. It panics if img has no pixels.
+func (c Contract) Resize(img image.Image) *image.NRGBA {
+	b := img.Bounds()
+	if b.Empty() {
+		panic("embed: an image without pixels")
+	}
+	if b.Dx() == c.Width && b.Dy() == c.Height {
+		return opaque(img)
+	}
+	// Catmull-Rom, widened when an image shrinks so that nothing aliases: nearly as sharp as
+	// Lanczos, with less ringing at the edges of a face.
+	filter := imaging.CatmullRom
+	src := opaque(img)
+	switch c.Fit {
+	case FitStretch:
+		return imaging.Resize(src, c.Width, c.Height, filter)
+	case FitPad:
+		w, h := c.Width, max(1, (b.Dy()*c.Width+b.Dx()/2)/b.Dx())
+		if h > c.Height {
+			w, h = max(1, (b.Dx()*c.Height+b.Dy()/2)/b.Dy()), c.Height
+		}
+		canvas := imaging.New(c.Width, c.Height, color.NRGBA{A: 255})
+		return imaging.PasteCenter(canvas, imaging.Resize(src, w, h, filter))
+	default:
+		return imaging.Fill(src, c.Width, c.Height, imaging.Center, filter)
+	}
+}
+
+// Pixels writes img into dst, [Height, Width, 3] in row-major order:
+// Resize and then (v - Mean) / Std. It panics unless len(dst) is c.Len().
+func (c Contract) Pixels(dst []float32, img image.Image) {
+	if len(dst) != c.Len() {
+		panic(fmt.Sprintf("embed: Pixels into %d floats; want %d", len(dst), c.Len()))
+	}
+	src := c.Resize(img)
+	// One table a channel: a pixel then costs a load instead of a subtraction
+	// and a division, and its value does not depend on how they are rounded together.
+	var table [3][256]float32
+	for i := range table {
+		for v := range table[i] {
+			table[i][v] = (float32(v) - c.Mean[i]) / c.Std[i]
+		}
+	}
+	first, last := 0, 2
+	if c.Color == ColorBGR {
+		first, last = 2, 0
+	}
+	for y := range c.Height {
+		row := src.Pix[y*src.Stride:][:4*c.Width]
+		out := dst[3*y*c.Width:][:3*c.Width]
+		for len(out) >= 3 && len(row) >= 4 {
+			out[0] = table[0][row[first]]
+			out[1] = table[1][row[1]]
+			out[2] = table[2][row[last]]
+			out, row = out[3:], row[4:]
+		}
+	}
+}
