@@ -1,0 +1,99 @@
+package eval
+
+import "fmt"
+
+// Result is a verification measured. Its JSON is the file result.json: every key is
+// lower case; rates are shares of 1, angles radians unless the key says degrees; null
+// stands for what does not exist.
+type Result struct {
+	Genuine      int `json:"genuine"`  // pairs of one person
+	Impostor     int `json:"impostor"` // pairs of two people
+	FoldCount    int `json:"folds"`
+	Images       int `json:"images"`        // distinct images embedded; 0 if only scores were given
+	ImagesFailed int `json:"images_failed"` // images that could not be read
+	PairsSkipped int `json:"pairs_skipped"` // pairs left out because of them
+
+	Flip string `json:"flip"` // embedding behind all but the protocols: see Options
+
+	AUC float64   `json:"auc"`
+	EER EERResult `json:"eer"`
+	// DPrime is null when the scores do not vary.
+	DPrime *float64 `json:"d_prime"`
+	// Best is the accuracy at the one threshold that is best on these very pairs:
+	// an upper bound, optimistic.
+	Best BestResult `json:"best"`
+
+	Protocol  string     `json:"protocol"` // the headline's
+	Accuracy  float64    `json:"accuracy"` // the headline's mean
+	Protocols []Accuracy `json:"protocols"`
+
+	OperatingPoints []OperatingPoint `json:"operating_points"`
+	// Angles is null when the scores are not cosines.
+	Angles *Angles `json:"angles"`
+
+	// Collapsed is whether the model tells nothing apart: all scores are alike.
+	Collapsed bool     `json:"collapsed"`
+	Warnings  []string `json:"warnings"`
+
+	// What the pictures and scores.csv are made from.
+	ROC    *ROC      `json:"-"`
+	Scores []float64 `json:"-"`
+	Pairs  *Pairs    `json:"-"`
+}
+
+// EERResult is the equal error rate and its threshold.
+type EERResult struct {
+	Value     float64   `json:"value"`
+	FMR       float64   `json:"fmr"`
+	FNMR      float64   `json:"fnmr"`
+	Threshold Threshold `json:"threshold"`
+}
+
+// BestResult is the highest accuracy on all pairs and its threshold.
+type BestResult struct {
+	Accuracy  Rate      `json:"accuracy"`
+	Threshold Threshold `json:"threshold"`
+}
+
+// collapsedRange is how far apart the cosines of a model that has not collapsed are, at
+// the least: even an untrained network's differ by more.
+const collapsedRange = 1e-4
+
+// Collapsed reports whether the scores differ so little that all embeddings must be alike.
+func Collapsed(scores []float64) bool {
+	if len(scores) < 2 {
+		return false
+	}
+	low, high := scores[0], scores[0]
+	for _, s := range scores {
+		low, high = min(low, s), max(high, s)
+	}
+	return high-low < collapsedRange
+}
+
+// judge writes the warnings.
+func (r *Result) judge() {
+	r.Warnings = []string{}
+	warn := func(format string, args ...any) { r.Warnings = append(r.Warnings, fmt.Sprintf(format, args...)) }
+	r.Collapsed = Collapsed(r.Scores)
+	switch {
+	case r.Collapsed:
+		warn("all scores lie within %g of each other: the model maps every face to the same embedding (it has collapsed); no rate below means anything", collapsedRange)
+	case r.Accuracy == 0.5 && r.Genuine == r.Impostor:
+		warn("the accuracy is exactly 0.5: the model accepts, or refuses, everything")
+	case r.AUC < 0.5:
+		warn("the AUC is below 0.5: worse than guessing; are the labels swapped, or is a distance given as a score?")
+	}
+	unresolved := 0
+	for _, p := range r.OperatingPoints {
+		if !p.Resolved {
+			unresolved++
+		}
+	}
+	if unresolved > 0 {
+		warn("%d impostor pairs cannot resolve a false accept rate below %.2g; rates asked for below that are not given", r.Impostor, 1/float64(r.Impostor))
+	}
+	if n := len(r.Scores); n < 100 {
+		warn("only %d pairs: the intervals are wide", n)
+	}
+}

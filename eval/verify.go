@@ -1,0 +1,297 @@
+package eval
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+)
+
+// Options says how to evaluate. The zero value is usable.
+type Options struct {
+	// Flip is the embedding that the ROC, the thresholds and the pictures are made
+	// from: FlipNone (the default), FlipSum or FlipConcat. A protocol that
+	// prescribes an embedding uses its own.
+	Flip string
+	// Protocols are the accuracies to compute, the first being the headline; default
+	// Plain.
+	Protocols []string
+	// FARs are the false accept rates to report; default DefaultFARs.
+	FARs []float64
+	// Batch is how many images the embedder gets at once; default 64.
+	Batch int
+	// SkipMissing leaves out pairs with images that cannot be read, and counts them,
+	// instead of failing.
+	SkipMissing bool
+	// Progress, if not nil, is told how many of the images are embedded.
+	Progress func(done, total int)
+}
+
+func (o Options) batch() int {
+	if o.Batch > 0 {
+		return o.Batch
+	}
+	return 64
+}
+
+func (o Options) flip() string {
+	if o.Flip == "" {
+		return FlipNone
+	}
+	return o.Flip
+}
+
+func (o Options) fars() []float64 {
+	if o.FARs == nil {
+		return DefaultFARs()
+	}
+	return o.FARs
+}
+
+func (o Options) protocols() ([]Protocol, error) {
+	names := o.Protocols
+	if names == nil {
+		names = []string{Plain}
+	}
+	var protocols []Protocol
+	for _, name := range names {
+		p, err := ProtocolByName(name)
+		if err != nil {
+			return nil, err
+		}
+		protocols = append(protocols, p)
+	}
+	return protocols, nil
+}
+
+func (o Options) validate() error {
+	if !slices.Contains([]string{FlipNone, FlipSum, FlipConcat, FlipGiven}, o.flip()) {
+		return fmt.Errorf("flip %q: want none, sum or concat", o.Flip)
+	}
+	for _, f := range o.fars() {
+		if !(f > 0 && f < 1) {
+			return fmt.Errorf("false accept rate %v: want a number between 0 and 1", f)
+		}
+	}
+	return nil
+}
+
+// Verify embeds every image of pairs once and evaluates the pairs' cosines. Images that
+// cannot be loaded are all listed in one *ImagesError, or skipped and counted with
+// SkipMissing.
+func Verify(ctx context.Context, e Embedder, load LoadFunc, pairs *Pairs, o Options) (*Result, error) {
+	protocols, err := o.protocols()
+	if err != nil {
+		return nil, err
+	}
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	mirror := o.flip() != FlipNone
+	for _, p := range protocols {
+		mirror = mirror || p.Flip != "" && p.Flip != FlipNone
+	}
+	names := pairs.Images()
+	vectors, err := EmbedImages(ctx, e, load, names, mirror, o)
+	if err != nil {
+		return nil, err
+	}
+	if len(vectors.Failed) > 0 && !o.SkipMissing {
+		return nil, imagesError(len(names), vectors.Failed)
+	}
+	return vectors.Verify(pairs, o)
+}
+
+func imagesError(total int, failed map[string]error) *ImagesError {
+	e := &ImagesError{Total: total, Names: slices.Sorted(maps.Keys(failed))}
+	for _, name := range e.Names {
+		e.Errs = append(e.Errs, failed[name])
+	}
+	return e
+}
+
+// Verify evaluates pairs whose images have been embedded; pairs with an image that has
+// no vector are left out and counted.
+func (v *Vectors) Verify(pairs *Pairs, o Options) (*Result, error) {
+	kept := &Pairs{Name: pairs.Name, Folds: pairs.Folds}
+	for _, p := range pairs.Pairs {
+		if v.Has(p.A) && v.Has(p.B) {
+			kept.Pairs = append(kept.Pairs, p)
+		}
+	}
+	r, err := evaluate(v.Scores(kept, o.flip()), kept, o, v)
+	if err != nil {
+		return nil, err
+	}
+	r.Images = v.Len()
+	r.ImagesFailed = len(v.Failed)
+	r.PairsSkipped = len(pairs.Pairs) - len(kept.Pairs)
+	return r, nil
+}
+
+// Evaluate evaluates one score a pair. Protocols that need embeddings (sphereface) are an
+// error; those that prescribe one are computed from the scores as they are.
+func Evaluate(scores []float64, pairs *Pairs, o Options) (*Result, error) {
+	o.Flip = FlipGiven
+	return evaluate(scores, pairs, o, nil)
+}
+
+func evaluate(scores []float64, pairs *Pairs, o Options, v *Vectors) (*Result, error) {
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	protocols, err := o.protocols()
+	if err != nil {
+		return nil, err
+	}
+	same := pairs.Same()
+	roc, err := NewROC(scores, same)
+	if err != nil {
+		return nil, err
+	}
+	r := &Result{
+		Genuine: roc.Genuine, Impostor: roc.Impostors, FoldCount: pairs.Folds, Flip: o.flip(),
+		AUC: roc.AUC(), ROC: roc, Scores: scores, Pairs: pairs,
+	}
+	eer := roc.EER()
+	r.EER = EERResult{Value: eer.Value, FMR: eer.FMR, FNMR: eer.FNMR, Threshold: NewThreshold(eer.Point.Threshold)}
+	if d := DPrime(scores, same); !math.IsNaN(d) {
+		r.DPrime = finite(d)
+	}
+	best, accuracy := roc.Best()
+	r.Best = BestResult{Accuracy: NewRate(int(math.Round(accuracy*float64(len(scores)))), len(scores)), Threshold: NewThreshold(best.Threshold)}
+	for _, far := range o.fars() {
+		r.OperatingPoints = append(r.OperatingPoints, roc.AtFAR(far))
+	}
+	for _, p := range protocols {
+		acc, err := p.accuracy(scores, pairs, v, o.flip())
+		if err != nil {
+			return nil, err
+		}
+		r.Protocols = append(r.Protocols, acc)
+	}
+	r.Accuracy, r.Protocol = r.Protocols[0].Mean, r.Protocols[0].Protocol
+	if isCosine(scores) {
+		r.Angles = NewAngles(scores, same)
+	}
+	r.judge()
+	return r, nil
+}
+
+// isCosine is whether all scores lie where cosines do.
+func isCosine(scores []float64) bool {
+	for _, s := range scores {
+		if math.Abs(s) > 1+cosineSlack {
+			return false
+		}
+	}
+	return true
+}
+
+// accuracy runs the protocol on scores, which are of embeddings with the given flip, or
+// on the vectors where it prescribes an embedding.
+func (p Protocol) accuracy(scores []float64, pairs *Pairs, v *Vectors, flip string) (Accuracy, error) {
+	s := foldScores{score: scores, same: pairs.Same(), fold: pairs.FoldOf(), folds: pairs.Folds}
+	if p.needsFolds() {
+		if err := s.check(); err != nil {
+			return Accuracy{}, fmt.Errorf("protocol %s: %w", p.Name, err)
+		}
+	}
+	switch {
+	case p.Name == SphereFace && v == nil:
+		return Accuracy{}, fmt.Errorf("protocol %s needs embeddings: it subtracts their mean; it cannot be computed from scores", p.Name)
+	case p.Name == SphereFace:
+		acc := sphereFace(pairs.Folds, v.centredSplits(pairs))
+		acc.Flip = FlipConcat
+		return acc, nil
+	case v != nil && p.Flip != "" && p.Flip != flip:
+		flip = p.Flip
+		s.score = v.Scores(pairs, flip)
+	}
+	acc := p.run(s)
+	acc.Flip = flip
+	return acc, nil
+}
+
+// check returns an error unless every fold has pairs, and the others of each have both
+// kinds.
+func (s foldScores) check() error {
+	if s.folds < 2 {
+		return fmt.Errorf("the pairs have no folds; it needs two or more")
+	}
+	total, counts := [2]int{}, make([][2]int, s.folds)
+	for i, f := range s.fold {
+		k := 0
+		if s.same[i] {
+			k = 1
+		}
+		counts[f][k]++
+		total[k]++
+	}
+	for f, c := range counts {
+		if c[0]+c[1] == 0 || total[0] == c[0] || total[1] == c[1] {
+			return fmt.Errorf("fold %d of %d has %d genuine and %d impostor pairs of %d and %d: every fold needs pairs, and so do the others of both kinds", f+1, s.folds, c[1], c[0], total[1], total[0])
+		}
+	}
+	return nil
+}
+
+// centredSplits returns the split of sphereFace: for fold k, the mean of the embeddings
+// [f(x), f(mirrored x)] of the images of all other folds' pairs, an image counting as
+// often as it occurs, is subtracted from every embedding before the cosine.
+func (v *Vectors) centredSplits(pairs *Pairs) func(k int) (train, test labelled) {
+	dim := 2 * v.Dim
+	names := pairs.Images()
+	row := make(map[string]int, len(names))
+	vectors := make([]float32, 0, len(names)*dim)
+	var x []float32
+	for i, name := range names {
+		row[name] = i
+		x = v.At(x, name, FlipConcat)
+		vectors = append(vectors, x...)
+	}
+	at := func(name string) []float32 { i := row[name]; return vectors[i*dim : (i+1)*dim] }
+	return func(k int) (train, test labelled) {
+		mean := make([]float64, dim)
+		n := 0
+		for _, p := range pairs.Pairs {
+			if p.Fold == k {
+				continue
+			}
+			for _, name := range [2]string{p.A, p.B} {
+				for j, value := range at(name) {
+					mean[j] += float64(value)
+				}
+				n++
+			}
+		}
+		for j := range mean {
+			mean[j] /= float64(n)
+		}
+		for _, p := range pairs.Pairs {
+			s := centredCosine(at(p.A), at(p.B), mean)
+			if p.Fold == k {
+				test.add(s, p.Same)
+			} else {
+				train.add(s, p.Same)
+			}
+		}
+		return train, test
+	}
+}
+
+// centredCosine is the cosine of a-mean and b-mean, 0 if either is zero.
+func centredCosine(a, b []float32, mean []float64) float64 {
+	var ab, aa, bb float64
+	for j, m := range mean {
+		x, y := float64(a[j])-m, float64(b[j])-m
+		ab += x * y
+		aa += x * x
+		bb += y * y
+	}
+	if aa == 0 || bb == 0 {
+		return 0
+	}
+	return ab / math.Sqrt(aa*bb)
+}
