@@ -136,10 +136,7 @@ func (p *pairsParser) parse() (*Pairs, error) {
 		return nil, p.errorf("more lines than the header %q announces", strings.Join(header, " "))
 	}
 	if len(numbers) == 1 {
-		out.Folds = min(view1Folds, perFold)
-		for i := range out.Pairs {
-			out.Pairs[i].Fold = i % perFold * out.Folds / perFold
-		}
+		out.CutFolds(view1Folds)
 	}
 	return out, nil
 }

@@ -94,16 +94,18 @@ type EER struct {
 // EER returns (FMR+FNMR)/2 at the threshold where |FMR-FNMR| is smallest, the
 // higher threshold of two that are equal in this.
 func (r *ROC) EER() EER {
-	var best EER
-	smallest := math.Inf(1)
+	var best Point
+	smallest := math.MaxInt
 	for _, p := range r.Points {
-		fmr, fnmr := r.FAR(p), 1-r.TAR(p)
-		if d := math.Abs(fmr - fnmr); d < smallest {
-			smallest = d
-			best = EER{Value: (fmr + fnmr) / 2, FMR: fmr, FNMR: fnmr, Point: p}
+		// |FMR-FNMR| times genuine times impostors, so that ties are exact.
+		d := p.FalseAccepts*r.Genuine - (r.Genuine-p.TrueAccepts)*r.Impostors
+		if d = max(d, -d); d < smallest {
+			smallest, best = d, p
 		}
 	}
-	return best
+	e := EER{FMR: r.FAR(best), FNMR: float64(r.Genuine-best.TrueAccepts) / float64(r.Genuine), Point: best}
+	e.Value = (e.FMR + e.FNMR) / 2
+	return e
 }
 
 // Best returns the point of highest accuracy over all pairs, and that accuracy; of
@@ -125,10 +127,7 @@ func (r *ROC) Best() (Point, float64) {
 func DPrime(scores []float64, same []bool) float64 {
 	var n, mean, m2 [2]float64 // Welford's recurrence for each kind
 	for i, s := range scores {
-		k := 0
-		if same[i] {
-			k = 1
-		}
+		k := kind(same[i])
 		n[k]++
 		d := s - mean[k]
 		mean[k] += d / n[k]

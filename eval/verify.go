@@ -222,10 +222,7 @@ func (s foldScores) check() error {
 	}
 	total, counts := [2]int{}, make([][2]int, s.folds)
 	for i, f := range s.fold {
-		k := 0
-		if s.same[i] {
-			k = 1
-		}
+		k := kind(s.same[i])
 		counts[f][k]++
 		total[k]++
 	}

@@ -1,0 +1,241 @@
+package eval
+
+import (
+	"bytes"
+	"fmt"
+	"image/color"
+	"io"
+	"math"
+	"slices"
+	"strings"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/font"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+	"gonum.org/v1/plot/vg/vgimg"
+	"gonum.org/v1/plot/vg/vgsvg"
+)
+
+// The colours of the pictures. A page replaces them by its own (see pageSVG), so each
+// stands for one thing only.
+var (
+	ink    = color.NRGBA{0x1b, 0x1f, 0x24, 0xff}
+	grid   = color.NRGBA{0xe3, 0xe7, 0xec, 0xff}
+	colors = []color.NRGBA{
+		{0x1d, 0x5f, 0xb4, 0xff}, {0xc8, 0x50, 0x1e, 0xff}, {0x2a, 0x8a, 0x57, 0xff}, {0x8a, 0x4f, 0xb0, 0xff},
+		{0x9a, 0x7a, 0x10, 0xff}, {0xb0, 0x35, 0x6f, 0xff}, {0x4f, 0x7d, 0x88, 0xff}, {0x70, 0x75, 0x7c, 0xff},
+	}
+)
+
+// Picture is a plot with its size.
+type Picture struct {
+	plot          *plot.Plot
+	width, height vg.Length
+}
+
+// Sizes of the pictures: text is legible when a phone shows them 360 pixels wide.
+const (
+	pictureWidth  = 440 * vg.Length(1)
+	pictureHeight = 340 * vg.Length(1)
+	pictureDPI    = 200
+)
+
+// WritePNG writes the picture as PNG, 200 dots an inch, on white.
+func (p *Picture) WritePNG(w io.Writer) error {
+	c := vgimg.NewWith(vgimg.UseWH(p.width, p.height), vgimg.UseDPI(pictureDPI), vgimg.UseBackgroundColor(color.White))
+	p.plot.Draw(draw.New(c))
+	_, err := vgimg.PngCanvas{Canvas: c}.WriteTo(w)
+	return err
+}
+
+// WriteSVG writes the picture as an SVG file on white.
+func (p *Picture) WriteSVG(w io.Writer) error { return p.svg(w, color.White) }
+
+func (p *Picture) svg(w io.Writer, background color.Color) error {
+	c := vgsvg.New(p.width, p.height)
+	p.plot.BackgroundColor = background
+	p.plot.Draw(draw.New(c))
+	_, err := c.WriteTo(w)
+	return err
+}
+
+// pageSVG returns the picture as an element for a page: no background, and colours taken
+// from the page's style, so that they suit light and dark.
+func (p *Picture) pageSVG(alt string) (string, error) {
+	var b bytes.Buffer
+	if err := p.svg(&b, nil); err != nil {
+		return "", err
+	}
+	text := b.String()
+	start := strings.Index(text, "<svg ")
+	if start < 0 {
+		return "", fmt.Errorf("the SVG canvas wrote no <svg> element")
+	}
+	hex := func(c color.NRGBA) string { return fmt.Sprintf("#%02X%02X%02X", c.R, c.G, c.B) }
+	swap := []string{hex(ink), "var(--plot-ink)", hex(grid), "var(--plot-grid)", "#000000", "var(--plot-ink)"}
+	for i, c := range colors {
+		swap = append(swap, hex(c), fmt.Sprintf("var(--plot-%d)", i))
+	}
+	text = strings.NewReplacer(swap...).Replace(text[start:])
+	_, inside, _ := strings.Cut(text, ">")
+	return fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %g %g" role="img" aria-label="%s">%s`,
+		p.width.Points(), p.height.Points(), escapeAttribute(alt), inside), nil
+}
+
+func escapeAttribute(s string) string {
+	return strings.NewReplacer("&", "&amp;", `"`, "&quot;", "<", "&lt;").Replace(s)
+}
+
+func newPlot(title, x, y string) *plot.Plot {
+	p := plot.New()
+	text := func(size font.Length) font.Font {
+		return font.Font{Typeface: "Liberation", Variant: "Sans", Size: size}
+	}
+	p.Title.Text = title
+	p.Title.TextStyle.Font = text(13)
+	p.Title.Padding = 6
+	p.Legend.TextStyle.Font = text(10)
+	p.Title.TextStyle.Color, p.Legend.TextStyle.Color = ink, ink
+	for _, a := range []*plot.Axis{&p.X, &p.Y} {
+		a.Label.TextStyle.Font, a.Tick.Label.Font = text(11), text(10)
+		a.Label.TextStyle.Color, a.Tick.Label.Color = ink, ink
+		a.LineStyle.Color, a.Tick.LineStyle.Color = ink, ink
+		a.Padding = 0
+		a.Label.Padding = 3
+	}
+	p.X.Label.Text, p.Y.Label.Text = x, y
+	p.Legend.ThumbnailWidth = 18
+	p.Legend.Padding = 2
+	g := plotter.NewGrid()
+	g.Horizontal.Color, g.Vertical.Color = grid, grid
+	p.Add(g)
+	return p
+}
+
+func newLine(xy plotter.XYs, c color.Color, width float64, dashes ...vg.Length) *plotter.Line {
+	l, err := plotter.NewLine(xy)
+	if err != nil {
+		panic(err) // NaN or no points, which callers exclude
+	}
+	l.Color, l.Width, l.Dashes = c, vg.Length(width), dashes
+	return l
+}
+
+// PlotROC draws ROC curves: true against false accept rate, the latter on a logarithmic
+// axis if log is set, from the smallest rate that the first curve resolves. The first
+// own curves are drawn thick, the others as comparisons, thin.
+func PlotROC(curves []*Curve, own int, log bool) *Picture {
+	p := newPlot("", "false accept rate (FAR)", "true accept rate (TAR)")
+	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = 0, 1, 0, 1
+	p.Y.Tick.Marker = rateTicks{}
+	p.X.Tick.Marker = rateTicks{}
+	if log {
+		p.X.Min = smallestFAR(curves)
+		p.X.Scale = plot.LogScale{}
+		p.X.Tick.Marker = decadeTicks{}
+		p.X.Label.Text += ", logarithmic"
+	} else {
+		p.Add(newLine(plotter.XYs{{X: 0, Y: 0}, {X: 1, Y: 1}}, ink, 0.5, 3, 3))
+	}
+	for i, c := range slices.Backward(curves) { // the first on top
+		width := 1.0
+		if i < own {
+			width = 2.2
+		}
+		if xy := c.points(p.X.Min, log); len(xy) > 0 {
+			p.Add(newLine(xy, colors[i%len(colors)], width))
+		}
+	}
+	for i, c := range curves {
+		l := newLine(plotter.XYs{{}}, colors[i%len(colors)], 2)
+		p.Legend.Add(shorten(c.Name, 44), l)
+	}
+	p.Legend.XOffs, p.Legend.YOffs = -6, 6
+	p.Legend.Top = false
+	return &Picture{p, pictureWidth, pictureHeight}
+}
+
+// smallestFAR is the left end of a logarithmic axis: the smallest positive rate of the
+// first curve.
+func smallestFAR(curves []*Curve) float64 {
+	if len(curves) > 0 {
+		for _, f := range curves[0].FAR {
+			if f > 0 {
+				return math.Min(f, 0.1)
+			}
+		}
+	}
+	return 1e-3
+}
+
+// points returns the curve as drawn: from the left end of the axis, with a step where the
+// curve enters it, without points too close to the last to be seen.
+func (c *Curve) points(left float64, log bool) plotter.XYs {
+	const near = 1e-3 // of the axis
+	position := func(x float64) float64 {
+		if log {
+			return math.Log(x/left) / math.Log(1/left)
+		}
+		return x
+	}
+	var xy plotter.XYs
+	enters := 0.0
+	for i, far := range c.FAR {
+		if far < left {
+			enters = c.TAR[i]
+			continue
+		}
+		if xy == nil {
+			xy = append(xy, plotter.XY{X: left, Y: enters})
+		}
+		last := xy[len(xy)-1]
+		if i+1 < len(c.FAR) && math.Abs(position(far)-position(last.X)) < near && math.Abs(c.TAR[i]-last.Y) < near {
+			continue
+		}
+		xy = append(xy, plotter.XY{X: far, Y: c.TAR[i]})
+	}
+	return xy
+}
+
+// rateTicks marks a linear axis from 0 to 1.
+type rateTicks struct{}
+
+func (rateTicks) Ticks(float64, float64) []plot.Tick {
+	var ticks []plot.Tick
+	for i := range 6 {
+		ticks = append(ticks, plot.Tick{Value: float64(i) / 5, Label: fmt.Sprintf("%.1f", float64(i)/5)})
+	}
+	return ticks
+}
+
+// decadeTicks marks powers of ten, and their multiples without labels.
+type decadeTicks struct{}
+
+func (decadeTicks) Ticks(low, high float64) []plot.Tick {
+	var ticks []plot.Tick
+	for e := int(math.Floor(math.Log10(low))); e <= 0; e++ {
+		for m := 1; m < 10; m++ {
+			v := float64(m) * math.Pow10(e)
+			if v < low*(1-1e-9) || v > high*(1+1e-9) {
+				continue
+			}
+			t := plot.Tick{Value: v}
+			if m == 1 {
+				t.Label = fmt.Sprintf("%g", math.Pow10(e))
+			}
+			ticks = append(ticks, t)
+		}
+	}
+	return ticks
+}
+
+// shorten cuts a name to n letters.
+func shorten(s string, n int) string {
+	r := []rune(s)
+	if len(r) <= n {
+		return s
+	}
+	return string(r[:n-1]) + "…"
+}
