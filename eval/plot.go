@@ -45,9 +45,19 @@ const (
 // WritePNG writes the picture as PNG, 200 dots an inch, on white.
 func (p *Picture) WritePNG(w io.Writer) error {
 	c := vgimg.NewWith(vgimg.UseWH(p.width, p.height), vgimg.UseDPI(pictureDPI), vgimg.UseBackgroundColor(color.White))
-	p.plot.Draw(draw.New(c))
+	p.draw(draw.New(c))
 	_, err := vgimg.PngCanvas{Canvas: c}.WriteTo(w)
 	return err
+}
+
+// draw draws the picture with a margin.
+func (p *Picture) draw(c draw.Canvas) {
+	const margin = 5
+	if p.plot.BackgroundColor != nil {
+		c.SetColor(p.plot.BackgroundColor)
+		c.Fill(c.Rectangle.Path())
+	}
+	p.plot.Draw(draw.Crop(c, margin, -margin, margin, -margin))
 }
 
 // WriteSVG writes the picture as an SVG file on white.
@@ -56,7 +66,7 @@ func (p *Picture) WriteSVG(w io.Writer) error { return p.svg(w, color.White) }
 func (p *Picture) svg(w io.Writer, background color.Color) error {
 	c := vgsvg.New(p.width, p.height)
 	p.plot.BackgroundColor = background
-	p.plot.Draw(draw.New(c))
+	p.draw(draw.New(c))
 	_, err := c.WriteTo(w)
 	return err
 }
@@ -131,9 +141,12 @@ func PlotROC(curves []*Curve, own int, log bool) *Picture {
 	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = 0, 1, 0, 1
 	p.Y.Tick.Marker = rateTicks{}
 	p.X.Tick.Marker = rateTicks{}
+	left := 0.0
 	if log {
-		p.X.Min = smallestFAR(curves)
-		p.X.Scale = plot.LogScale{}
+		// The axis is linear in log10 FAR: gonum places the label of a log axis as if
+		// the axis were linear, and leaves a margin for where it is not.
+		left = smallestFAR(curves)
+		p.X.Min, p.X.Max = math.Log10(left), 0
 		p.X.Tick.Marker = decadeTicks{}
 		p.X.Label.Text += ", logarithmic"
 	} else {
@@ -144,7 +157,7 @@ func PlotROC(curves []*Curve, own int, log bool) *Picture {
 		if i < own {
 			width = 2.2
 		}
-		if xy := c.points(p.X.Min, log); len(xy) > 0 {
+		if xy := c.points(left, log); len(xy) > 0 {
 			p.Add(newLine(xy, colors[i%len(colors)], width))
 		}
 	}
@@ -152,8 +165,7 @@ func PlotROC(curves []*Curve, own int, log bool) *Picture {
 		l := newLine(plotter.XYs{{}}, colors[i%len(colors)], 2)
 		p.Legend.Add(shorten(c.Name, 44), l)
 	}
-	p.Legend.XOffs, p.Legend.YOffs = -6, 6
-	p.Legend.Top = false
+	p.Legend.XOffs, p.Legend.YOffs = -14, 6
 	return &Picture{p, pictureWidth, pictureHeight}
 }
 
@@ -170,15 +182,14 @@ func smallestFAR(curves []*Curve) float64 {
 	return 1e-3
 }
 
-// points returns the curve as drawn: from the left end of the axis, with a step where the
+// points returns the curve as drawn on an axis of FAR or of log10 FAR: from the left end of the axis, with a step where the
 // curve enters it, without points too close to the last to be seen.
 func (c *Curve) points(left float64, log bool) plotter.XYs {
-	const near = 1e-3 // of the axis
-	position := func(x float64) float64 {
-		if log {
-			return math.Log(x/left) / math.Log(1/left)
-		}
-		return x
+	near := 1e-3 // of the axis
+	position := func(far float64) float64 { return far }
+	if log {
+		near *= -math.Log10(left)
+		position = math.Log10
 	}
 	var xy plotter.XYs
 	enters := 0.0
@@ -188,13 +199,14 @@ func (c *Curve) points(left float64, log bool) plotter.XYs {
 			continue
 		}
 		if xy == nil {
-			xy = append(xy, plotter.XY{X: left, Y: enters})
+			xy = append(xy, plotter.XY{X: position(left), Y: enters})
 		}
 		last := xy[len(xy)-1]
-		if i+1 < len(c.FAR) && math.Abs(position(far)-position(last.X)) < near && math.Abs(c.TAR[i]-last.Y) < near {
+		x, y := position(far), c.TAR[i]
+		if i+1 < len(c.FAR) && x-last.X < near && math.Abs(y-last.Y) < 1e-3 {
 			continue
 		}
-		xy = append(xy, plotter.XY{X: far, Y: c.TAR[i]})
+		xy = append(xy, plotter.XY{X: x, Y: y})
 	}
 	return xy
 }
@@ -210,15 +222,16 @@ func (rateTicks) Ticks(float64, float64) []plot.Tick {
 	return ticks
 }
 
-// decadeTicks marks powers of ten, and their multiples without labels.
+// decadeTicks marks powers of ten on an axis of their logarithms, and their multiples
+// without labels.
 type decadeTicks struct{}
 
 func (decadeTicks) Ticks(low, high float64) []plot.Tick {
 	var ticks []plot.Tick
-	for e := int(math.Floor(math.Log10(low))); e <= 0; e++ {
+	for e := int(math.Floor(low)); e <= int(high); e++ {
 		for m := 1; m < 10; m++ {
-			v := float64(m) * math.Pow10(e)
-			if v < low*(1-1e-9) || v > high*(1+1e-9) {
+			v := math.Log10(float64(m)) + float64(e)
+			if v < low-1e-9 || v > high+1e-9 {
 				continue
 			}
 			t := plot.Tick{Value: v}

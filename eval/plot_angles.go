@@ -55,7 +55,7 @@ func PlotAngles(a *Angles, title string, threshold, top float64) *Picture {
 		p.Legend.Add(fmt.Sprintf("threshold of the EER: %.1f°", threshold*180/math.Pi), l)
 	}
 	p.Legend.Top = true
-	p.Legend.XOffs, p.Legend.YOffs = -4, -4
+	p.Legend.XOffs, p.Legend.YOffs = -8, -4
 	return &Picture{p, pictureWidth, 280 * vg.Length(1)}
 }
 
