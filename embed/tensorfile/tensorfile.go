@@ -21,6 +21,8 @@ import (
 	"strings"
 
 	"github.com/nlpodyssey/safetensors"
+
+	"github.com/faceverify/fv/internal/atomicfile"
 )
 
 // MaxHeader is the most bytes that the header of a file may have. Class names
@@ -193,7 +195,7 @@ func Write(path string, f *File) error {
 		}
 		views[t.Name] = view{t}
 	}
-	return replace(path, func(w io.Writer) error {
+	return atomicfile.Write(path, func(w io.Writer) error {
 		return safetensors.SerializeToWriter(views, f.Metadata, w)
 	})
 }
