@@ -1,0 +1,215 @@
+package eval
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"image"
+	"io"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/faceverify/fv/internal/page"
+)
+
+// synthetic returns an evaluation of normally distributed cosines, 10 folds of 2n pairs.
+func synthetic(t *testing.T, n int, genuine float64) *Result {
+	t.Helper()
+	r := rand.New(rand.NewPCG(1, 2))
+	pairs := &Pairs{Name: "pairs.txt", Folds: 10}
+	var scores []float64
+	for i := range 20 * n {
+		same := i%2 == 0
+		mean, spread := 0.08, 0.1
+		if same {
+			mean, spread = genuine, 0.16
+		}
+		scores = append(scores, math.Max(-1, math.Min(1, mean+spread*r.NormFloat64())))
+		pairs.Pairs = append(pairs.Pairs, Pair{A: fmt.Sprint("a", i), B: fmt.Sprint("b", i), Same: same, Fold: i / 2 % 10})
+	}
+	result, err := Evaluate(scores, pairs, Options{Protocols: []string{InsightFace, Plain, FaceXZoo, OpenSphere}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return result
+}
+
+func reportOf(t *testing.T, results ...*Result) ReportOptions {
+	o := ReportOptions{
+		Title: "Face verification: <v1> & more", Subtitle: "pairs of pairsDevTest.txt, scored by runs/v1",
+		Curves:   []*Curve{{Name: "another \"system\"", FAR: []float64{0, 0.1, 1}, TAR: []float64{0.6, 0.8, 1}}},
+		Settings: page.Fields{{Name: "Model", Value: "runs/v1"}, {Name: "Input", Value: "112x112 rgb"}},
+		Command:  "fv-eval verify runs/v1 --images 'my faces' --pairs pairsDevTest.txt", Version: "fv-eval test",
+	}
+	for i, r := range results {
+		o.Results = append(o.Results, NamedResult{Name: []string{"without a margin", "margin 0.35"}[i], Result: r})
+	}
+	return o
+}
+
+func TestReport(t *testing.T) {
+	for _, results := range [][]*Result{{synthetic(t, 25, 0.45)}, {synthetic(t, 25, 0.45), synthetic(t, 25, 0.6)}} {
+		var out bytes.Buffer
+		if err := Report(&out, reportOf(t, results...)); err != nil {
+			t.Fatal(err)
+		}
+		html := out.String()
+		if m := regexp.MustCompile(`(?i)<script|<link|@import|url\(|src="http|href="http`).FindString(html); m != "" {
+			t.Errorf("the page is not self-contained: %q", m)
+		}
+		for _, want := range []string{"&lt;v1&gt; &amp; more", "not resolved by 250 impostor pairs", "another &#34;system&#34;", "fold 10", "insightface", "squared L2", "Clopper-Pearson", "runs/v1", "&#39;my faces&#39;", "fv-eval test", "var(--plot-0)"} {
+			if !strings.Contains(html, want) {
+				t.Errorf("the page lacks %q", want)
+			}
+		}
+		if n := strings.Count(html, "<svg"); n != 2+len(results) {
+			t.Errorf("%d pictures, want two ROC and one of angles for each of %d results", n, len(results))
+		}
+		for d := xml.NewDecoder(&out); ; {
+			if _, err := d.Token(); err == io.EOF {
+				break
+			} else if err != nil {
+				t.Fatalf("not well-formed: %v", err)
+			}
+		}
+	}
+}
+
+func TestWriteOutputs(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "new", "out")
+	names, err := WriteOutputs(dir, reportOf(t, synthetic(t, 5, 0.45)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"roc.png", "roc.svg", "roc-log.png", "roc-log.svg", "angles.png", "angles.svg", "scores.csv", "report.html"}
+	if !slices.Equal(names, want) {
+		t.Errorf("files %v, want %v", names, want)
+	}
+	for _, name := range names {
+		f, err := os.Open(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		switch filepath.Ext(name) {
+		case ".png":
+			if img, _, err := image.Decode(f); err != nil || img.Bounds().Dx() < 1000 {
+				t.Errorf("%s: %v", name, err)
+			}
+		case ".csv":
+			if scores, _, err := ParseScores(f, name); err != nil || len(scores) != 100 {
+				t.Errorf("%s: %d scores, %v", name, len(scores), err)
+			}
+		}
+	}
+}
+
+// Every key of result.json is lower case, and nothing in it is not a JSON number.
+func TestResultJSON(t *testing.T) {
+	text, err := json.Marshal(synthetic(t, 5, 0.45))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile(`"([^"]*)":`).FindAllStringSubmatch(string(text), -1) {
+		if !regexp.MustCompile(`^[a-z0-9_]+$`).MatchString(m[1]) {
+			t.Errorf("key %q", m[1])
+		}
+	}
+	var back map[string]any
+	if err := json.Unmarshal(text, &back); err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{"auc", "eer", "accuracy", "protocols", "operating_points", "angles", "warnings", "d_prime", "genuine", "impostor"} {
+		if _, ok := back[key]; !ok {
+			t.Errorf("no key %q", key)
+		}
+	}
+}
+
+// constEmbedder gives every image the same vector.
+type constEmbedder []float32
+
+func (c constEmbedder) Dim() int { return len(c) }
+func (c constEmbedder) EmbedBatch(_ context.Context, images []image.Image) ([][]float32, error) {
+	return slices.Repeat([][]float32{c}, len(images)), nil
+}
+
+func somePairs() *Pairs {
+	p := &Pairs{Name: "p", Folds: 1}
+	for i := range 20 {
+		p.Pairs = append(p.Pairs, Pair{A: fmt.Sprint("a", i), B: fmt.Sprint("b", i), Same: i%2 == 0})
+	}
+	p.CutFolds(5)
+	return p
+}
+
+func loadGrey(string) (image.Image, error) { return image.NewGray(image.Rect(0, 0, 4, 4)), nil }
+
+func TestCollapse(t *testing.T) {
+	r, err := Verify(context.Background(), constEmbedder{1, 2, 3}, loadGrey, somePairs(), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !r.Collapsed || r.AUC != 0.5 || len(r.Warnings) == 0 || !strings.Contains(r.Warnings[0], "collapsed") {
+		t.Errorf("collapsed %v, AUC %v, warnings %q", r.Collapsed, r.AUC, r.Warnings)
+	}
+	var out bytes.Buffer
+	if err := Report(&out, reportOf(t, r)); err != nil || !strings.Contains(out.String(), "collapsed") {
+		t.Errorf("the report of a collapsed model: %v", err)
+	}
+}
+
+func TestVerifyRefuses(t *testing.T) {
+	ctx := context.Background()
+	nan := float32(math.NaN())
+	for _, c := range []struct {
+		e    constEmbedder
+		want string
+	}{{constEmbedder{1, nan}, "a0: the embedding has a value that is not finite"}, {constEmbedder{0, 0}, "a0: the embedding is zero"}} {
+		if _, err := Verify(ctx, c.e, loadGrey, somePairs(), Options{}); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("error %v, want %q", err, c.want)
+		}
+	}
+	broken := func(name string) (image.Image, error) {
+		if name == "b3" || name == "a4" {
+			return nil, errors.New("truncated")
+		}
+		return loadGrey(name)
+	}
+	_, err := Verify(ctx, constEmbedder{1}, broken, somePairs(), Options{})
+	var images *ImagesError
+	if !errors.As(err, &images) || !slices.Equal(images.Names, []string{"a4", "b3"}) || !strings.Contains(err.Error(), "b3: truncated") {
+		t.Errorf("two unreadable images: %v", err)
+	}
+	r, err := Verify(ctx, constEmbedder{1}, broken, somePairs(), Options{SkipMissing: true})
+	if err != nil || r.PairsSkipped != 2 || r.ImagesFailed != 2 || r.Images != 38 || len(r.Scores) != 18 {
+		t.Errorf("skipping: %+v, %v", r, err)
+	}
+	for _, o := range []Options{{Flip: "both"}, {Protocols: []string{"lfw"}}, {FARs: []float64{0}}} {
+		if _, err := Verify(ctx, constEmbedder{1}, loadGrey, somePairs(), o); err == nil {
+			t.Errorf("options %+v are let through", o)
+		}
+	}
+	one := somePairs()
+	one.CutFolds(1)
+	if _, err := Verify(ctx, constEmbedder{1}, loadGrey, one, Options{}); err == nil || !strings.Contains(err.Error(), "folds") {
+		t.Errorf("a protocol with folds on pairs without: %v", err)
+	}
+	canceled, cancel := context.WithCancel(ctx)
+	cancel()
+	if _, err := Verify(canceled, constEmbedder{1}, loadGrey, somePairs(), Options{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+	if _, err := Evaluate([]float64{1, 0}, &Pairs{Folds: 1, Pairs: []Pair{{Same: true}, {}}}, Options{Protocols: []string{SphereFace}}); err == nil {
+		t.Error("sphereface from scores is let through")
+	}
+}
