@@ -37,12 +37,12 @@ type Picture struct {
 
 // Sizes of the pictures: text is legible when a phone shows them 360 pixels wide.
 const (
-	pictureWidth  = 440 * vg.Length(1)
-	pictureHeight = 340 * vg.Length(1)
-	pictureDPI    = 200
+	pictureWidth  = 380 * vg.Length(1)
+	pictureHeight = 300 * vg.Length(1)
+	pictureDPI    = 220
 )
 
-// WritePNG writes the picture as PNG, 200 dots an inch, on white.
+// WritePNG writes the picture as PNG, 220 dots an inch, on white.
 func (p *Picture) WritePNG(w io.Writer) error {
 	c := vgimg.NewWith(vgimg.UseWH(p.width, p.height), vgimg.UseDPI(pictureDPI), vgimg.UseBackgroundColor(color.White))
 	p.draw(draw.New(c))

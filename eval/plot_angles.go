@@ -56,7 +56,7 @@ func PlotAngles(a *Angles, title string, threshold, top float64) *Picture {
 	}
 	p.Legend.Top = true
 	p.Legend.XOffs, p.Legend.YOffs = -8, -4
-	return &Picture{p, pictureWidth, 280 * vg.Length(1)}
+	return &Picture{p, pictureWidth, 250 * vg.Length(1)}
 }
 
 // Top returns an upper end of the axis that leaves room above the histograms.

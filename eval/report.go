@@ -72,10 +72,12 @@ func (r report) lead() []page.Block {
 	var blocks []page.Block
 	for _, n := range r.Results {
 		for _, w := range n.Result.Warnings {
-			if !r.single() {
+			if r.single() {
+				w = strings.ToUpper(w[:1]) + w[1:]
+			} else {
 				w = n.Name + ": " + w
 			}
-			blocks = append(blocks, page.Note(strings.ToUpper(w[:1])+w[1:]+"."))
+			blocks = append(blocks, page.Note(w+"."))
 		}
 	}
 	if r.single() {

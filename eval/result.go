@@ -84,15 +84,6 @@ func (r *Result) judge() {
 	case r.AUC < 0.5:
 		warn("the AUC is below 0.5: worse than guessing; are the labels swapped, or is a distance given as a score?")
 	}
-	unresolved := 0
-	for _, p := range r.OperatingPoints {
-		if !p.Resolved {
-			unresolved++
-		}
-	}
-	if unresolved > 0 {
-		warn("%d impostor pairs cannot resolve a false accept rate below %.2g; rates asked for below that are not given", r.Impostor, 1/float64(r.Impostor))
-	}
 	if n := len(r.Scores); n < 100 {
 		warn("only %d pairs: the intervals are wide", n)
 	}
