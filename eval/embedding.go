@@ -132,19 +132,50 @@ func (v *Vectors) embed(ctx context.Context, e Embedder, names []string, images 
 		if len(x) != v.Dim {
 			return nil, fmt.Errorf("%s: the embedder gave %d values, its dimension is %d", names[i], len(x), v.Dim)
 		}
-		var sum float64
-		for _, value := range x {
-			sum += float64(value) * float64(value)
-		}
-		if math.IsNaN(sum) || math.IsInf(sum, 0) {
-			return nil, fmt.Errorf("%s: the embedding has a value that is not finite; the model is broken, or its training diverged", names[i])
-		}
-		if sum == 0 {
-			return nil, fmt.Errorf("%s: the embedding is zero; the model is broken, or its training collapsed", names[i])
+		if err := checkVector(names[i], x); err != nil {
+			return nil, err
 		}
 		dst = append(dst, x...)
 	}
 	return dst, nil
+}
+
+// checkVector returns an error if x has no direction.
+func checkVector(name string, x []float32) error {
+	var sum float64
+	for _, value := range x {
+		sum += float64(value) * float64(value)
+	}
+	if math.IsNaN(sum) || math.IsInf(sum, 0) {
+		return fmt.Errorf("%s: the embedding has a value that is not finite; the model is broken, or its training diverged", name)
+	}
+	if sum == 0 {
+		return fmt.Errorf("%s: the embedding is zero; the model is broken, or its training collapsed", name)
+	}
+	return nil
+}
+
+// NewVectors makes Vectors of matrices computed elsewhere: straight [N, dim] holds the
+// embeddings of the named images in order, mirrored those of their mirror images; nil
+// if there are none. The slices are kept. A vector that is not finite or is zero is an
+// error. It panics if the lengths differ.
+func NewVectors(names []string, dim int, straight, mirrored []float32) (*Vectors, error) {
+	if len(straight) != len(names)*dim || mirrored != nil && len(mirrored) != len(straight) {
+		panic(fmt.Sprintf("eval: %d and %d values for %d vectors of %d", len(straight), len(mirrored), len(names), dim))
+	}
+	v := &Vectors{Dim: dim, index: make(map[string]int, len(names)), straight: straight, mirrored: mirrored}
+	for i, name := range names {
+		v.index[name] = i
+		for _, m := range [][]float32{straight, mirrored} {
+			if m == nil {
+				continue
+			}
+			if err := checkVector(name, m[i*dim:(i+1)*dim]); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return v, nil
 }
 
 // Has reports whether name has a vector.

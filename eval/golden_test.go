@@ -170,3 +170,36 @@ func TestProtocolsAgainstPython(t *testing.T) {
 		}
 	}
 }
+
+// Vectors computed elsewhere give the same results as an embedder.
+func TestNewVectors(t *testing.T) {
+	g, pairs := readGolden(t)
+	var names []string
+	var straight, mirrored []float32
+	for i, v := range g.Vectors {
+		names = append(names, fmt.Sprint(i))
+		for j := range v[0] {
+			straight, mirrored = append(straight, float32(v[0][j])), append(mirrored, float32(v[1][j]))
+		}
+	}
+	v, err := NewVectors(names, 5, straight, mirrored)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := Options{Flip: FlipSum, Protocols: []string{SphereFace}}
+	got, err := v.Verify(pairs, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := Verify(context.Background(), &goldenEmbedder{golden: g}, loadGolden, pairs, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.AUC != want.AUC || got.Accuracy != want.Accuracy {
+		t.Errorf("AUC %v accuracy %v, by an embedder %v and %v", got.AUC, got.Accuracy, want.AUC, want.Accuracy)
+	}
+	mirrored[7] = float32(math.NaN())
+	if _, err := NewVectors(names, 5, straight, mirrored); err == nil || err.Error()[:2] != "1:" {
+		t.Errorf("NaN in the mirror image of 1: %v", err)
+	}
+}

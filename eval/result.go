@@ -31,7 +31,7 @@ type Result struct {
 	// Angles is null when the scores are not cosines.
 	Angles *Angles `json:"angles"`
 
-	// Collapsed is whether the model tells nothing apart: all scores are alike.
+	// Collapsed is whether the model maps all faces to the same embedding.
 	Collapsed bool     `json:"collapsed"`
 	Warnings  []string `json:"warnings"`
 
@@ -59,7 +59,7 @@ type BestResult struct {
 // the least: even an untrained network's differ by more.
 const collapsedRange = 1e-4
 
-// Collapsed reports whether the scores differ so little that all embeddings must be alike.
+// Collapsed reports whether cosines differ so little that all embeddings must be alike.
 func Collapsed(scores []float64) bool {
 	if len(scores) < 2 {
 		return false
@@ -75,10 +75,12 @@ func Collapsed(scores []float64) bool {
 func (r *Result) judge() {
 	r.Warnings = []string{}
 	warn := func(format string, args ...any) { r.Warnings = append(r.Warnings, fmt.Sprintf(format, args...)) }
-	r.Collapsed = Collapsed(r.Scores)
+	r.Collapsed = r.Flip != FlipGiven && Collapsed(r.Scores)
 	switch {
 	case r.Collapsed:
 		warn("all scores lie within %g of each other: the model maps every face to the same embedding (it has collapsed); no rate below means anything", collapsedRange)
+	case r.ROC.constant():
+		warn("all scores are equal: they tell nothing apart")
 	case r.Accuracy == 0.5 && r.Genuine == r.Impostor:
 		warn("the accuracy is exactly 0.5: the model accepts, or refuses, everything")
 	case r.AUC < 0.5:

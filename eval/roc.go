@@ -108,6 +108,9 @@ func (r *ROC) EER() EER {
 	return e
 }
 
+// constant reports whether all scores are equal.
+func (r *ROC) constant() bool { return len(r.Points) == 2 }
+
 // Best returns the point of highest accuracy over all pairs, and that accuracy; of
 // equal ones the highest threshold.
 func (r *ROC) Best() (Point, float64) {

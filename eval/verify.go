@@ -111,7 +111,8 @@ func imagesError(total int, failed map[string]error) *ImagesError {
 	return e
 }
 
-// Verify evaluates pairs whose images have been embedded; pairs with an image that has
+// Verify evaluates pairs whose images have been embedded, with mirror images if the
+// flip rule of o or of a protocol needs them; pairs with an image that has
 // no vector are left out and counted.
 func (v *Vectors) Verify(pairs *Pairs, o Options) (*Result, error) {
 	kept := &Pairs{Name: pairs.Name, Folds: pairs.Folds}
@@ -193,14 +194,15 @@ func isCosine(scores []float64) bool {
 // on the vectors where it prescribes an embedding.
 func (p Protocol) accuracy(scores []float64, pairs *Pairs, v *Vectors, flip string) (Accuracy, error) {
 	s := foldScores{score: scores, same: pairs.Same(), fold: pairs.FoldOf(), folds: pairs.Folds}
+	if p.Name == SphereFace && v == nil {
+		return Accuracy{}, fmt.Errorf("protocol %s needs embeddings: it subtracts their mean; it cannot be computed from scores", p.Name)
+	}
 	if p.needsFolds() {
 		if err := s.check(); err != nil {
 			return Accuracy{}, fmt.Errorf("protocol %s: %w", p.Name, err)
 		}
 	}
 	switch {
-	case p.Name == SphereFace && v == nil:
-		return Accuracy{}, fmt.Errorf("protocol %s needs embeddings: it subtracts their mean; it cannot be computed from scores", p.Name)
 	case p.Name == SphereFace:
 		acc := sphereFace(pairs.Folds, v.centredSplits(pairs))
 		acc.Flip = FlipConcat
