@@ -198,6 +198,13 @@ func TestNewVectors(t *testing.T) {
 	if got.AUC != want.AUC || got.Accuracy != want.Accuracy {
 		t.Errorf("AUC %v accuracy %v, by an embedder %v and %v", got.AUC, got.Accuracy, want.AUC, want.Accuracy)
 	}
+	alone, err := NewVectors(names, 5, straight, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := alone.Verify(pairs, o); err == nil {
+		t.Error("a protocol that needs mirror images, without them, is let through")
+	}
 	mirrored[7] = float32(math.NaN())
 	if _, err := NewVectors(names, 5, straight, mirrored); err == nil || err.Error()[:2] != "1:" {
 		t.Errorf("NaN in the mirror image of 1: %v", err)

@@ -65,6 +65,22 @@ func (o Options) protocols() ([]Protocol, error) {
 	return protocols, nil
 }
 
+// mirror validates o and reports whether mirror images must be embedded.
+func (o Options) mirror() (bool, error) {
+	if err := o.validate(); err != nil {
+		return false, err
+	}
+	protocols, err := o.protocols()
+	if err != nil {
+		return false, err
+	}
+	mirror := o.flip() != FlipNone
+	for _, p := range protocols {
+		mirror = mirror || p.Flip != "" && p.Flip != FlipNone
+	}
+	return mirror, nil
+}
+
 func (o Options) validate() error {
 	if !slices.Contains([]string{FlipNone, FlipSum, FlipConcat, FlipGiven}, o.flip()) {
 		return fmt.Errorf("flip %q: want none, sum or concat", o.Flip)
@@ -81,16 +97,9 @@ func (o Options) validate() error {
 // cannot be loaded are all listed in one *ImagesError, or skipped and counted with
 // SkipMissing.
 func Verify(ctx context.Context, e Embedder, load LoadFunc, pairs *Pairs, o Options) (*Result, error) {
-	protocols, err := o.protocols()
+	mirror, err := o.mirror()
 	if err != nil {
 		return nil, err
-	}
-	if err := o.validate(); err != nil {
-		return nil, err
-	}
-	mirror := o.flip() != FlipNone
-	for _, p := range protocols {
-		mirror = mirror || p.Flip != "" && p.Flip != FlipNone
 	}
 	names := pairs.Images()
 	vectors, err := EmbedImages(ctx, e, load, names, mirror, o)
@@ -115,6 +124,11 @@ func imagesError(total int, failed map[string]error) *ImagesError {
 // flip rule of o or of a protocol needs them; pairs with an image that has
 // no vector are left out and counted.
 func (v *Vectors) Verify(pairs *Pairs, o Options) (*Result, error) {
+	if mirror, err := o.mirror(); err != nil {
+		return nil, err
+	} else if mirror && v.mirrored == nil {
+		return nil, fmt.Errorf("flip rule %s and protocols %v need embeddings of the mirror images", o.flip(), o.Protocols)
+	}
 	kept := &Pairs{Name: pairs.Name, Folds: pairs.Folds}
 	for _, p := range pairs.Pairs {
 		if v.Has(p.A) && v.Has(p.B) {
