@@ -1,0 +1,151 @@
+package pipeline
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/faceverify/fv/embed/tensorfile"
+)
+
+// checkpointFormat is raised when older checkpoints can no longer be read.
+const checkpointFormat = 1
+
+// keptCheckpoints is how many of the newest checkpoints a run folder holds: were one to
+// be lost to a failing disk, the one before it is there.
+const keptCheckpoints = 2
+
+// position is a checkpoint's part that is not tensors.
+type position struct {
+	Format         int          `json:"format"`
+	Step           int          `json:"step"` // accepted steps; the next one has this number
+	OptimizerSteps int          `json:"optimizer_steps"`
+	Config         string       `json:"config"` // the resolved YAML
+	Data           dataDigest   `json:"data"`
+	Validations    []validation `json:"validations,omitempty"`
+	Pending        *logLine     `json:"pending,omitempty"` // this step's line, its validation still to be made
+	Seconds        float64      `json:"seconds"`           // of training so far
+}
+
+// checkpoint is all that a run needs to go on as if it had not stopped.
+type checkpoint struct {
+	position
+	Weights   []float32            // the arena: backbone, then head
+	Buffers   []float32            // running statistics
+	Optimizer map[string][]float32 // moments
+	Head      map[string][]float32 // memory of a losses.Stateful head
+}
+
+func checkpointName(step int) string { return fmt.Sprintf("step-%09d.safetensors", step) }
+
+// write writes the checkpoint to a folder, under a name made of its step, and removes all
+// but the newest ones.
+func (c *checkpoint) write(dir string) error {
+	c.Format = checkpointFormat
+	text, err := json.Marshal(c.position)
+	if err != nil {
+		return err
+	}
+	f := &tensorfile.File{Metadata: map[string]string{"checkpoint": string(text)}}
+	add := func(name string, data []float32) {
+		f.Tensors = append(f.Tensors, tensorfile.Tensor{Name: name, Shape: []int{len(data)}, Data: data})
+	}
+	add("weights", c.Weights)
+	if len(c.Buffers) > 0 {
+		add("buffers", c.Buffers)
+	}
+	for name, data := range c.Optimizer {
+		add("optimizer."+name, data)
+	}
+	for name, data := range c.Head {
+		add("head."+name, data)
+	}
+	if err := tensorfile.Write(filepath.Join(dir, checkpointName(c.Step)), f); err != nil {
+		return fmt.Errorf("cannot write the checkpoint of step %d; earlier ones are untouched: %w", c.Step, err)
+	}
+	steps, err := checkpointSteps(dir)
+	if err != nil {
+		return err
+	}
+	for _, step := range steps[:max(0, len(steps)-keptCheckpoints)] {
+		if err := os.Remove(filepath.Join(dir, checkpointName(step))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkpointSteps returns the steps of the checkpoints in a folder, ascending.
+func checkpointSteps(dir string) ([]int, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	var steps []int
+	for _, e := range entries {
+		if n, ok := strings.CutPrefix(e.Name(), "step-"); ok {
+			if n, ok = strings.CutSuffix(n, ".safetensors"); ok {
+				if step, err := strconv.Atoi(n); err == nil {
+					steps = append(steps, step)
+				}
+			}
+		}
+	}
+	slices.Sort(steps)
+	return steps, nil
+}
+
+// readNewestCheckpoint reads the newest checkpoint of a folder. If that one is damaged
+// it reads the one before it and returns the damage as a warning.
+func readNewestCheckpoint(dir string) (c *checkpoint, warning error, err error) {
+	steps, err := checkpointSteps(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(steps) == 0 {
+		return nil, nil, fmt.Errorf("%s holds no checkpoint to go on from", dir)
+	}
+	for _, step := range slices.Backward(steps) {
+		c, err := readCheckpoint(filepath.Join(dir, checkpointName(step)))
+		if err == nil {
+			return c, warning, nil
+		}
+		warning = errors.Join(warning, err)
+	}
+	return nil, nil, warning
+}
+
+func readCheckpoint(path string) (*checkpoint, error) {
+	f, err := tensorfile.Read(path)
+	if err != nil {
+		return nil, err
+	}
+	c := &checkpoint{Optimizer: map[string][]float32{}, Head: map[string][]float32{}}
+	if err := json.Unmarshal([]byte(f.Metadata["checkpoint"]), &c.position); err != nil {
+		return nil, fmt.Errorf("%s: not a checkpoint: %w", path, err)
+	}
+	if c.Format != checkpointFormat {
+		return nil, fmt.Errorf("%s: checkpoint of format %d, this program reads %d", path, c.Format, checkpointFormat)
+	}
+	for _, t := range f.Tensors {
+		switch group, name, _ := strings.Cut(t.Name, "."); group {
+		case "weights":
+			c.Weights = t.Data
+		case "buffers":
+			c.Buffers = t.Data
+		case "optimizer":
+			c.Optimizer[name] = t.Data
+		case "head":
+			c.Head[name] = t.Data
+		default:
+			return nil, fmt.Errorf("%s: unknown tensor %q", path, t.Name)
+		}
+	}
+	return c, nil
+}

@@ -1,0 +1,220 @@
+package pipeline
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/faceverify/fv/losses"
+	"github.com/faceverify/fv/pipeline/optim"
+)
+
+// Config is everything that a run depends on. Its fields are fv-train's flags and the keys
+// of its YAML files: the tags hold name, default and description of each, and Default
+// reads the defaults from there.
+//
+// Fields tagged keep:"free" may differ when a run is resumed.
+type Config struct {
+	Data      string `name:"data" keep:"free" group:"Data" placeholder:"DIR" help:"Folder with one sub-folder of images for each identity; also the argument FOLDER."`
+	Out       string `name:"out" keep:"free" group:"Data" short:"o" default:"run" placeholder:"DIR" help:"Run folder to write. Default: ${default}."`
+	People    string `name:"people" group:"Data" placeholder:"FILE" help:"Train on the identities that this file names: an LFW people file, or a name a line. Default: all."`
+	MinImages int    `name:"min-images" group:"Data" default:"1" help:"Leave out identities with fewer images. Default: ${default}."`
+	MaxImages int    `name:"max-images" group:"Data" default:"0" help:"Use at most this many images of an identity; 0 means all. Default: ${default}."`
+	Val       string `name:"val" group:"Data" default:"0.1" placeholder:"SHARE|FILE|none" help:"Validation: the share of identities to hold out and make pairs of, a pairs file in one of LFW's formats, or none. Default: ${default}."`
+	ValImages string `name:"val-images" group:"Data" placeholder:"DIR" help:"Folder with the images of a pairs file. Default: the training folder."`
+	Fit       string `name:"fit" group:"Data" default:"crop" placeholder:"crop|stretch|pad" help:"What becomes of images of another shape: crop, stretch or pad. Default: ${default}."`
+	Size      Size   `name:"size" group:"Data" default:"112x112" placeholder:"HxW" help:"Height and width of the network's input, multiples of 16. Default: ${default}."`
+	Cache     Bytes  `name:"cache" keep:"free" group:"Data" default:"auto" placeholder:"SIZE" help:"Memory for decoded images, such as 2GiB; auto means a quarter of RAM, 0 none. Default: ${default}."`
+
+	Augment    string   `name:"augment" group:"Augmentation" default:"light" placeholder:"none|light|strong" help:"Preset of the random changes to training images. Default: ${default}."`
+	Flip       *float64 `name:"flip" group:"Augmentation" placeholder:"P" help:"Probability of mirroring. Default: the preset's."`
+	Shift      *float64 `name:"shift" group:"Augmentation" placeholder:"P" help:"Probability of shifting. Default: the preset's."`
+	ShiftBy    *int     `name:"shift-by" group:"Augmentation" placeholder:"PIXELS" help:"Most pixels to shift by in each direction; what is uncovered is black. Default: the preset's."`
+	RandomCrop *float64 `name:"random-crop" group:"Augmentation" placeholder:"P" help:"Probability of blackening all but a random crop. Default: the preset's."`
+	Downscale  *float64 `name:"downscale" group:"Augmentation" placeholder:"P" help:"Probability of scaling down and back up. Default: the preset's."`
+	Jitter     *float64 `name:"jitter" group:"Augmentation" placeholder:"P" help:"Probability of changing brightness, contrast and saturation. Default: the preset's."`
+	Grey       *float64 `name:"grey" group:"Augmentation" placeholder:"P" help:"Probability of taking the colour away. Default: the preset's."`
+	Rotate     *float64 `name:"rotate" group:"Augmentation" placeholder:"P" help:"Probability of a small rotation. Default: the preset's."`
+
+	Backbone  string `name:"backbone" group:"Model" default:"mobilefacenet" placeholder:"NAME" help:"Network: sfnet4, 10, 20, 36 or 64, each also with -bn; mobilefacenet; iresnet18, 34, 50 or 100. Default: ${default}."`
+	Embedding int    `name:"embedding" group:"Model" default:"512" help:"Numbers in an embedding. Default: ${default}."`
+	Init      string `name:"init" group:"Model" placeholder:"MODEL" help:"Model file or run folder whose weights to start from. Default: random weights."`
+
+	Head           string   `name:"head" group:"Head" default:"amsoftmax" placeholder:"NAME" help:"Classification head: softmax, modified, normface, asoftmax, sphereface, amsoftmax, cosface or arcface. Default: ${default}."`
+	Scale          *float64 `name:"scale" group:"Head" placeholder:"S" help:"The head's scale s. Default: the head's."`
+	Margin         *float64 `name:"margin" group:"Head" placeholder:"M" help:"The head's margin m; an angle is in radians. Default: the head's."`
+	MarginGradient string   `name:"margin-gradient" group:"Head" placeholder:"exact|detached" help:"Whether what the margin adds is differentiated. Default: the head's."`
+	HeadParams     Params   `name:"head-params" group:"Head" placeholder:"NAME=V;..." help:"The head's other settings, such as lambda-min=0 of asoftmax. Default: the head's."`
+
+	Batch       int       `name:"batch" group:"Optimisation" default:"64" help:"Images in a step; the last, partial batch of an epoch is dropped. Default: ${default}."`
+	Accumulate  int       `name:"accumulate" group:"Optimisation" default:"1" help:"Batches whose gradients are averaged for one step. Default: ${default}."`
+	Epochs      int       `name:"epochs" group:"Optimisation" default:"16" help:"Passes over the data. Default: ${default}."`
+	MaxSteps    int       `name:"max-steps" group:"Optimisation" default:"0" help:"End after this many steps, the schedule unchanged; 0 means after the last epoch. Default: ${default}."`
+	Optimizer   string    `name:"optimizer" group:"Optimisation" default:"sgd" placeholder:"sgd|adamw" help:"Optimiser. Default: ${default}."`
+	LR          *float64  `name:"lr" group:"Optimisation" placeholder:"RATE" help:"Highest learning rate. Default: 0.1 for sgd, 0.001 for adamw."`
+	Momentum    float64   `name:"momentum" group:"Optimisation" default:"0.9" help:"Momentum of sgd. Default: ${default}."`
+	Nesterov    bool      `name:"nesterov" group:"Optimisation" default:"false" negatable:"" help:"Nesterov's momentum. Default: ${default}."`
+	WeightDecay *float64  `name:"weight-decay" group:"Optimisation" placeholder:"WD" help:"Weight decay; never of biases, norms and PReLU slopes. Default: 0.0005 for sgd, 0.05 for adamw."`
+	Beta1       float64   `name:"beta1" group:"Optimisation" default:"0.9" help:"Decay of adamw's mean of gradients. Default: ${default}."`
+	Beta2       float64   `name:"beta2" group:"Optimisation" default:"0.999" help:"Decay of adamw's mean of squares. Default: ${default}."`
+	Epsilon     float64   `name:"epsilon" group:"Optimisation" default:"1e-8" help:"Added to adamw's denominator. Default: ${default}."`
+	Clip        float64   `name:"clip" group:"Optimisation" default:"5" help:"Largest norm of the gradient, of backbone and head together; 0 means any. Default: ${default}."`
+	Schedule    string    `name:"schedule" group:"Optimisation" default:"cosine" placeholder:"NAME" help:"Fall of the learning rate: cosine, polynomial, linear, step or constant. Default: ${default}."`
+	Warmup      Span      `name:"warmup" group:"Optimisation" default:"0" placeholder:"N|Nepochs" help:"Steps, or epochs such as 0.5epochs, over which the rate rises to what the schedule says. Default: ${default}."`
+	Milestones  []float64 `name:"milestones" group:"Optimisation" placeholder:"EPOCH,..." help:"Epochs after which the step schedule lowers the rate. Default: none."`
+	Gamma       float64   `name:"gamma" group:"Optimisation" default:"0.1" help:"Factor of the step schedule. Default: ${default}."`
+	Power       float64   `name:"power" group:"Optimisation" default:"1" help:"Power of the polynomial schedule. Default: ${default}."`
+	Seed        uint64    `name:"seed" group:"Optimisation" default:"1" help:"Seed of every random draw. Default: ${default}."`
+
+	Threads         int  `name:"threads" keep:"free" group:"Running" default:"0" help:"Threads; 0 means one for each processor. The result is the same. Default: ${default}."`
+	CheckpointEvery Span `name:"checkpoint-every" keep:"free" group:"Running" default:"1epochs" placeholder:"N|Nepochs" help:"Steps or epochs between checkpoints. Default: ${default}."`
+	ValEvery        Span `name:"val-every" keep:"free" group:"Running" default:"1epochs" placeholder:"N|Nepochs" help:"Steps or epochs between validations. Default: ${default}."`
+	LogEvery        int  `name:"log-every" keep:"free" group:"Running" default:"20" help:"Steps between lines of text; log.jsonl has every step. Default: ${default}."`
+}
+
+// settingError is a mistake in one setting.
+func settingError(name, format string, args ...any) error {
+	return fmt.Errorf("--%s: %w", name, fmt.Errorf(format, args...))
+}
+
+// Resolve fills in the defaults that depend on other settings, so that the Config says
+// all. It returns errors for settings that cannot be, all of them at once.
+func (c *Config) Resolve() error {
+	rate, decay := 0.1, 5e-4
+	if c.Optimizer == optim.AdamW {
+		rate, decay = 1e-3, 0.05
+	}
+	if c.LR == nil {
+		c.LR = &rate
+	}
+	if c.WeightDecay == nil {
+		c.WeightDecay = &decay
+	}
+	return errors.Join(c.resolveHead(), c.checkData(), c.checkOptimisation())
+}
+
+func (c *Config) resolveHead() error {
+	spec, err := losses.Describe(c.Head)
+	if err != nil {
+		return settingError("head", "%s", strings.TrimPrefix(err.Error(), "losses: "))
+	}
+	if _, err := c.head(); err != nil {
+		return settingError("head", "%s", strings.TrimPrefix(err.Error(), "losses: "))
+	}
+	values, err := spec.Resolve(c.headValues())
+	if err != nil {
+		return err
+	}
+	c.HeadParams = nil
+	for name, v := range values {
+		switch name {
+		case "scale":
+			c.Scale = &v
+		case "margin":
+			c.Margin = &v
+		default:
+			if c.HeadParams == nil {
+				c.HeadParams = Params{}
+			}
+			c.HeadParams[name] = v
+		}
+	}
+	if spec.HasMargin && c.MarginGradient == "" {
+		c.MarginGradient = string(losses.Exact)
+		if spec.Detached {
+			c.MarginGradient = string(losses.Detached)
+		}
+	}
+	return nil
+}
+
+// head makes the head that the settings describe.
+func (c *Config) head() (losses.Head, error) {
+	return losses.New(c.Head, losses.Options{Params: c.headValues(), MarginGradient: losses.MarginGradient(c.MarginGradient)})
+}
+
+func (c *Config) headValues() map[string]float64 {
+	values := map[string]float64{}
+	for name, v := range c.HeadParams {
+		values[name] = v
+	}
+	if c.Scale != nil {
+		values["scale"] = *c.Scale
+	}
+	if c.Margin != nil {
+		values["margin"] = *c.Margin
+	}
+	return values
+}
+
+func oneOf(name, value string, values ...string) error {
+	if slices.Contains(values, value) {
+		return nil
+	}
+	return settingError(name, "there is no %q; there are %s", value, strings.Join(values, ", "))
+}
+
+func atLeast(name string, value, least int) error {
+	if value < least {
+		return settingError(name, "%d is too small, want at least %d", value, least)
+	}
+	return nil
+}
+
+func (c *Config) checkData() error {
+	return errors.Join(
+		atLeast("min-images", c.MinImages, 1),
+		atLeast("max-images", c.MaxImages, 0),
+		atLeast("embedding", c.Embedding, 1),
+		oneOf("fit", c.Fit, "crop", "stretch", "pad"),
+		c.Size.validate(),
+	)
+}
+
+func (c *Config) checkOptimisation() error {
+	err := errors.Join(
+		atLeast("batch", c.Batch, 2),
+		atLeast("accumulate", c.Accumulate, 1),
+		atLeast("epochs", c.Epochs, 1),
+		atLeast("max-steps", c.MaxSteps, 0),
+		atLeast("threads", c.Threads, 0),
+		atLeast("log-every", c.LogEvery, 1),
+		oneOf("schedule", c.Schedule, optim.Decays()...),
+		oneOf("optimizer", c.Optimizer, optim.SGD, optim.AdamW),
+	)
+	if c.CheckpointEvery.N == 0 {
+		err = errors.Join(err, settingError("checkpoint-every", "want steps or epochs above 0"))
+	}
+	if c.ValEvery.N == 0 {
+		err = errors.Join(err, settingError("val-every", "want steps or epochs above 0"))
+	}
+	if err != nil {
+		return err
+	}
+	if err := c.optimizer().Validate(); err != nil {
+		return fmt.Errorf("--%w", err)
+	}
+	return nil
+}
+
+func (c *Config) optimizer() optim.Settings {
+	return optim.Settings{
+		Name: c.Optimizer, Momentum: c.Momentum, Nesterov: c.Nesterov,
+		Beta1: c.Beta1, Beta2: c.Beta2, Epsilon: c.Epsilon,
+		Decay: *c.WeightDecay, Clip: c.Clip,
+	}
+}
+
+// schedule returns the learning rate for epochs of so many steps.
+func (c *Config) schedule(perEpoch int) optim.Schedule {
+	s := optim.Schedule{
+		Base: *c.LR, Steps: c.Epochs * perEpoch, Warmup: c.Warmup.Steps(perEpoch),
+		Decay: c.Schedule, Power: c.Power, Gamma: c.Gamma,
+	}
+	for _, m := range c.Milestones {
+		s.Milestones = append(s.Milestones, int(math.Round(m*float64(perEpoch))))
+	}
+	return s
+}

@@ -1,0 +1,155 @@
+package pipeline
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/faceverify/fv/internal/atomicfile"
+)
+
+// Names in a run folder.
+const (
+	ConfigFile     = "config.yaml"       // the resolved Config
+	LogFile        = "log.jsonl"         // one JSON object a step
+	ModelFile      = "model.safetensors" // the best model by validation AUC; the last one without validation
+	LastModelFile  = "last.safetensors"  // the last model of a run with validation
+	ReportFile     = "report.html"       // written at the end
+	QuarantineFile = "quarantine.txt"    // images that could not be read
+	BadBatchFile   = "bad-batch.txt"     // images of the step that was not finite
+	checkpointsDir = "checkpoints"
+)
+
+// ErrRunExists is what creating a run folder over another run returns.
+var ErrRunExists = errors.New("the folder holds a run already")
+
+// createRunFolder makes dir a new run folder. One that holds a run is an error that
+// wraps ErrRunExists, unless force is set: then that run's files are removed. A
+// folder that holds anything else is an error in any case.
+func createRunFolder(dir string, force bool) error {
+	entries, err := os.ReadDir(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return fmt.Errorf("--out: %w", err)
+	case len(entries) > 0:
+		if _, err := os.Stat(filepath.Join(dir, ConfigFile)); err != nil {
+			return fmt.Errorf("--out: %s is not empty and holds no run: choose another folder", dir)
+		}
+		if !force {
+			return fmt.Errorf("--out: %s: %w", dir, ErrRunExists)
+		}
+		for _, name := range []string{ConfigFile, LogFile, ModelFile, LastModelFile, ReportFile, QuarantineFile, BadBatchFile, checkpointsDir} {
+			if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
+				return fmt.Errorf("--force: %w", err)
+			}
+		}
+	}
+	if err := os.MkdirAll(filepath.Join(dir, checkpointsDir), 0o777); err != nil {
+		return fmt.Errorf("--out: %w", err)
+	}
+	return nil
+}
+
+// validation is the outcome of a validation.
+type validation struct {
+	AUC      float64  `json:"auc"`
+	Accuracy float64  `json:"accuracy"`
+	EER      float64  `json:"eer"`
+	TAR      *float64 `json:"tar,omitempty"` // at FAR, the smallest that the pairs resolve
+	FAR      float64  `json:"far,omitempty"`
+	Step     int      `json:"step"`
+	Seconds  float64  `json:"seconds"`
+}
+
+// logLine is a line of log.jsonl: an accepted step.
+type logLine struct {
+	Step     int         `json:"step"`  // from 1
+	Epoch    float64     `json:"epoch"` // passes over the data so far
+	Loss     float64     `json:"loss"`
+	LR       float64     `json:"lr"`
+	GradNorm float64     `json:"grad_norm"` // before clipping
+	Cosine   float64     `json:"batch_cosine"`
+	ImgS     float64     `json:"img_s"`
+	Val      *validation `json:"val,omitempty"`
+}
+
+// stepLog is the file log.jsonl.
+type stepLog struct{ file *os.File }
+
+// openLog opens the log for the step after the given one and drops what a process that
+// died wrote of that step and later ones.
+func openLog(dir string, step int) (*stepLog, error) {
+	f, err := os.OpenFile(filepath.Join(dir, LogFile), os.O_CREATE|os.O_RDWR, 0o666)
+	if err != nil {
+		return nil, err
+	}
+	end, last := int64(0), 0
+	r := bufio.NewReader(f)
+	for last < step {
+		text, err := r.ReadBytes('\n')
+		var line logLine
+		if err != nil || json.Unmarshal(text, &line) != nil || line.Step != last+1 {
+			break
+		}
+		end, last = end+int64(len(text)), line.Step
+	}
+	if last < step {
+		f.Close()
+		return nil, fmt.Errorf("%s ends after step %d, the checkpoint is of step %d: the file was changed", f.Name(), last, step)
+	}
+	if err := errors.Join(f.Truncate(end), seekTo(f, end)); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return &stepLog{f}, nil
+}
+
+func seekTo(f *os.File, offset int64) error {
+	_, err := f.Seek(offset, io.SeekStart)
+	return err
+}
+
+// append writes a line. It is in the file when append returns, though not yet on the disk.
+func (l *stepLog) append(line logLine) error {
+	text, err := json.Marshal(line)
+	if err != nil {
+		return err
+	}
+	_, err = l.file.Write(append(text, '\n'))
+	return err
+}
+
+// sync returns when all lines are on the disk.
+func (l *stepLog) sync() error  { return l.file.Sync() }
+func (l *stepLog) close() error { return l.file.Close() }
+
+// readLog returns the lines of a run's log.
+func readLog(dir string) ([]logLine, error) {
+	path := filepath.Join(dir, LogFile)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var lines []logLine
+	for i, row := range bytes.Split(bytes.TrimSpace(text), []byte("\n")) {
+		var line logLine
+		if err := json.Unmarshal(row, &line); err != nil {
+			return nil, fmt.Errorf("%s:%d: %w", path, i+1, err)
+		}
+		lines = append(lines, line)
+	}
+	return lines, nil
+}
+
+// writeList writes a text file of one name a line.
+func writeList(path string, names []string) error {
+	return atomicfile.WriteBytes(path, []byte(strings.Join(names, "\n")+"\n"))
+}
