@@ -33,7 +33,15 @@ var (
 type Picture struct {
 	plot          *plot.Plot
 	width, height vg.Length
+	below         vg.Length // height of the legend below the plot; 0 for one inside it
 }
+
+// legendLine is the height of a line of a legend below the plot, legendIndent how far
+// it stands from the left.
+const (
+	legendLine   = 14 * vg.Length(1)
+	legendIndent = 34 * vg.Length(1)
+)
 
 // Sizes of the pictures: text is legible when a phone shows them 360 pixels wide.
 const (
@@ -57,7 +65,16 @@ func (p *Picture) draw(c draw.Canvas) {
 		c.SetColor(p.plot.BackgroundColor)
 		c.Fill(c.Rectangle.Path())
 	}
-	p.plot.Draw(draw.Crop(c, margin, -margin, margin, -margin))
+	c = draw.Crop(c, margin, -margin, margin, -margin)
+	if p.below == 0 {
+		p.plot.Draw(c)
+		return
+	}
+	legend := p.plot.Legend
+	p.plot.Legend = plot.Legend{TextStyle: legend.TextStyle}
+	p.plot.Draw(draw.Crop(c, 0, 0, p.below, 0))
+	p.plot.Legend = legend
+	legend.Draw(draw.Crop(c, legendIndent, 0, 0, p.below-(c.Max.Y-c.Min.Y)))
 }
 
 // WriteSVG writes the picture as an SVG file on white.
@@ -135,7 +152,7 @@ func newLine(xy plotter.XYs, c color.Color, width float64, dashes ...vg.Length) 
 
 // PlotROC draws ROC curves: true against false accept rate, the latter on a logarithmic
 // axis if log is set, from the smallest rate that the first curve resolves. The first
-// own curves are drawn thick, the others as comparisons, thin.
+// own curves are drawn thick, the others as comparisons, thin. The legend is below.
 func PlotROC(curves []*Curve, own int, log bool) *Picture {
 	p := newPlot("", "false accept rate (FAR)", "true accept rate (TAR)")
 	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = 0, 1, 0, 1
@@ -163,10 +180,11 @@ func PlotROC(curves []*Curve, own int, log bool) *Picture {
 	}
 	for i, c := range curves {
 		l := newLine(plotter.XYs{{}}, colors[i%len(colors)], 2)
-		p.Legend.Add(shorten(c.Name, 44), l)
+		p.Legend.Add(shorten(c.Name, 56), l)
 	}
-	p.Legend.XOffs, p.Legend.YOffs = -14, 6
-	return &Picture{p, pictureWidth, pictureHeight}
+	p.Legend.Left, p.Legend.Top = true, true
+	below := legendLine*vg.Length(len(curves)) + 4
+	return &Picture{p, pictureWidth, pictureHeight + below, below}
 }
 
 // smallestFAR is the left end of a logarithmic axis: the smallest positive rate of the

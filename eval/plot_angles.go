@@ -7,7 +7,6 @@ import (
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
-	"gonum.org/v1/plot/vg"
 )
 
 // PlotAngles draws the histograms of the angles of positive and negative pairs, in radians
@@ -56,7 +55,7 @@ func PlotAngles(a *Angles, title string, threshold, top float64) *Picture {
 	}
 	p.Legend.Top = true
 	p.Legend.XOffs, p.Legend.YOffs = -8, -4
-	return &Picture{p, pictureWidth, 250 * vg.Length(1)}
+	return &Picture{plot: p, width: pictureWidth, height: 250}
 }
 
 // Top returns an upper end of the axis that leaves room above the histograms.
