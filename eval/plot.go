@@ -39,8 +39,9 @@ type Picture struct {
 // legendLine is the height of a line of a legend below the plot, legendIndent how far
 // it stands from the left.
 const (
-	legendLine   = 14 * vg.Length(1)
+	legendLine   = 12.7 * vg.Length(1)
 	legendIndent = 34 * vg.Length(1)
+	legendGap    = 5 * vg.Length(1) // from the plot
 )
 
 // Sizes of the pictures: text is legible when a phone shows them 360 pixels wide.
@@ -74,7 +75,7 @@ func (p *Picture) draw(c draw.Canvas) {
 	p.plot.Legend = plot.Legend{TextStyle: legend.TextStyle}
 	p.plot.Draw(draw.Crop(c, 0, 0, p.below, 0))
 	p.plot.Legend = legend
-	legend.Draw(draw.Crop(c, legendIndent, 0, 0, p.below-(c.Max.Y-c.Min.Y)))
+	legend.Draw(draw.Crop(c, legendIndent, 0, 0, p.below-legendGap-(c.Max.Y-c.Min.Y)))
 }
 
 // WriteSVG writes the picture as an SVG file on white.
@@ -183,7 +184,7 @@ func PlotROC(curves []*Curve, own int, log bool) *Picture {
 		p.Legend.Add(shorten(c.Name, 56), l)
 	}
 	p.Legend.Left, p.Legend.Top = true, true
-	below := legendLine*vg.Length(len(curves)) + 4
+	below := legendLine*vg.Length(len(curves)) + legendGap
 	return &Picture{p, pictureWidth, pictureHeight + below, below}
 }
 
