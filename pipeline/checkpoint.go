@@ -28,7 +28,7 @@ type position struct {
 	OptimizerSteps int          `json:"optimizer_steps"`
 	Config         string       `json:"config"` // the resolved YAML
 	Data           dataDigest   `json:"data"`
-	Validations    []validation `json:"validations,omitempty"`
+	Validations    []Validation `json:"validations,omitempty"`
 	Pending        *logLine     `json:"pending,omitempty"` // this step's line, its validation still to be made
 	Seconds        float64      `json:"seconds"`           // of training so far
 }

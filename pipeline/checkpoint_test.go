@@ -14,7 +14,7 @@ func testCheckpoint(step int) *checkpoint {
 			Format: checkpointFormat, Step: step, OptimizerSteps: step, Config: "epochs: 3\n", Seconds: 1.5,
 			Data:        digest([]string{"ann"}, []int{0}, []string{"ann/1"}),
 			Pending:     &logLine{Step: step, Loss: 0.1},
-			Validations: []validation{{AUC: 0.75, Step: 2}},
+			Validations: []Validation{{AUC: 0.75, Step: 2}},
 		},
 		Weights: []float32{1, 2, 3}, Buffers: []float32{4},
 		Optimizer: map[string][]float32{"velocity": {5, 6, 7}},

@@ -51,7 +51,7 @@ type Config struct {
 	Batch       int       `name:"batch" group:"Optimisation" default:"64" help:"Images in a step; the last, partial batch of an epoch is dropped. Default: ${default}."`
 	Accumulate  int       `name:"accumulate" group:"Optimisation" default:"1" help:"Batches whose gradients are averaged for one step. Default: ${default}."`
 	Epochs      int       `name:"epochs" group:"Optimisation" default:"16" help:"Passes over the data. Default: ${default}."`
-	MaxSteps    int       `name:"max-steps" group:"Optimisation" default:"0" help:"End after this many steps, the schedule unchanged; 0 means after the last epoch. Default: ${default}."`
+	MaxSteps    int       `name:"max-steps" keep:"free" group:"Optimisation" default:"0" help:"End after this many steps, the schedule unchanged; 0 means after the last epoch. Default: ${default}."`
 	Optimizer   string    `name:"optimizer" group:"Optimisation" default:"sgd" placeholder:"sgd|adamw" help:"Optimiser. Default: ${default}."`
 	LR          *float64  `name:"lr" group:"Optimisation" placeholder:"RATE" help:"Highest learning rate. Default: 0.1 for sgd, 0.001 for adamw."`
 	Momentum    float64   `name:"momentum" group:"Optimisation" default:"0.9" help:"Momentum of sgd. Default: ${default}."`
@@ -74,9 +74,19 @@ type Config struct {
 	LogEvery        int  `name:"log-every" keep:"free" group:"Running" default:"20" help:"Steps between lines of text; log.jsonl has every step. Default: ${default}."`
 }
 
-// settingError is a mistake in one setting.
+// SettingError is a mistake in a setting: its name, and what would be right.
+type SettingError struct {
+	Name string
+	Err  error
+}
+
+func (e *SettingError) Error() string { return "--" + e.Name + ": " + e.Err.Error() }
+
+// Unwrap returns the error without the setting's name.
+func (e *SettingError) Unwrap() error { return e.Err }
+
 func settingError(name, format string, args ...any) error {
-	return fmt.Errorf("--%s: %w", name, fmt.Errorf(format, args...))
+	return &SettingError{name, fmt.Errorf(format, args...)}
 }
 
 // Resolve fills in the defaults that depend on other settings, so that the Config says
@@ -175,7 +185,7 @@ func (c *Config) checkData() error {
 
 func (c *Config) checkOptimisation() error {
 	err := errors.Join(
-		atLeast("batch", c.Batch, 2),
+		atLeast("batch", c.Batch, 1),
 		atLeast("accumulate", c.Accumulate, 1),
 		atLeast("epochs", c.Epochs, 1),
 		atLeast("max-steps", c.MaxSteps, 0),
@@ -194,7 +204,7 @@ func (c *Config) checkOptimisation() error {
 		return err
 	}
 	if err := c.optimizer().Validate(); err != nil {
-		return fmt.Errorf("--%w", err)
+		return settingError("optimizer", "%w", err)
 	}
 	return nil
 }

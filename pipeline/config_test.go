@@ -77,12 +77,12 @@ func TestResolveMistakes(t *testing.T) {
 		{"head=arkface", []string{"--head", `"arkface"`, "arcface"}},
 		{"margin=9", []string{"--head", "margin is 9"}},
 		{"head=normface margin=0.3", []string{"--head", `no setting "margin"`, "scale"}},
-		{"batch=1 epochs=0", []string{"--batch: 1 is too small, want at least 2", "--epochs"}},
+		{"batch=0 epochs=0", []string{"--batch: 0 is too small, want at least 1", "--epochs"}},
 		{"size=100x112", []string{"--size", "multiples of 16"}},
 		{"fit=squash", []string{"--fit", "crop, stretch, pad"}},
 		{"schedule=cosinus", []string{"--schedule", "cosine"}},
 		{"optimizer=adam", []string{"--optimizer", "adamw"}},
-		{"momentum=1.5", []string{"--momentum is 1.5"}},
+		{"momentum=1.5", []string{"--optimizer: momentum is 1.5"}},
 		{"checkpoint-every=0", []string{"--checkpoint-every"}},
 	} {
 		d := Default()

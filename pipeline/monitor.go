@@ -77,7 +77,7 @@ func (m *monitor) step(step int, cosine float64) error {
 }
 
 // validated takes the outcome of a validation.
-func (m *monitor) validated(step int, v *validation, alike bool) error {
+func (m *monitor) validated(step int, v *Validation, alike bool) error {
 	switch {
 	case alike:
 		return collapsed(step, "the embeddings of all validation images are alike")

@@ -30,43 +30,56 @@ const (
 // ErrRunExists is what creating a run folder over another run returns.
 var ErrRunExists = errors.New("the folder holds a run already")
 
-// createRunFolder makes dir a new run folder. One that holds a run is an error that
-// wraps ErrRunExists, unless force is set: then that run's files are removed. A
-// folder that holds anything else is an error in any case.
-func createRunFolder(dir string, force bool) error {
+// checkRunFolder returns an error if a new run cannot be written to dir: one that holds a
+// run is an error that wraps ErrRunExists, unless force is set; a folder that holds
+// anything else is an error in any case.
+func checkRunFolder(dir string, force bool) error {
 	entries, err := os.ReadDir(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
+		return nil
 	case err != nil:
-		return fmt.Errorf("--out: %w", err)
-	case len(entries) > 0:
-		if _, err := os.Stat(filepath.Join(dir, ConfigFile)); err != nil {
-			return fmt.Errorf("--out: %s is not empty and holds no run: choose another folder", dir)
-		}
-		if !force {
-			return fmt.Errorf("--out: %s: %w", dir, ErrRunExists)
-		}
-		for _, name := range []string{ConfigFile, LogFile, ModelFile, LastModelFile, ReportFile, QuarantineFile, BadBatchFile, checkpointsDir} {
-			if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
-				return fmt.Errorf("--force: %w", err)
-			}
-		}
+		return settingError("out", "%w", err)
+	case len(entries) == 0:
+		return nil
 	}
-	if err := os.MkdirAll(filepath.Join(dir, checkpointsDir), 0o777); err != nil {
-		return fmt.Errorf("--out: %w", err)
+	if _, err := os.Stat(filepath.Join(dir, ConfigFile)); err != nil {
+		return settingError("out", "%s is not empty and holds no run: choose another folder", dir)
+	}
+	if !force {
+		return settingError("out", "%s: %w", dir, ErrRunExists)
 	}
 	return nil
 }
 
-// validation is the outcome of a validation.
-type validation struct {
-	AUC      float64  `json:"auc"`
-	Accuracy float64  `json:"accuracy"`
-	EER      float64  `json:"eer"`
-	TAR      *float64 `json:"tar,omitempty"` // at FAR, the smallest that the pairs resolve
-	FAR      float64  `json:"far,omitempty"`
-	Step     int      `json:"step"`
-	Seconds  float64  `json:"seconds"`
+// createRunFolder makes dir a new run folder. The files of a run that is there are removed
+// if force is set.
+func createRunFolder(dir string, force bool) error {
+	if err := checkRunFolder(dir, force); err != nil {
+		return err
+	}
+	for _, name := range []string{ConfigFile, LogFile, ModelFile, LastModelFile, ReportFile, QuarantineFile, BadBatchFile, checkpointsDir} {
+		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
+			return fmt.Errorf("cannot remove the run that was there: %w", err)
+		}
+	}
+	if err := os.MkdirAll(filepath.Join(dir, checkpointsDir), 0o777); err != nil {
+		return settingError("out", "%w", err)
+	}
+	return nil
+}
+
+// Validation is the outcome of a validation.
+type Validation struct {
+	Step     int     `json:"step"`
+	AUC      float64 `json:"auc"`
+	Accuracy float64 `json:"accuracy"` // ten folds, the plain protocol
+	EER      float64 `json:"eer"`
+	// TAR is the true accept rate at FAR, the smallest of the usual ones that the pairs
+	// give more than a handful of false accepts for; null if there is none.
+	TAR     *float64 `json:"tar"`
+	FAR     *float64 `json:"far"`
+	Seconds float64  `json:"seconds"` // that it took
 }
 
 // logLine is a line of log.jsonl: an accepted step.
@@ -78,7 +91,7 @@ type logLine struct {
 	GradNorm float64     `json:"grad_norm"` // before clipping
 	Cosine   float64     `json:"batch_cosine"`
 	ImgS     float64     `json:"img_s"`
-	Val      *validation `json:"val,omitempty"`
+	Val      *Validation `json:"val,omitempty"`
 }
 
 // stepLog is the file log.jsonl.
