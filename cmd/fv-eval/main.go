@@ -1,0 +1,45 @@
+// Command fv-eval measures face verification models and uses them: see fv-eval --help.
+package main
+
+import (
+	"context"
+	"io"
+
+	"github.com/faceverify/fv/internal/cli"
+)
+
+const description = `Measure a face verification model, export its embeddings, compare two photographs.`
+
+type grammar struct {
+	cli.Common
+	Verify verifyCmd `cmd:"" help:"Score pairs of images: ROC, error rates, accuracy protocols, pictures and a report."`
+	Embed  embedCmd  `cmd:"" help:"Write the embedding of every image of a folder to a .npy, .parquet or .csv file."`
+	Same   sameCmd   `cmd:"" help:"Compare two images: cosine, angle, and same person or not."`
+}
+
+// env is what the sub-commands share.
+type env struct {
+	ctx            context.Context
+	args           []string
+	json           bool
+	stdout, stderr io.Writer
+}
+
+// text is where prose goes: stdout, or stderr when stdout carries JSON.
+func (e *env) text() io.Writer {
+	if e.json {
+		return e.stderr
+	}
+	return e.stdout
+}
+
+func main() { cli.Main("fv-eval", run) }
+
+func run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writer) error {
+	var g grammar
+	parsed, err := cli.Parse(&g, "fv-eval", description, args, stdout, stderr)
+	if err != nil {
+		return err
+	}
+	return parsed.Run(&env{ctx: ctx, args: args, json: g.JSON, stdout: stdout, stderr: stderr})
+}

@@ -1,0 +1,268 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"image"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/faceverify/fv/eval"
+	"github.com/faceverify/fv/internal/atomicfile"
+	"github.com/faceverify/fv/internal/cli"
+	"github.com/faceverify/fv/internal/page"
+	"github.com/faceverify/fv/pipeline/dataset"
+)
+
+type verifyCmd struct {
+	Model string `arg:"" optional:"" name:"run" help:"Run folder or model file; not needed with --scores."`
+
+	Images   string    `placeholder:"DIR" help:"Folder with one folder of images for each identity. Needed, unless --scores is given."`
+	Pairs    string    `placeholder:"FILE" help:"Pairs file in one of LFW's formats. Needed, unless --scores is given."`
+	Scores   string    `placeholder:"FILE.csv" help:"Evaluate the scores of this file (label,score,a,b,fold) instead of a model. Default: none."`
+	Out      string    `short:"o" default:"eval-out" placeholder:"DIR" help:"Folder for pictures, scores.csv, result.json and report.html. Default: ${default}."`
+	Protocol []string  `placeholder:"NAME,..." help:"Accuracy protocols: insightface, sphereface, plain, facexzoo, opensphere or all; the first is the headline. Default: insightface; with --scores plain."`
+	Flip     string    `default:"model" enum:"model,none,sum,concat" help:"How the mirror image takes part in embeddings: none, sum, concat, or as the model says. A protocol that prescribes it uses its own. Default: ${default}."`
+	FAR      []float64 `name:"far" default:"0.1,0.01,0.001,0.0001" help:"False accept rates to give thresholds for. Default: ${default}."`
+	Overlay  []string  `type:"existingfile" placeholder:"FILE" help:"ROC points of another system (TPR FPR a line) to draw as well; can be repeated. Default: none."`
+	Missing  string    `default:"error" enum:"error,skip" help:"What to do about images that cannot be read: error lists them all and stops, skip leaves their pairs out and counts them. Default: ${default}."`
+	Batch    int       `default:"64" help:"Images embedded at once. Default: ${default}."`
+	Threads  int       `default:"0" help:"Threads; 0 means one for each processor. Default: ${default}."`
+	Title    string    `help:"Title of the report. Default: from the model and the pairs."`
+}
+
+// resultFile is result.json, and what --json prints: the result and where it is from.
+type resultFile struct {
+	Version string `json:"version"`
+	Command string `json:"command"`
+	Model   string `json:"model"` // "" for scores
+	Images  string `json:"image_folder"`
+	Pairs   string `json:"pairs"` // the pairs or the score file
+	Out     string `json:"out"`
+	*eval.Result
+}
+
+func (c *verifyCmd) Run(e *env) error {
+	if err := c.check(); err != nil {
+		return err
+	}
+	options, err := c.options()
+	if err != nil {
+		return err
+	}
+	var curves []*eval.Curve
+	for _, path := range c.Overlay {
+		curve, err := eval.ReadCurve(path)
+		if err != nil {
+			return err
+		}
+		curves = append(curves, curve)
+	}
+	report := eval.ReportOptions{Title: c.Title, Curves: curves, Version: "fv-eval " + cli.Version(), Command: commandLine(e.args)}
+	measure := c.model
+	if c.Scores != "" {
+		measure = c.scores
+	}
+	result, err := measure(e, options, &report)
+	if err != nil {
+		return err
+	}
+	files, err := eval.WriteOutputs(c.Out, report)
+	if err != nil {
+		return err
+	}
+	doc := resultFile{cli.Version(), report.Command, c.Model, c.Images, c.Pairs, c.Out, result}
+	if c.Scores != "" {
+		doc.Pairs = c.Scores
+	}
+	err = atomicfile.Write(filepath.Join(c.Out, "result.json"), func(w io.Writer) error { return cli.WriteJSON(w, doc) })
+	if err != nil {
+		return err
+	}
+	printResult(e.text(), report.Results[0].Name, result, curves)
+	fmt.Fprintf(e.text(), "\nwritten to %s: %s, result.json\n", c.Out, strings.Join(files, ", "))
+	if e.json {
+		return cli.WriteJSON(e.stdout, doc)
+	}
+	return nil
+}
+
+// check finds what is missing or too much before any work is done.
+func (c *verifyCmd) check() error {
+	if c.Scores != "" {
+		if c.Model != "" || c.Pairs != "" || c.Images != "" {
+			return cli.Usagef("--scores stands alone: the labels are in the file, so neither a model nor --pairs nor --images is wanted")
+		}
+		return nil
+	}
+	for _, need := range []struct{ name, value, what string }{
+		{"RUN", c.Model, "the run folder or model file to measure"},
+		{"--images", c.Images, "the folder with one folder of images for each identity"},
+		{"--pairs", c.Pairs, "the pairs file"},
+	} {
+		if need.value == "" {
+			return cli.WithHint(cli.Usagef("%s is missing: %s", need.name, need.what), "fv-eval verify RUN --images DIR --pairs FILE, or fv-eval verify --scores FILE.csv")
+		}
+	}
+	return nil
+}
+
+func (c *verifyCmd) options() (eval.Options, error) {
+	o := eval.Options{FARs: c.FAR, Batch: c.Batch, SkipMissing: c.Missing == "skip", Protocols: c.Protocol}
+	if len(o.Protocols) == 0 {
+		o.Protocols = []string{eval.InsightFace}
+		if c.Scores != "" {
+			o.Protocols = []string{eval.Plain}
+		}
+	}
+	if len(o.Protocols) == 1 && o.Protocols[0] == "all" {
+		o.Protocols = nil
+		for _, p := range eval.Protocols() {
+			if c.Scores == "" || p.Name != eval.SphereFace {
+				o.Protocols = append(o.Protocols, p.Name)
+			}
+		}
+	}
+	if c.Batch < 1 {
+		return o, cli.Usagef("--batch %d: want 1 or more", c.Batch)
+	}
+	for _, name := range o.Protocols {
+		if _, err := eval.ProtocolByName(name); err != nil {
+			return o, cli.Usage(fmt.Errorf("--protocol: %w", err))
+		}
+	}
+	for _, far := range c.FAR {
+		if !(far > 0 && far < 1) {
+			return o, cli.Usagef("--far %v: want rates between 0 and 1", far)
+		}
+	}
+	return o, nil
+}
+
+// scores evaluates a score file.
+func (c *verifyCmd) scores(_ *env, o eval.Options, report *eval.ReportOptions) (*eval.Result, error) {
+	scores, pairs, err := eval.ReadScores(c.Scores)
+	if err != nil {
+		return nil, err
+	}
+	result, err := eval.Evaluate(scores, pairs, o)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", c.Scores, err)
+	}
+	name := filepath.Base(c.Scores)
+	if report.Title == "" {
+		report.Title = "Face verification: " + name
+	}
+	report.Subtitle = fmt.Sprintf("%d pairs with scores from %s", len(scores), c.Scores)
+	report.Results = []eval.NamedResult{{Name: name, Result: result}}
+	report.Settings = page.Fields{{Name: "Scores", Value: c.Scores}}
+	return result, nil
+}
+
+// model evaluates a model on pairs of images.
+func (c *verifyCmd) model(e *env, o eval.Options, report *eval.ReportOptions) (*eval.Result, error) {
+	pairs, err := eval.ReadPairs(c.Pairs)
+	if err != nil {
+		return nil, err
+	}
+	files, err := pairs.Resolve(c.Images)
+	var missing *eval.ImagesError
+	if errors.As(err, &missing) {
+		if c.Missing != "skip" {
+			return nil, cli.WithHint(fmt.Errorf("%s in %s: %w", c.Pairs, c.Images, err), "is %s the folder that has one folder of images for each identity? --missing skip leaves such pairs out", c.Images)
+		}
+	} else if err != nil {
+		return nil, fmt.Errorf("--images: %w", err)
+	}
+	m, err := openModel(c.Model, c.Threads)
+	if err != nil {
+		return nil, err
+	}
+	if o.Flip = c.Flip; o.Flip == "model" {
+		o.Flip = m.flip()
+	}
+	progress := newProgress(e.stderr, "embedding")
+	o.Progress = progress.set
+	load := func(name string) (image.Image, error) {
+		file, ok := files[name]
+		if !ok {
+			return nil, os.ErrNotExist
+		}
+		return dataset.DecodeFile(file, dataset.Limits{})
+	}
+	result, err := eval.Verify(e.ctx, m, load, pairs, o)
+	progress.done()
+	if err != nil {
+		return nil, err
+	}
+	if report.Title == "" {
+		report.Title = "Face verification: " + filepath.Base(filepath.Clean(c.Model))
+	}
+	report.Subtitle = fmt.Sprintf("%d pairs of %s, scored by %s", len(result.Scores), filepath.Base(c.Pairs), c.Model)
+	report.Results = []eval.NamedResult{{Name: filepath.Base(filepath.Clean(c.Model)), Result: result}}
+	report.Settings = append(page.Fields{
+		{Name: "Model", Value: c.Model},
+		{Name: "Pairs file", Value: c.Pairs},
+		{Name: "Images", Value: c.Images},
+	}, m.fields()...)
+	return result, nil
+}
+
+// printResult writes the compact table.
+func printResult(w io.Writer, name string, r *eval.Result, curves []*eval.Curve) {
+	for _, warning := range r.Warnings {
+		fmt.Fprintf(w, "warning: %s\n", warning)
+	}
+	fmt.Fprintf(w, "%s: %d genuine and %d impostor pairs", name, r.Genuine, r.Impostor)
+	if r.PairsSkipped > 0 {
+		fmt.Fprintf(w, " (%d pairs left out: %d images could not be read)", r.PairsSkipped, r.ImagesFailed)
+	}
+	fmt.Fprintf(w, "\n  AUC %.5f   EER %.2f %%", r.AUC, 100*r.EER.Value)
+	if r.DPrime != nil {
+		fmt.Fprintf(w, "   d' %.3f", *r.DPrime)
+	}
+	if r.Angles != nil {
+		fmt.Fprintf(w, "   overlap of the angles %.1f %%", 100*r.Angles.Overlap)
+	}
+	fmt.Fprintln(w)
+	for _, a := range r.Protocols {
+		fmt.Fprintf(w, "  accuracy (%s) %.3f %%", a.Protocol, 100*a.Mean)
+		if a.SpreadKind != "none" {
+			fmt.Fprintf(w, " ± %.3f", 100*a.Spread)
+		}
+		fmt.Fprintln(w)
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "\n  FAR at most\tcosine\tangle\tsquared L2\tfalse accepts\tFAR (95 %)\tTAR (95 %)")
+	for _, p := range r.OperatingPoints {
+		if !p.Resolved {
+			fmt.Fprintf(t, "  %g\tnot resolved by %d impostor pairs\n", p.Target, r.Impostor)
+			continue
+		}
+		fmt.Fprintf(t, "  %g\t%.4f\t%.2f°\t%.4f\t%d/%d\t%s\t%s\n", p.Target, p.Threshold.Score, p.Threshold.Degrees, p.Threshold.SquaredL2,
+			p.FAR.Count, p.FAR.Total, rate(p.FAR), rate(p.TAR))
+	}
+	t.Flush()
+	for _, c := range curves {
+		fmt.Fprintf(w, "  %s: AUC %.5f   EER %.2f %% (%d points)\n", c.Name, c.AUC(), 100*c.EER(), len(c.FAR))
+	}
+}
+
+func rate(r eval.Rate) string {
+	return fmt.Sprintf("%.2f %% [%.2f, %.2f]", 100*r.Value, 100*r.Low, 100*r.High)
+}
+
+// commandLine writes args as they can be typed again.
+func commandLine(args []string) string {
+	words := []string{"fv-eval"}
+	for _, a := range args {
+		if a == "" || strings.ContainsAny(a, " \t\n'\"\\$&|;<>()*?[]#~`!{}") {
+			a = "'" + strings.ReplaceAll(a, "'", `'\''`) + "'"
+		}
+		words = append(words, a)
+	}
+	return strings.Join(words, " ")
+}

@@ -1,0 +1,191 @@
+//go:build amd64 && !purego
+
+package kernel
+
+import "github.com/faceverify/fv/internal/cpu"
+
+// rowVector returns whether the assembly of the current variant serves this
+// number of channels.
+func rowVector(channels int) bool {
+	switch variant {
+	case cpu.AVX512:
+		return channels%16 == 0
+	case cpu.AVX2:
+		return channels%8 == 0
+	}
+	return false
+}
+
+func first(x []float32) *float32 {
+	if len(x) == 0 {
+		return nil
+	}
+	return &x[0]
+}
+
+func (p *affineParams) args(x []float32) rowArgs {
+	n := len(p.scale)
+	return rowArgs{
+		x: first(x), scale: first(p.scale), shift: first(p.shift[:n]), slope: first(p.slope[:n]),
+		pixels: len(x) / n, channels: n,
+	}
+}
+
+// affineRun is affineGeneric on whole pixels.
+func affineRun(y, x, res []float32, p *affineParams) {
+	if !rowVector(len(p.scale)) {
+		affineGeneric(y, x, res, p)
+		return
+	}
+	x = x[:len(y)]
+	a := p.args(x)
+	a.out = first(y)
+	switch {
+	case res == nil && variant == cpu.AVX512:
+		affine_avx512(&a)
+	case res == nil:
+		affine_avx2(&a)
+	default:
+		a.dy = first(res[:len(y)])
+		if variant == cpu.AVX512 {
+			affineAdd_avx512(&a)
+		} else {
+			affineAdd_avx2(&a)
+		}
+	}
+}
+
+func momentsRun(sums, x, pivot []float32) {
+	n := len(pivot)
+	if !rowVector(n) {
+		momentsGeneric(sums, x, pivot)
+		return
+	}
+	a := rowArgs{x: first(x), shift: first(pivot), sums: first(sums[:2*n]), pixels: len(x) / n, channels: n}
+	if variant == cpu.AVX512 {
+		moments_avx512(&a)
+	} else {
+		moments_avx2(&a)
+	}
+}
+
+func affineSumsRun(sums, x, dy []float32, p *affineParams, pa, pb []float32) {
+	n := len(p.scale)
+	if !rowVector(n) {
+		affineSumsGeneric(sums, x, dy, p, pa, pb)
+		return
+	}
+	a := p.args(x)
+	a.dy, a.a, a.b, a.sums = first(dy[:len(x)]), first(pa[:n]), first(pb[:n]), first(sums[:3*n])
+	if variant == cpu.AVX512 {
+		affineSums_avx512(&a)
+	} else {
+		affineSums_avx2(&a)
+	}
+}
+
+func affineGradRun(dx, x, dy []float32, p *affineParams, pa, pb, pc []float32, add bool) {
+	n := len(p.scale)
+	if !rowVector(n) {
+		affineGradGeneric(dx, x, dy, p, pa, pb, pc, add)
+		return
+	}
+	x = x[:len(dx)]
+	a := p.args(x)
+	a.out, a.dy, a.a, a.b, a.c = first(dx), first(dy[:len(dx)]), first(pa[:n]), first(pb[:n]), first(pc[:n])
+	switch {
+	case add && variant == cpu.AVX512:
+		affineGradAdd_avx512(&a)
+	case add:
+		affineGradAdd_avx2(&a)
+	case variant == cpu.AVX512:
+		affineGrad_avx512(&a)
+	default:
+		affineGrad_avx2(&a)
+	}
+}
+
+// tapArguments fills the arguments of the tap kernels. off holds bytes.
+func tapArguments(y []float32, ys int, x []float32, x0, xs int, w []float32, offBytes []int, pixels, channels int) tapArgs {
+	return tapArgs{
+		y: first(y), x: &x[x0], w: first(w), off: &offBytes[0], taps: len(offBytes), pixels: pixels,
+		channels4: 4 * channels, yStride: 4 * ys, xStride: 4 * xs, wStride: 4 * channels,
+	}
+}
+
+func tapsRun(y []float32, ys int, x []float32, x0, xs int, w []float32, off, offBytes []int, pixels, channels int, add bool) {
+	if !rowVector(channels) || pixels == 0 {
+		tapsGeneric(y, ys, x, x0, xs, w, off, pixels, channels, add)
+		return
+	}
+	a := tapArguments(y, ys, x, x0, xs, w, offBytes, pixels, channels)
+	if add {
+		a.add = 1
+	}
+	if variant == cpu.AVX512 {
+		taps_avx512(&a)
+	} else {
+		taps_avx2(&a)
+	}
+}
+
+func tapsGradRun(w []float32, y []float32, ys int, x []float32, x0, xs int, off, offBytes []int, pixels, channels int) {
+	if !rowVector(channels) || pixels == 0 {
+		tapsGradGeneric(w, y, ys, x, x0, xs, off, pixels, channels)
+		return
+	}
+	a := tapArguments(y, ys, x, x0, xs, w, offBytes, pixels, channels)
+	if variant == cpu.AVX512 {
+		tapsGrad_avx512(&a)
+	} else {
+		tapsGrad_avx2(&a)
+	}
+}
+
+//go:noescape
+func affine_avx2(a *rowArgs)
+
+//go:noescape
+func affine_avx512(a *rowArgs)
+
+//go:noescape
+func affineAdd_avx2(a *rowArgs)
+
+//go:noescape
+func affineAdd_avx512(a *rowArgs)
+
+//go:noescape
+func moments_avx2(a *rowArgs)
+
+//go:noescape
+func moments_avx512(a *rowArgs)
+
+//go:noescape
+func affineSums_avx2(a *rowArgs)
+
+//go:noescape
+func affineSums_avx512(a *rowArgs)
+
+//go:noescape
+func affineGrad_avx2(a *rowArgs)
+
+//go:noescape
+func affineGrad_avx512(a *rowArgs)
+
+//go:noescape
+func affineGradAdd_avx2(a *rowArgs)
+
+//go:noescape
+func affineGradAdd_avx512(a *rowArgs)
+
+//go:noescape
+func taps_avx2(a *tapArgs)
+
+//go:noescape
+func taps_avx512(a *tapArgs)
+
+//go:noescape
+func tapsGrad_avx2(a *tapArgs)
+
+//go:noescape
+func tapsGrad_avx512(a *tapArgs)
