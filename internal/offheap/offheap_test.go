@@ -1,0 +1,20 @@
+package offheap
+
+import "testing"
+
+func TestFloats(t *testing.T) {
+	x, err := Floats(3 << 20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range x {
+		if x[i] != 0 {
+			t.Fatalf("x[%d] is %v", i, x[i])
+		}
+		x[i] = float32(i)
+	}
+	FreeFloats(x)
+	if x, err := Floats(0); len(x) != 0 || err != nil {
+		t.Errorf("no floats: %v, %v", x, err)
+	}
+}
