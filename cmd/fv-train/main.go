@@ -1,0 +1,53 @@
+// Command fv-train trains face verification models from folders of faces: see
+// fv-train --help.
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/faceverify/fv/internal/cli"
+	"github.com/faceverify/fv/pipeline"
+)
+
+const description = `Train a face verification model from a folder of faces. fv-train FOLDER is fv-train train FOLDER; fv-train demo needs no data.`
+
+type grammar struct {
+	cli.Common
+	Recipes recipesCmd `cmd:"" help:"List the named training recipes, or show one."`
+}
+
+// env is what the sub-commands share.
+type env struct {
+	ctx            context.Context
+	parsed         *kong.Context
+	json           bool
+	stdout, stderr io.Writer
+}
+
+// text is where prose goes: stdout, or stderr when stdout carries JSON.
+func (e *env) text() io.Writer {
+	if e.json {
+		return e.stderr
+	}
+	return e.stdout
+}
+
+func main() { cli.Main("fv-train", run) }
+
+func run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writer) error {
+	var g grammar
+	parsed, err := cli.Parse(&g, "fv-train", description, args, stdout, stderr)
+	if err != nil {
+		return err
+	}
+	err = parsed.Run(&env{ctx: ctx, parsed: parsed, json: g.JSON, stdout: stdout, stderr: stderr})
+	var setting *pipeline.SettingError
+	if errors.As(err, &setting) {
+		return cli.Usage(err)
+	}
+	return err
+}
