@@ -1,0 +1,210 @@
+package kernel
+
+import "fmt"
+
+// Depthwise is a convolution with a group for each channel:
+//
+//	y[n,oy,ox,c] = bias[c] + sum over ky, kx of
+//	    x[n, oy*StrideH+ky-PadH, ox*StrideW+kx-PadW, c] * w[c,0,ky,kx]
+//
+// It reads images in place, whatever border they have: at the edges of an
+// image it leaves out the taps that would fall outside what can be read. It
+// holds no weights, but scratch memory: one goroutine at a time may use it.
+type Depthwise struct {
+	s       ConvShape
+	forward pass
+	data    pass
+
+	zeros    []float32 // [C]
+	partials []float32 // [chunks][KH*KW][C], of the weight gradient
+	pending  depthwiseCall
+	gatherF  func(int)
+	weightsF func(int)
+	reduceF  func(int)
+}
+
+// depthwiseCall holds the arguments of the call under way.
+type depthwiseCall struct {
+	n, chunks   int
+	pass        *pass
+	y, x, w, dw []float32
+	from        []float32 // what sums start from: bias or zeros, or nil for y itself
+}
+
+// pass is the geometry of either the convolution or its data gradient, both
+// of which gather: each pixel of dst is a weighted sum of some pixels of src.
+type pass struct {
+	dst, src         Layout
+	rows             []span // one for each row of dst
+	cols             []span // all the pixels of a row
+	move, step, next [2]int // see span; down a column, along a row
+}
+
+// span is a run of pixels along one axis of dst that see the same taps of the
+// kernel: pixel dst+step*j, for j < count, is the sum over a < taps of
+// src[src+move*j+a] times tap number tap+next*a.
+type span struct {
+	dst, count, src, tap, taps int
+}
+
+// NewDepthwise returns a depthwise convolution of the given geometry. It
+// panics unless In.C, Out.C and Groups are equal.
+func NewDepthwise(s ConvShape) *Depthwise {
+	s.check()
+	if s.In.C != s.Groups || s.Out.C != s.Groups {
+		panic(fmt.Sprintf("kernel: not a depthwise convolution: %+v", s))
+	}
+	d := &Depthwise{s: s, forward: forwardPass(s), data: dataPass(s), zeros: make([]float32, s.In.C)}
+	d.gatherF = d.gatherChunk
+	d.weightsF = d.weightsChunk
+	d.reduceF = d.reduceChunk
+	return d
+}
+
+// PackedLen returns the length of packed weights.
+func (d *Depthwise) PackedLen() int { return d.s.KH * d.s.KW * d.s.In.C }
+
+// Pack puts the weights w [C,1,KH,KW] into the order [KH,KW,C], which Forward
+// and BackwardData read.
+func (d *Depthwise) Pack(_ *Pool, dst, w []float32) {
+	taps, channels := d.s.KH*d.s.KW, d.s.In.C
+	for c := range channels {
+		for t, v := range w[c*taps:][:taps] {
+			dst[t*channels+c] = v
+		}
+	}
+}
+
+func forwardPass(s ConvShape) pass {
+	p := pass{
+		dst: s.Out, src: s.In,
+		move: [2]int{s.StrideH, s.StrideW}, step: [2]int{1, 1}, next: [2]int{1, 1},
+	}
+	along := func(count, stride, taps, pad, size, border, most int) []span {
+		return span{count: count, src: -pad, taps: taps}.cut(nil, 1, stride, 1, -border, size+border, most)
+	}
+	p.rows = along(s.Out.H, s.StrideH, s.KH, s.PadH, s.In.H, s.In.Pad, 1)
+	p.cols = along(s.Out.W, s.StrideW, s.KW, s.PadW, s.In.W, s.In.Pad, longest(s))
+	return p
+}
+
+// dataPass is the geometry of
+//
+//	dx[ix] = sum over k of dy[(ix+pad-k)/stride] * w[k], where stride divides ix+pad-k.
+//
+// Pixels ix that are congruent modulo the stride see the same taps, the last
+// of which is multiplied with the first pixel of dy.
+func dataPass(s ConvShape) pass {
+	p := pass{
+		dst: s.In, src: s.Out,
+		move: [2]int{1, 1}, step: [2]int{s.StrideH, s.StrideW}, next: [2]int{-s.StrideH, -s.StrideW},
+	}
+	along := func(count, stride, taps, pad, size, border, most int) (all []span) {
+		for r := range min(stride, count) {
+			sp := span{dst: r, count: (count - r + stride - 1) / stride}
+			for k := range taps {
+				if (r+pad-k)%stride == 0 {
+					sp.tap = k
+					sp.taps++
+				}
+			}
+			sp.src = (r + pad - sp.tap) / stride
+			all = sp.cut(all, stride, 1, -stride, -border, size+border, most)
+		}
+		return all
+	}
+	rows := along(s.In.H, s.StrideH, s.KH, s.PadH, s.Out.H, s.Out.Pad, 1)
+	p.rows = make([]span, len(rows))
+	for _, r := range rows {
+		p.rows[r.dst] = r
+	}
+	p.cols = along(s.In.W, s.StrideW, s.KW, s.PadW, s.Out.W, s.Out.Pad, longest(s))
+	return p
+}
+
+// longest returns how many pixels one call of the kernels may work on, so
+// that it takes well below 100 microseconds.
+func longest(s ConvShape) int { return max(1, 1<<19/(s.KH*s.KW*s.In.C)) }
+
+// cut appends to all the parts of sp whose pixels see the same taps of those
+// that read src from lo up to hi, each of most pixels or fewer.
+func (sp span) cut(all []span, step, move, next, lo, hi, most int) []span {
+	for j := range sp.count {
+		// Tap a reads src+move*j+a.
+		at := sp.src + move*j
+		a0 := min(sp.taps, max(0, lo-at))
+		a1 := max(a0, min(sp.taps, hi-at))
+		one := span{dst: sp.dst + step*j, count: 1, src: at + a0, tap: sp.tap + next*a0, taps: a1 - a0}
+		if one.taps == 0 {
+			one.src, one.tap = lo, 0
+		}
+		if j > 0 {
+			last := &all[len(all)-1]
+			if last.tap == one.tap && last.taps == one.taps && last.count < most {
+				last.count++
+				continue
+			}
+		}
+		all = append(all, one)
+	}
+	return all
+}
+
+// Forward computes the convolution of the first n images of x [N,H,W,C] into
+// the interior of y [N,OH,OW,C]. packed comes from Pack; bias [C] may be nil.
+func (d *Depthwise) Forward(p *Pool, n int, y, x, packed, bias []float32) {
+	if bias == nil {
+		bias = d.zeros
+	}
+	d.gather(p, depthwiseCall{n: n, pass: &d.forward, y: y, x: x, w: packed, from: bias})
+}
+
+// BackwardData computes the gradient of the loss with respect to x, for the
+// first n images: it overwrites the interior of dx [N,H,W,C], or adds to it.
+// dy [N,OH,OW,C] has the layout Out; packed comes from Pack.
+func (d *Depthwise) BackwardData(p *Pool, n int, dx, dy, packed []float32, add bool) {
+	from := d.zeros
+	if add {
+		from = nil
+	}
+	d.gather(p, depthwiseCall{n: n, pass: &d.data, y: dx, x: dy, w: packed, from: from})
+}
+
+func (d *Depthwise) gather(p *Pool, c depthwiseCall) {
+	const chunks = 64
+	c.chunks = min(chunks, c.n*c.pass.dst.H)
+	d.pending = c
+	p.Run(c.chunks, d.gatherF)
+	d.pending = depthwiseCall{}
+}
+
+// gatherChunk computes some of the rows of all images.
+func (d *Depthwise) gatherChunk(chunk int) {
+	q := &d.pending
+	f, h := q.pass, q.pass.dst.H
+	for r := chunk * q.n * h / q.chunks; r < (chunk+1)*q.n*h/q.chunks; r++ {
+		n, row := r/h, f.rows[r%h]
+		for _, col := range f.cols {
+			t, w := d.window(f, row, col)
+			y := q.y[f.dst.Offset(n, row.dst, col.dst):]
+			x := q.x[f.src.Offset(n, row.src, col.src):]
+			from := q.from
+			if from == nil {
+				from, t.fromStride = y, t.yStride
+			}
+			windowRun(&t, y, x, q.w, w, from)
+		}
+	}
+}
+
+// window returns what the pixels of row and col see, and the place of the
+// first tap in packed weights.
+func (d *Depthwise) window(f *pass, row, col span) (t window, w int) {
+	c := d.s.In.C
+	return window{
+		pixels: col.count, channels: c, rows: row.taps, cols: col.taps,
+		yStride: f.step[1] * c, xStride: f.move[1] * c,
+		xRow: f.src.RowStride(), xCol: c,
+		wRow: f.next[0] * d.s.KW * c, wCol: f.next[1] * c,
+	}, (row.tap*d.s.KW + col.tap) * c
+}

@@ -1,0 +1,101 @@
+package kernel
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// depthwise returns the shape of a square-kernel depthwise convolution.
+func depthwise(n, h, w, channels, k, stride, pad, borderIn, borderOut int) ConvShape {
+	s := conv(n, h, w, channels, channels, k, stride, pad, channels, borderIn)
+	s.Out.Pad = borderOut
+	return s
+}
+
+// depthwiseShapes returns all small shapes that make sense for a kernel, and
+// some with sides that differ.
+func depthwiseShapes() []ConvShape {
+	shapes := []ConvShape{
+		depthwise(3, 7, 7, 48, 7, 1, 0, 1, 0), // the global convolution of MobileFaceNet
+		depthwise(2, 9, 21, 32, 3, 1, 1, 1, 1),
+		depthwise(2, 12, 5, 64, 3, 2, 1, 1, 1),
+		{In: Layout{2, 6, 9, 16, 1}, Out: Layout{2, 3, 8, 16, 2}, KH: 1, KW: 4, StrideH: 2, StrideW: 1, PadW: 1, Groups: 16},
+		{In: Layout{2, 6, 9, 5, 0}, Out: Layout{2, 4, 3, 5, 0}, KH: 3, KW: 2, StrideH: 1, StrideW: 3, PadW: 0, Groups: 5},
+	}
+	i := 0
+	for _, k := range []int{1, 3, 5, 7} {
+		for stride := 1; stride <= 3; stride++ {
+			for pad := range 4 {
+				for _, c := range []int{1, 3, 16, 17, 64} {
+					border := i % 4 // of the input; the output's differs
+					shapes = append(shapes, depthwise(2, 8, 7+i%5, c, k, stride, pad, border, (i/4)%3))
+					i++
+				}
+			}
+		}
+	}
+	return shapes
+}
+
+func TestDepthwise(t *testing.T) {
+	forEachVariant(t, func(t *testing.T) {
+		for _, s := range depthwiseShapes() {
+			name := fmt.Sprintf("%v-%v_%dx%d_s%d,%d_p%d,%d", s.In, s.Out, s.KH, s.KW, s.StrideH, s.StrideW, s.PadH, s.PadW)
+			t.Run(name, func(t *testing.T) {
+				for _, n := range []int{s.In.N, 1} {
+					testDepthwise(t, s, n)
+				}
+			})
+		}
+	})
+}
+
+func testDepthwise(t *testing.T, s ConvShape, n int) {
+	pool := NewPool(2)
+	defer pool.Close()
+	r := rand.New(rand.NewPCG(3, 4))
+	taps := s.KH * s.KW
+	x, checkX := guarded(t, r, s.In.Len())
+	w, checkW := guarded(t, r, s.In.C*taps)
+	bias, checkBias := guarded(t, r, s.In.C)
+	dy, checkDY := guarded(t, r, s.Out.Len())
+	clearBorder(x, s.In)
+	clearBorder(dy, s.Out)
+	wantY, wantDX, wantDW := oracle(s, n, x, w, bias, dy)
+
+	d := NewDepthwise(s)
+	packed, checkPacked := guarded(t, r, d.PackedLen())
+	d.Pack(pool, packed, w)
+	y, checkY := guarded(t, r, s.Out.Len())
+	clearBorder(y, s.Out)
+	before := slices.Clone(y)
+	d.Forward(pool, n, y, x, packed, bias)
+	compare(t, "y", y, wantY, before, s.Out, n, taps)
+	oracleNoBias, _, _ := oracle(s, n, x, w, make([]float32, s.In.C), dy)
+	d.Forward(pool, n, y, x, packed, nil)
+	compare(t, "y without bias", y, oracleNoBias, before, s.Out, n, taps)
+
+	dx, checkDX := guarded(t, r, s.In.Len())
+	clearBorder(dx, s.In)
+	before = slices.Clone(dx)
+	d.BackwardData(pool, n, dx, dy, packed, false)
+	compare(t, "dx", dx, wantDX, before, s.In, n, taps)
+	for i := range wantDX {
+		wantDX[i] += float64(dx[i])
+	}
+	d.BackwardData(pool, n, dx, dy, packed, true)
+	compare(t, "dx added", dx, wantDX, before, s.In, n, taps)
+
+	dw, checkDW := guarded(t, r, len(w))
+	d.BackwardWeights(pool, n, dw, x, dy)
+	for i := range dw {
+		if !close32(dw[i], wantDW[i], n*s.Out.H*s.Out.W, 1) {
+			t.Fatalf("dw[%d] = %v, want %v", i, dw[i], wantDW[i])
+		}
+	}
+	for _, check := range []func(){checkX, checkW, checkBias, checkDY, checkPacked, checkY, checkDX, checkDW} {
+		check()
+	}
+}

@@ -1,0 +1,45 @@
+package kernel
+
+// maxPartials bounds the number of partial sums of the weight gradient.
+const maxPartials = 16
+
+// BackwardWeights computes the gradient of the loss with respect to the
+// weights, dw [C,1,KH,KW], overwritten, over the first n images of x [N,H,W,C]
+// and dy [N,OH,OW,C].
+func (d *Depthwise) BackwardWeights(p *Pool, n int, dw, x, dy []float32) {
+	chunks := min(maxPartials, n*d.s.Out.H)
+	if need := chunks * d.PackedLen(); len(d.partials) < need {
+		d.partials = make([]float32, need)
+	}
+	d.pending = depthwiseCall{n: n, chunks: chunks, pass: &d.forward, y: dy, x: x, dw: dw}
+	p.Run(chunks, d.weightsF)
+	p.Run(d.s.KH*d.s.KW, d.reduceF)
+	d.pending = depthwiseCall{}
+}
+
+// weightsChunk computes the partial sums over some of the rows of all images.
+func (d *Depthwise) weightsChunk(chunk int) {
+	q := &d.pending
+	sums := d.partials[chunk*d.PackedLen():][:d.PackedLen()]
+	clear(sums)
+	f, h := q.pass, q.pass.dst.H
+	for r := chunk * q.n * h / q.chunks; r < (chunk+1)*q.n*h/q.chunks; r++ {
+		n, row := r/h, f.rows[r%h]
+		for _, col := range f.cols {
+			t, w := d.window(f, row, col)
+			windowGradRun(&t, q.y[f.dst.Offset(n, row.dst, col.dst):], q.x[f.src.Offset(n, row.src, col.src):], sums, w)
+		}
+	}
+}
+
+// reduceChunk adds up the partial sums of one tap.
+func (d *Depthwise) reduceChunk(tap int) {
+	channels, taps := d.s.In.C, d.s.KH*d.s.KW
+	for c := range channels {
+		var v float64
+		for i := range d.pending.chunks {
+			v += float64(d.partials[(i*taps+tap)*channels+c])
+		}
+		d.pending.dw[c*taps+tap] = float32(v)
+	}
+}
