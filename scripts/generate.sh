@@ -12,7 +12,7 @@ if [ "${1-}" = --check ]; then
 	out=$(mktemp -d)
 	trap 'rm -rf "$out"' EXIT
 fi
-for generator in gemm pointwise; do
+for generator in gemm pointwise depthwise; do
 	for isa in avx2 avx512; do
 		file=${generator}_${isa}_amd64.s
 		go run "./$generator" -isa "$isa" -out "$out/$file"

@@ -99,3 +99,111 @@ func testDepthwise(t *testing.T, s ConvShape, n int) {
 		check()
 	}
 }
+
+// TestDepthwiseSameForAnyThreads covers the row, edge and reduction paths: the
+// bits must not depend on who computes which chunk.
+func TestDepthwiseSameForAnyThreads(t *testing.T) {
+	for _, s := range []ConvShape{
+		depthwise(5, 14, 14, 40, 3, 1, 1, 1, 1),
+		depthwise(5, 14, 13, 40, 3, 2, 1, 0, 0),
+		depthwise(5, 7, 7, 24, 7, 1, 0, 0, 0),
+	} {
+		var first [][]float32
+		for _, threads := range []int{1, 2, 3} {
+			pool := NewPool(threads)
+			r := rand.New(rand.NewPCG(5, 6))
+			fill := func(n int) []float32 { x, _ := guarded(t, r, n); return x }
+			x, w, dy := fill(s.In.Len()), fill(s.In.C*s.KH*s.KW), fill(s.Out.Len())
+			clearBorder(x, s.In)
+			clearBorder(dy, s.Out)
+			d := NewDepthwise(s)
+			packed, y, dx, dw := make([]float32, d.PackedLen()), make([]float32, s.Out.Len()), make([]float32, s.In.Len()), make([]float32, len(w))
+			d.Pack(pool, packed, w)
+			d.Forward(pool, 5, y, x, packed, nil)
+			d.BackwardData(pool, 5, dx, dy, packed, false)
+			d.BackwardWeights(pool, 5, dw, x, dy)
+			pool.Close()
+			got := [][]float32{y, dx, dw}
+			if first == nil {
+				first = got
+			}
+			for i := range got {
+				if !slices.Equal(got[i], first[i]) {
+					t.Errorf("%v, %d threads: result %d differs from that of 1 thread", s.In, threads, i)
+				}
+			}
+		}
+	}
+}
+
+func TestDepthwiseDoesNotAllocate(t *testing.T) {
+	s := depthwise(2, 9, 8, 20, 3, 2, 1, 0, 1)
+	pool := NewPool(2)
+	defer pool.Close()
+	d := NewDepthwise(s)
+	x, y, w := make([]float32, s.In.Len()), make([]float32, s.Out.Len()), make([]float32, d.PackedLen())
+	packed := make([]float32, d.PackedLen())
+	step := func() {
+		d.Pack(pool, packed, w)
+		d.Forward(pool, 2, y, x, packed, nil)
+		d.BackwardData(pool, 2, x, y, packed, true)
+		d.BackwardWeights(pool, 2, w, x, y)
+	}
+	if allocs := testing.AllocsPerRun(5, step); allocs != 0 {
+		t.Errorf("%v allocations a step, want none after the first", allocs)
+	}
+}
+
+func TestNewDepthwisePanics(t *testing.T) {
+	defer func() {
+		if recover() == nil {
+			t.Error("no panic for a convolution of two channels a group")
+		}
+	}()
+	NewDepthwise(conv(1, 8, 8, 16, 16, 3, 1, 1, 8, 1))
+}
+
+// BenchmarkDepthwise runs MobileFaceNet's depthwise layers. GB/s counts each
+// value of x and y once: compare with the copy, which reads and writes as much
+// as a forward pass of the largest layer.
+func BenchmarkDepthwise(b *testing.B) {
+	pool := NewPool(2)
+	defer pool.Close()
+	const n = 64
+	for i, s := range []ConvShape{
+		depthwise(n, 56, 56, 64, 3, 1, 1, 1, 1),
+		depthwise(n, 56, 56, 128, 3, 2, 1, 1, 1),
+		depthwise(n, 28, 28, 128, 3, 1, 1, 1, 1),
+		depthwise(n, 28, 28, 256, 3, 2, 1, 1, 1),
+		depthwise(n, 14, 14, 256, 3, 1, 1, 1, 1),
+		depthwise(n, 14, 14, 512, 3, 2, 1, 1, 1),
+		depthwise(n, 7, 7, 256, 3, 1, 1, 1, 1),
+		depthwise(n, 7, 7, 512, 7, 1, 0, 1, 0),
+	} {
+		d := NewDepthwise(s)
+		r := rand.New(rand.NewPCG(7, 8))
+		fill := func(n int) []float32 {
+			x := make([]float32, n)
+			for i := range x {
+				x[i] = r.Float32()
+			}
+			return x
+		}
+		x, y, w, packed := fill(s.In.Len()), fill(s.Out.Len()), fill(d.PackedLen()), fill(d.PackedLen())
+		run := func(op string, f func()) {
+			b.Run(fmt.Sprintf("%v-%v_%dx%d/%s", s.In, s.Out, s.KH, s.KW, op), func(b *testing.B) {
+				for b.Loop() {
+					f()
+				}
+				bytes := 4 * float64(s.In.Pixels()+s.Out.Pixels()) * float64(s.In.C)
+				b.ReportMetric(bytes*float64(b.N)/b.Elapsed().Seconds()/1e9, "GB/s")
+			})
+		}
+		if i == 0 {
+			run("copy", func() { copyImages(pool, y, s.Out, x, s.In) })
+		}
+		run("forward", func() { d.Forward(pool, n, y, x, packed, nil) })
+		run("data", func() { d.BackwardData(pool, n, x, y, packed, false) })
+		run("weights", func() { d.BackwardWeights(pool, n, w, x, y) })
+	}
+}

@@ -11,18 +11,6 @@ type rowArgs struct {
 	pixels, channels    int
 }
 
-// tapArgs are the operands of the kernels of depthwise convolution, all
-// strides in bytes. Pixel p of y lies at p*yStride, tap t of pixel p of x at
-// p*xStride + off[t], and its weights at t*wStride. The assembly knows the
-// order of the fields.
-type tapArgs struct {
-	y, x, w                   *float32
-	off                       *int
-	taps, pixels, channels4   int // channels4: channels, in bytes
-	yStride, xStride, wStride int
-	add                       int
-}
-
 // affineParams are the per-channel values of an affine pass, none of them nil.
 type affineParams struct{ scale, shift, slope []float32 }
 
@@ -83,33 +71,5 @@ func affineGradGeneric(dx, x, dy []float32, p *affineParams, a, b, c []float32, 
 			v += dx[i]
 		}
 		dx[i] = v
-	}
-}
-
-// tapsGeneric: y[p,c] (=|+=) sum over t of w[t,c] * x[p*xs + off[t] + c], for
-// pixels that are ys apart in y. off counts from x[x0].
-func tapsGeneric(y []float32, ys int, x []float32, x0, xs int, w []float32, off []int, pixels, channels int, add bool) {
-	for p := range pixels {
-		for c := range channels {
-			var v float32
-			if add {
-				v = y[p*ys+c]
-			}
-			for t, o := range off {
-				v += w[t*channels+c] * x[x0+p*xs+o+c]
-			}
-			y[p*ys+c] = v
-		}
-	}
-}
-
-// tapsGradGeneric: w[t,c] += sum over p of y[p*ys + c] * x[p*xs + off[t] + c].
-func tapsGradGeneric(w []float32, y []float32, ys int, x []float32, x0, xs int, off []int, pixels, channels int) {
-	for t, o := range off {
-		for p := range pixels {
-			for c := range channels {
-				w[t*channels+c] += y[p*ys+c] * x[x0+p*xs+o+c]
-			}
-		}
 	}
 }

@@ -105,43 +105,6 @@ func affineGradRun(dx, x, dy []float32, p *affineParams, pa, pb, pc []float32, a
 	}
 }
 
-// tapArguments fills the arguments of the tap kernels. off holds bytes.
-func tapArguments(y []float32, ys int, x []float32, x0, xs int, w []float32, offBytes []int, pixels, channels int) tapArgs {
-	return tapArgs{
-		y: first(y), x: &x[x0], w: first(w), off: &offBytes[0], taps: len(offBytes), pixels: pixels,
-		channels4: 4 * channels, yStride: 4 * ys, xStride: 4 * xs, wStride: 4 * channels,
-	}
-}
-
-func tapsRun(y []float32, ys int, x []float32, x0, xs int, w []float32, off, offBytes []int, pixels, channels int, add bool) {
-	if !rowVector(channels) || pixels == 0 {
-		tapsGeneric(y, ys, x, x0, xs, w, off, pixels, channels, add)
-		return
-	}
-	a := tapArguments(y, ys, x, x0, xs, w, offBytes, pixels, channels)
-	if add {
-		a.add = 1
-	}
-	if variant == cpu.AVX512 {
-		taps_avx512(&a)
-	} else {
-		taps_avx2(&a)
-	}
-}
-
-func tapsGradRun(w []float32, y []float32, ys int, x []float32, x0, xs int, off, offBytes []int, pixels, channels int) {
-	if !rowVector(channels) || pixels == 0 {
-		tapsGradGeneric(w, y, ys, x, x0, xs, off, pixels, channels)
-		return
-	}
-	a := tapArguments(y, ys, x, x0, xs, w, offBytes, pixels, channels)
-	if variant == cpu.AVX512 {
-		tapsGrad_avx512(&a)
-	} else {
-		tapsGrad_avx2(&a)
-	}
-}
-
 //go:noescape
 func affine_avx2(a *rowArgs)
 
@@ -177,15 +140,3 @@ func affineGradAdd_avx2(a *rowArgs)
 
 //go:noescape
 func affineGradAdd_avx512(a *rowArgs)
-
-//go:noescape
-func taps_avx2(a *tapArgs)
-
-//go:noescape
-func taps_avx512(a *tapArgs)
-
-//go:noescape
-func tapsGrad_avx2(a *tapArgs)
-
-//go:noescape
-func tapsGrad_avx512(a *tapArgs)

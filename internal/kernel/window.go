@@ -45,11 +45,3 @@ func windowGradGeneric(t *window, y, x, w []float32, w0 int) {
 		}
 	}
 }
-
-func windowRun(t *window, y, x, w []float32, w0 int, from []float32) {
-	windowGeneric(t, y, x, w, w0, from)
-}
-
-func windowGradRun(t *window, y, x, w []float32, w0 int) {
-	windowGradGeneric(t, y, x, w, w0)
-}

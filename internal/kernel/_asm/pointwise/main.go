@@ -1,8 +1,7 @@
 // Command pointwise writes the kernels that go through activations pixel by
-// pixel: normalisation, activation, their gradients and depthwise
-// convolution. They serve channel counts that are multiples of the vector
-// length; rowArgs and tapArgs in ../../row.go define the operands, and the
-// generic functions there the results.
+// pixel: normalisation, activation and their gradients. They serve channel
+// counts that are multiples of the vector length; rowArgs in ../../row.go
+// defines the operands, and the generic functions there the results.
 package main
 
 import (
@@ -48,8 +47,6 @@ func main() {
 	affineSums()
 	affineGrad("affineGrad", false)
 	affineGrad("affineGradAdd", true)
-	taps()
-	tapsGrad()
 	Generate()
 }
 
@@ -217,160 +214,4 @@ func affineGrad(name string, add bool) {
 		}
 		VMOVUPS(s, at(out, 0))
 	})
-}
-
-// Offsets of the fields of tapArgs.
-const (
-	tapY, tapX, tapW, tapOff           = 0, 8, 16, 24
-	tapTaps, tapPixels, tapC           = 32, 40, 48
-	tapYStride, tapXStride, tapWStride = 56, 64, 72
-	tapAdd                             = 80
-)
-
-// taps: y[p*ys + c] (=|+=) sum over t of w[t*ws + c] * x[p*xs + off[t] + c].
-func taps() {
-	TEXT("taps_"+*isa, NOSPLIT, "func(a *byte)")
-	Pragma("noescape")
-	args := Load(Param("a"), GP64())
-	field := func(d int) operand.Mem { return operand.Mem{Base: args, Disp: d} }
-	y, xp, w, ys, xs := GP64(), GP64(), GP64(), GP64(), GP64()
-	MOVQ(field(tapYStride), ys)
-	MOVQ(field(tapXStride), xs)
-	c, pixels, n := AllocLocal(8), GP64(), GP64()
-	tmp := GP64()
-	XORQ(tmp, tmp)
-	MOVQ(tmp, c)
-
-	block := func(name string, count int) {
-		acc := make([]reg.VecVirtual, count)
-		for i := range acc {
-			acc[i] = zero()
-		}
-		xt, wp, off := GP64(), GP64(), GP64()
-		MOVQ(w, wp)
-		MOVQ(field(tapOff), off)
-		MOVQ(field(tapTaps), n)
-		Label(name + "tap")
-		MOVQ(operand.Mem{Base: off}, xt)
-		ADDQ(xp, xt)
-		wv := load(operand.Mem{Base: wp})
-		for i := range acc {
-			VFMADD231PS(operand.Mem{Base: xt}, wv, acc[i])
-			if i < count-1 {
-				ADDQ(xs, xt)
-			}
-		}
-		ADDQ(operand.Imm(8), off)
-		ADDQ(field(tapWStride), wp)
-		DECQ(n)
-		JNZ(operand.LabelRef(name + "tap"))
-		CMPQ(field(tapAdd), operand.Imm(0))
-		JE(operand.LabelRef(name + "store"))
-		MOVQ(y, xt)
-		for i := range acc {
-			VADDPS(operand.Mem{Base: xt}, acc[i], acc[i])
-			if i < count-1 {
-				ADDQ(ys, xt)
-			}
-		}
-		Label(name + "store")
-		for i := range acc {
-			VMOVUPS(acc[i], operand.Mem{Base: y})
-			ADDQ(ys, y)
-			ADDQ(xs, xp)
-		}
-	}
-
-	Label("channels")
-	for _, p := range []struct {
-		r reg.GPVirtual
-		d int
-	}{{y, tapY}, {xp, tapX}, {w, tapW}} {
-		MOVQ(field(p.d), p.r)
-		ADDQ(c, p.r)
-	}
-	MOVQ(field(tapPixels), pixels)
-	Label("four")
-	CMPQ(pixels, operand.Imm(4))
-	JLT(operand.LabelRef("one"))
-	block("four", 4)
-	SUBQ(operand.Imm(4), pixels)
-	JMP(operand.LabelRef("four"))
-	Label("one")
-	TESTQ(pixels, pixels)
-	JZ(operand.LabelRef("next"))
-	block("one", 1)
-	DECQ(pixels)
-	JMP(operand.LabelRef("one"))
-	Label("next")
-	MOVQ(c, tmp)
-	ADDQ(operand.Imm(uint64(4*width())), tmp)
-	MOVQ(tmp, c)
-	CMPQ(tmp, field(tapC))
-	JLT(operand.LabelRef("channels"))
-	VZEROUPPER()
-	RET()
-}
-
-// tapsGrad: w[t*ws + c] += sum over p of y[p*ys + c] * x[p*xs + off[t] + c].
-func tapsGrad() {
-	TEXT("tapsGrad_"+*isa, NOSPLIT, "func(a *byte)")
-	Pragma("noescape")
-	args := Load(Param("a"), GP64())
-	field := func(d int) operand.Mem { return operand.Mem{Base: args, Disp: d} }
-	c := AllocLocal(8)
-	y, xp, w, off, n, pixels, ys, xs := GP64(), GP64(), GP64(), GP64(), GP64(), GP64(), GP64(), GP64()
-	MOVQ(field(tapYStride), ys)
-	MOVQ(field(tapXStride), xs)
-	XORQ(n, n)
-	MOVQ(n, c)
-	Label("gradChannels")
-	MOVQ(field(tapW), w)
-	ADDQ(c, w)
-	MOVQ(field(tapOff), off)
-	MOVQ(field(tapTaps), n)
-	Label("gradTap")
-	MOVQ(field(tapY), y)
-	ADDQ(c, y)
-	MOVQ(field(tapX), xp)
-	ADDQ(c, xp)
-	ADDQ(operand.Mem{Base: off}, xp)
-	MOVQ(field(tapPixels), pixels)
-	acc := []reg.VecVirtual{load(operand.Mem{Base: w}), zero(), zero(), zero()}
-	one := func(i int) {
-		v := load(operand.Mem{Base: y})
-		VFMADD231PS(operand.Mem{Base: xp}, v, acc[i])
-		ADDQ(ys, y)
-		ADDQ(xs, xp)
-	}
-	Label("gradFour")
-	CMPQ(pixels, operand.Imm(4))
-	JLT(operand.LabelRef("gradOne"))
-	for i := range acc {
-		one(i)
-	}
-	SUBQ(operand.Imm(4), pixels)
-	JMP(operand.LabelRef("gradFour"))
-	Label("gradOne")
-	TESTQ(pixels, pixels)
-	JZ(operand.LabelRef("gradStore"))
-	one(0)
-	DECQ(pixels)
-	JMP(operand.LabelRef("gradOne"))
-	Label("gradStore")
-	VADDPS(acc[1], acc[0], acc[0])
-	VADDPS(acc[3], acc[2], acc[2])
-	VADDPS(acc[2], acc[0], acc[0])
-	VMOVUPS(acc[0], operand.Mem{Base: w})
-	ADDQ(field(tapWStride), w)
-	ADDQ(operand.Imm(8), off)
-	DECQ(n)
-	JNZ(operand.LabelRef("gradTap"))
-	MOVQ(c, n)
-	ADDQ(operand.Imm(uint64(4*width())), n)
-	MOVQ(n, c)
-	CMPQ(n, field(tapC))
-	JLT(operand.LabelRef("gradChannels"))
-	VZEROUPPER()
-	RET()
 }
