@@ -17,6 +17,7 @@ const description = `Train a face verification model from a folder of faces. fv-
 
 type grammar struct {
 	cli.Common
+	Summary summaryCmd `cmd:"" help:"Print a network's layers, shapes, parameters, multiply-accumulates and training memory."`
 	Recipes recipesCmd `cmd:"" help:"List the named training recipes, or show one."`
 }
 

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/faceverify/fv/internal/cli"
+	"github.com/faceverify/fv/pipeline"
+	"github.com/faceverify/fv/pipeline/recipe"
+)
+
+// settings are the flags that say what a run is made of; train and preview share them.
+type settings struct {
+	Folder string `arg:"" optional:"" help:"Folder with one sub-folder of images for each identity."`
+
+	Recipe string          `placeholder:"NAME" help:"Start from the settings of a named recipe; flags and --config win. fv-train recipes lists them. Default: none."`
+	Run    pipeline.Config `embed:""`
+}
+
+// given returns the settings that were given, on the command line or in --config's file, by
+// name and text.
+func (s *settings) given(e *env) []pipeline.Field {
+	set := map[string]bool{}
+	for _, p := range e.parsed.Path {
+		if p.Flag != nil {
+			set[p.Flag.Name] = true
+		}
+	}
+	var fields []pipeline.Field
+	for _, f := range s.Run.Fields() {
+		if set[f.Name] {
+			fields = append(fields, f)
+		}
+	}
+	return fields
+}
+
+// config returns the settings of a new run: the defaults, then the recipe, then what was
+// given.
+func (s *settings) config(e *env) (pipeline.Config, error) {
+	c := pipeline.Default()
+	if s.Recipe != "" {
+		r, err := recipe.Find(s.Recipe)
+		if err != nil {
+			return c, cli.Usage(fmt.Errorf("--recipe: %w", err))
+		}
+		text, err := r.YAML()
+		if err == nil {
+			err = c.DecodeConfig("recipe "+s.Recipe, text)
+		}
+		if err != nil {
+			return c, err
+		}
+	}
+	for _, f := range s.given(e) {
+		if err := c.Set(f.Name, f.Value); err != nil {
+			return c, err
+		}
+	}
+	return c, s.folder(&c)
+}
+
+// errNoFolder is the mistake of a first call.
+var errNoFolder = errors.New("FOLDER is missing: the folder with one sub-folder of images for each identity")
+
+// folder makes the argument FOLDER the data of c.
+func (s *settings) folder(c *pipeline.Config) error {
+	switch {
+	case s.Folder == "" && c.Data == "":
+		return cli.Usage(cli.WithHint(errNoFolder, "fv-train FOLDER trains on it; fv-train demo shows a run that needs no data"))
+	case s.Folder != "" && c.Data != "" && s.Folder != c.Data:
+		return cli.Usagef("FOLDER is %s and --data is %s: give one of them", s.Folder, c.Data)
+	case s.Folder != "":
+		c.Data = s.Folder
+	}
+	return nil
+}
