@@ -123,8 +123,9 @@ var black = color.NRGBA{A: 255}
 // blackImage returns an opaque black image.
 func blackImage(width, height int) *image.NRGBA {
 	img := image.NewNRGBA(image.Rect(0, 0, width, height))
-	for i := 3; i < len(img.Pix); i += 4 {
-		img.Pix[i] = black.A
+	img.Pix[3] = black.A
+	for n := 4; n < len(img.Pix); n *= 2 {
+		copy(img.Pix[n:], img.Pix[:n])
 	}
 	return img
 }

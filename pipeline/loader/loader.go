@@ -1,0 +1,142 @@
+// Package loader makes the batches of training ahead of the steps that use them: it decodes,
+// augments and normalises images on goroutines of its own, keeps decoded images in memory, and sets
+// unreadable ones aside.
+package loader
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"runtime"
+
+	"github.com/faceverify/fv/embed"
+	"github.com/faceverify/fv/pipeline/augment"
+	"github.com/faceverify/fv/pipeline/dataset"
+)
+
+// ahead is how many batches are made or in the making before they are asked for. It covers
+// the few slow images of a batch, not a disk that is slower than the training.
+const ahead = 4
+
+// Options say what a Loader loads.
+type Options struct {
+	Set      *dataset.Set
+	Contract embed.Contract   // how an image becomes numbers
+	Augment  augment.Settings // random changes; the zero value makes none
+	Batch    int              // images in a batch
+	Seed     uint64           // of the order and the changes
+
+	// Cache is the memory for decoded images of the contract's size, in bytes. Images that
+	// do not fit in are decoded each time.
+	Cache int64
+	// Workers is the number of goroutines that make batches; 0 means GOMAXPROCS.
+	Workers int
+
+	// OnBad is called once for each image that cannot be read, with its path and the
+	// reason; nil does nothing. Calls come one at a time, from the loader's goroutines.
+	OnBad func(path string, err error)
+	// Decode reads an image file; nil means dataset.DecodeFile with its default limits. It
+	// must be safe for concurrent use.
+	Decode func(path string) (image.Image, error)
+}
+
+// Loader makes the batches of a run, one after another, through all epochs. What is in
+// a batch depends on the options and the number of its step only: not on Workers, Cache or
+// where it was started. The last, partial batch of an epoch is left out.
+//
+// An image that cannot be read is replaced by the next one of the set that can, the first following the last.
+//
+// Its methods are for one goroutine.
+type Loader struct {
+	o      Options
+	source *source
+	spare  chan *Batch // released batches
+	run    *run        // nil until Start
+}
+
+// New returns a Loader that waits for Start. It returns an error where the settings or the
+// size of the set allow no batch.
+func New(o Options) (*Loader, error) {
+	err := errors.Join(o.Contract.Validate(), o.Augment.Validate())
+	if side := min(o.Contract.Height, o.Contract.Width); o.Augment.Shift > 0 && o.Augment.ShiftBy >= side {
+		err = errors.Join(err, fmt.Errorf("loader: shift-by is %d pixels; want less than an image's %d", o.Augment.ShiftBy, side))
+	}
+	switch n := len(o.Set.Samples); {
+	case o.Batch < 1:
+		err = errors.Join(err, fmt.Errorf("loader: batch is %d; want at least 1 image", o.Batch))
+	case n < o.Batch:
+		err = errors.Join(err, fmt.Errorf("loader: %d images in %s make no batch of %d; use a smaller batch or more images", n, o.Set.Root, o.Batch))
+	}
+	if o.Workers < 0 || o.Cache < 0 {
+		err = errors.Join(err, fmt.Errorf("loader: %d workers and a cache of %d bytes; want no negative number", o.Workers, o.Cache))
+	}
+	if err != nil {
+		return nil, err
+	}
+	if o.Workers == 0 {
+		o.Workers = runtime.GOMAXPROCS(0)
+	}
+	if o.Decode == nil {
+		o.Decode = func(path string) (image.Image, error) { return dataset.DecodeFile(path, dataset.Limits{}) }
+	}
+	source, err := newSource(o)
+	if err != nil {
+		return nil, err
+	}
+	return &Loader{o: o, source: source, spare: make(chan *Batch, ahead+1)}, nil
+}
+
+// StepsPerEpoch returns how many whole batches the set has.
+func (l *Loader) StepsPerEpoch() int { return len(l.o.Set.Samples) / l.o.Batch }
+
+// Start begins to make the batches from the given step, counted from 0 over all epochs. After
+// a first Start another one drops the batches that were made ahead. It panics if step is negative.
+func (l *Loader) Start(step int) {
+	if step < 0 {
+		panic(fmt.Sprintf("loader: Start at step %d", step))
+	}
+	l.stop()
+	l.run = l.start(step)
+}
+
+// Next returns the batch of the next step and waits for it if it must. Its error is that
+// of ctx, or says that no image of the set can be read. It panics before Start and after Close.
+func (l *Loader) Next(ctx context.Context) (*Batch, error) {
+	if l.run == nil {
+		panic("loader: Next without Start")
+	}
+	if l.run.next == nil {
+		select {
+		case l.run.next = <-l.run.queue:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	b := l.run.next
+	select {
+	case <-b.done:
+	case <-ctx.Done():
+		return nil, ctx.Err() // the same batch is next
+	}
+	l.run.next = nil
+	if b.err != nil {
+		return nil, b.err
+	}
+	return b, nil
+}
+
+// Close ends the loader's goroutines and gives back its memory. Batches that were
+// returned before stay as they are.
+func (l *Loader) Close() {
+	l.stop()
+	l.source.close()
+}
+
+func (l *Loader) stop() {
+	if l.run != nil {
+		l.run.cancel()
+		l.run.goroutines.Wait()
+		l.run = nil
+	}
+}
