@@ -50,14 +50,12 @@ func (c *embedCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	m, err := openModel(c.Model, c.Threads)
+	m, err := openModel(c.Model, c.Threads, c.Batch)
 	if err != nil {
 		return err
 	}
-	out := embedded{Out: c.Out, Dim: m.Dim(), Normalise: !c.Raw, Flip: c.Flip}
-	if out.Flip == "model" {
-		out.Flip = m.flip()
-	}
+	defer m.Close()
+	out := embedded{Out: c.Out, Dim: m.Dim(), Normalise: !c.Raw, Flip: m.flip(c.Flip)}
 	if out.Flip == eval.FlipConcat {
 		out.Dim *= 2
 	}
@@ -84,7 +82,7 @@ func (c *embedCmd) Run(e *env) error {
 		for _, name := range chunk {
 			if err := vectors.Failed[name]; err != nil {
 				if out.Skipped++; out.Skipped <= shownSkips {
-					fmt.Fprintf(e.stderr, "skipped %s: %v\n", name, err)
+					fmt.Fprintf(e.stderr, "skipped %v\n", err)
 				}
 				continue
 			}

@@ -3,8 +3,10 @@ package main
 import (
 	"fmt"
 	"image"
+	"io"
 	"math"
 
+	"github.com/faceverify/fv/embed"
 	"github.com/faceverify/fv/eval"
 	"github.com/faceverify/fv/internal/cli"
 	"github.com/faceverify/fv/pipeline/dataset"
@@ -27,33 +29,23 @@ type comparison struct {
 	Angle     float64 `json:"angle"` // radians
 	Degrees   float64 `json:"degrees"`
 	SquaredL2 float64 `json:"squared_l2"`
-	Same      bool    `json:"same"`
-	// Threshold is the one that decided; ThresholdFrom is "model" or "flag".
-	Threshold     eval.Threshold `json:"threshold"`
-	ThresholdFrom string         `json:"threshold_from"`
+
+	// Same, and the Threshold that decided, are null where there is no threshold.
+	Same          *bool           `json:"same"`
+	Threshold     *eval.Threshold `json:"threshold"`
+	ThresholdFrom string          `json:"threshold_from"` // model, flag or none
 }
 
 func (c *sameCmd) Run(e *env) error {
 	if t := c.Threshold; t != nil && !(math.Abs(*t) <= 1) {
 		return cli.Usagef("--threshold %v: want a cosine from -1 to 1", *t)
 	}
-	m, err := openModel(c.Model, 0)
+	m, err := openModel(c.Model, 0, 2)
 	if err != nil {
 		return err
 	}
-	out := comparison{A: c.A, B: c.B, ThresholdFrom: "model"}
-	threshold, ok := m.threshold()
-	switch {
-	case c.Threshold != nil:
-		threshold, out.ThresholdFrom = *c.Threshold, "flag"
-	case !ok:
-		return cli.WithHint(fmt.Errorf("%s has no stored threshold: it was trained without validation", c.Model),
-			"give one with --threshold; fv-eval verify finds thresholds for a false accept rate of your choice")
-	}
-	flip := c.Flip
-	if flip == "model" {
-		flip = m.flip()
-	}
+	defer m.Close()
+	flip := m.flip(c.Flip)
 	load := func(name string) (image.Image, error) { return dataset.DecodeFile(name, dataset.Limits{}) }
 	names := []string{c.A, c.B}
 	if c.A == c.B {
@@ -65,21 +57,48 @@ func (c *sameCmd) Run(e *env) error {
 	}
 	for _, name := range names {
 		if err := vectors.Failed[name]; err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+			return err
 		}
 	}
 	cosine := eval.Cosine(vectors.At(nil, c.A, flip), vectors.At(nil, c.B, flip))
 	at := eval.NewThreshold(cosine) // the same units
-	out.Cosine, out.Angle, out.Degrees, out.SquaredL2 = cosine, at.Angle, at.Degrees, at.SquaredL2
-	out.Threshold, out.Same = eval.NewThreshold(threshold), cosine >= threshold
-	verdict := "different people"
-	if out.Same {
-		verdict = "same person"
-	}
-	fmt.Fprintf(e.text(), "%s\n  cosine %.4f   angle %.2f° (%.4f rad)   squared L2 %.4f\n  threshold (%s): cosine %.4f   angle %.2f°   squared L2 %.4f\n",
-		verdict, out.Cosine, out.Degrees, out.Angle, out.SquaredL2, out.ThresholdFrom, threshold, out.Threshold.Degrees, out.Threshold.SquaredL2)
+	out := comparison{A: c.A, B: c.B, Cosine: cosine, Angle: at.Angle, Degrees: at.Degrees, SquaredL2: at.SquaredL2}
+	out.decide(c.Threshold, m.Model().Threshold)
+	out.print(e.text())
 	if e.json {
 		return cli.WriteJSON(e.stdout, out)
 	}
 	return nil
+}
+
+// decide takes the threshold of the flag, or else the model's.
+func (out *comparison) decide(flag *float64, stored *embed.Threshold) {
+	out.ThresholdFrom = "none"
+	var cosine float64
+	switch {
+	case flag != nil:
+		out.ThresholdFrom, cosine = "flag", *flag
+	case stored != nil:
+		out.ThresholdFrom, cosine = "model", stored.Cosine
+	default:
+		return
+	}
+	threshold, same := eval.NewThreshold(cosine), out.Cosine >= cosine
+	out.Threshold, out.Same = &threshold, &same
+}
+
+func (out *comparison) print(w io.Writer) {
+	verdict := "undecided: the model holds no threshold, because it was trained without validation"
+	if out.Same != nil {
+		verdict = "different people"
+		if *out.Same {
+			verdict = "same person"
+		}
+	}
+	fmt.Fprintf(w, "%s\n  cosine %.4f   angle %.2f° (%.4f rad)   squared L2 %.4f\n", verdict, out.Cosine, out.Degrees, out.Angle, out.SquaredL2)
+	if t := out.Threshold; t != nil {
+		fmt.Fprintf(w, "  threshold (%s): cosine %.4f   angle %.2f° (%.4f rad)   squared L2 %.4f\n", out.ThresholdFrom, t.Score, t.Degrees, t.Angle, t.SquaredL2)
+		return
+	}
+	fmt.Fprintln(w, "  give one with --threshold; fv-eval verify finds thresholds for false accept rates of your choice")
 }

@@ -177,13 +177,12 @@ func (c *verifyCmd) model(e *env, o eval.Options, report *eval.ReportOptions) (*
 	} else if err != nil {
 		return nil, fmt.Errorf("--images: %w", err)
 	}
-	m, err := openModel(c.Model, c.Threads)
+	m, err := openModel(c.Model, c.Threads, c.Batch)
 	if err != nil {
 		return nil, err
 	}
-	if o.Flip = c.Flip; o.Flip == "model" {
-		o.Flip = m.flip()
-	}
+	defer m.Close()
+	o.Flip = m.flip(c.Flip)
 	progress := newProgress(e.stderr, "embedding")
 	o.Progress = progress.set
 	load := func(name string) (image.Image, error) {
