@@ -18,6 +18,7 @@ const description = `Train a face verification model from a folder of faces. fv-
 type grammar struct {
 	cli.Common
 	Summary summaryCmd `cmd:"" help:"Print a network's layers, shapes, parameters, multiply-accumulates and training memory."`
+	Preview previewCmd `cmd:"" help:"Write a contact sheet of augmented images as the network will see them."`
 	Recipes recipesCmd `cmd:"" help:"List the named training recipes, or show one."`
 }
 
