@@ -1,12 +1,14 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"image"
 	"image/png"
 	"io"
 	"math"
 	"path/filepath"
+	"strings"
 
 	"github.com/faceverify/fv/embed"
 	"github.com/faceverify/fv/internal/atomicfile"
@@ -95,7 +97,7 @@ func (c *previewCmd) Run(e *env) error {
 func augmentation(c *pipeline.Config) (augment.Settings, error) {
 	s, err := augment.Preset(c.Augment)
 	if err != nil {
-		return s, &pipeline.SettingError{Name: "augment", Err: err}
+		return s, &pipeline.SettingError{Name: "augment", Err: errors.New(strings.TrimPrefix(err.Error(), "augment: "))}
 	}
 	for _, f := range []struct {
 		dst   *float64
@@ -112,7 +114,7 @@ func augmentation(c *pipeline.Config) (augment.Settings, error) {
 		s.ShiftBy = *c.ShiftBy
 	}
 	if err := s.Validate(); err != nil {
-		return s, &pipeline.SettingError{Name: "augment", Err: err}
+		return s, &pipeline.SettingError{Name: "augment", Err: errors.New(strings.ReplaceAll(err.Error(), "augment: ", ""))}
 	}
 	return s, nil
 }

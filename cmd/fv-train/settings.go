@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 
 	"github.com/faceverify/fv/internal/cli"
 	"github.com/faceverify/fv/pipeline"
@@ -57,14 +59,14 @@ func (s *settings) config(e *env) (pipeline.Config, error) {
 			return c, err
 		}
 	}
-	return c, s.folder(&c)
+	return c, s.folder(e, &c)
 }
 
 // errNoFolder is the mistake of a first call.
 var errNoFolder = errors.New("FOLDER is missing: the folder with one sub-folder of images for each identity")
 
 // folder makes the argument FOLDER the data of c.
-func (s *settings) folder(c *pipeline.Config) error {
+func (s *settings) folder(e *env, c *pipeline.Config) error {
 	switch {
 	case s.Folder == "" && c.Data == "":
 		return cli.Usage(cli.WithHint(errNoFolder, "fv-train FOLDER trains on it; fv-train demo shows a run that needs no data"))
@@ -72,6 +74,18 @@ func (s *settings) folder(c *pipeline.Config) error {
 		return cli.Usagef("FOLDER is %s and --data is %s: give one of them", s.Folder, c.Data)
 	case s.Folder != "":
 		c.Data = s.Folder
+	}
+	// fv-train takes what is no command for FOLDER, so a slip in a command ends here.
+	if _, err := os.Stat(c.Data); errors.Is(err, fs.ErrNotExist) {
+		err = cli.Usagef("FOLDER: there is no folder %s", c.Data)
+		commands := map[string]bool{}
+		for _, n := range e.parsed.Model.Children {
+			commands[n.Name] = true
+		}
+		if near := cli.Nearest(c.Data, commands); near != "" {
+			return cli.WithHint(err, "did you mean the command %q? fv-train --help lists all", near)
+		}
+		return cli.WithHint(err, "a folder with one sub-folder of images for each identity is wanted; fv-train --help lists the commands")
 	}
 	return nil
 }
