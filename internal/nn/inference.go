@@ -4,19 +4,45 @@ import "github.com/faceverify/fv/internal/kernel"
 
 // Inference computes a network's embeddings by its running statistics, which are folded into the
 // weights. One goroutine at a time may use it.
-type Inference struct{}
+type Inference struct{ *plan }
 
 // NewInference works out inference on batches of up to batch images under the given
 // parameters and buffers, which it copies what it needs of.
 func NewInference(n *Network, theta, buffers []float32, batch int, pool *kernel.Pool) (*Inference, error) {
-	panic("todo")
+	p, err := newPlan(n, batch, pool, false)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.allocate(); err != nil {
+		return nil, err
+	}
+	f := &Inference{p}
+	f.Load(theta, buffers)
+	return f, nil
+}
+
+// Load changes the parameters and buffers. It panics if their lengths are not the network's.
+func (f *Inference) Load(theta, buffers []float32) {
+	if len(theta) != Len(f.params) || len(buffers) != Len(f.stats) {
+		panic("nn: parameters or buffers of the wrong length")
+	}
+	f.theta, f.buffers = theta, buffers
+	for _, u := range f.units {
+		u.load(&f.engine)
+	}
+	f.theta, f.buffers = nil, nil
 }
 
 // Forward returns the embeddings [n, Dim] of images [n, H, W, C], valid until the next Forward.
-func (f *Inference) Forward(images []float32, n int) []float32 { panic("todo") }
+func (f *Inference) Forward(images []float32, n int) []float32 {
+	f.check(nil, images, n)
+	f.n = n
+	f.tensors[0].data = images
+	for _, u := range f.units {
+		u.forward(&f.engine)
+	}
+	return f.result()
+}
 
-// Dim returns the length of an embedding.
-func (f *Inference) Dim() int { panic("todo") }
-
-// Bytes returns the size of the arena and the packed weights.
-func (f *Inference) Bytes() int { panic("todo") }
+// Close gives the memory back. Neither the value nor a result may be used afterwards.
+func (f *Inference) Close() { f.close() }

@@ -200,6 +200,9 @@ func (d *node) infer(r *resolved) error {
 		if other := r.nodes[d.in[1]].shape; other != from {
 			return fmt.Errorf("adds %v to %v", other, from)
 		}
+		if d.in[0] == d.in[1] {
+			return fmt.Errorf("adds %q to itself", r.nodes[d.in[0]].Name)
+		}
 	default:
 		return fmt.Errorf("there is no such kind of layer")
 	}

@@ -1,30 +1,93 @@
 package nn
 
-import "github.com/faceverify/fv/internal/kernel"
+import (
+	"fmt"
+
+	"github.com/faceverify/fv/internal/kernel"
+)
 
 // Training computes a network's embeddings of a batch, by the batch's own statistics,
-// and the gradient of its parameters. It allocates nothing after NewTraining, and one
+// and the gradient of its parameters. It takes no memory after NewTraining, and one
 // goroutine at a time may use it.
-type Training struct{}
+type Training struct{ *plan }
 
-// NewTraining works out training of batches of up to batch images, on the threads of pool.
-func NewTraining(n *Network, batch int, pool *kernel.Pool) (*Training, error) { panic("todo") }
+// NewTraining works out training on batches of up to batch images, on the threads of pool.
+func NewTraining(n *Network, batch int, pool *kernel.Pool) (*Training, error) {
+	p, err := newPlan(n, batch, pool, true)
+	if err != nil {
+		return nil, err
+	}
+	return &Training{p}, p.allocate()
+}
+
+// TrainingBytes returns the memory that NewTraining takes for activations and gradients, without
+// taking it.
+func TrainingBytes(n *Network, batch int) (int, error) {
+	p, err := newPlan(n, batch, nil, true)
+	if err != nil {
+		return 0, err
+	}
+	return 4 * p.layOut().floats, nil
+}
+
+// check panics where a call contradicts the network.
+func (p *plan) check(theta, images []float32, n int) {
+	switch {
+	case n < 1 || n > p.batch:
+		panic(fmt.Sprintf("nn: %d images for a plan of %d", n, p.batch))
+	case len(images) < n*p.net.nodes[0].shape.Len():
+		panic("nn: images are too short")
+	case theta != nil && len(theta) != Len(p.params):
+		panic(fmt.Sprintf("nn: %d parameters for a network of %d", len(theta), Len(p.params)))
+	}
+}
 
 // Forward returns the embeddings [n, Dim] of images [n, H, W, C] under the parameters theta.
-// The result is valid until the next Forward. n must not exceed the batch, and must be 2 or more where a batch norm of vectors
-// is to have a variance.
-func (t *Training) Forward(theta, images []float32, n int) []float32 { panic("todo") }
+// The result is valid until the next Forward. n is at most the batch; a batch norm of vectors
+// needs at least 2 images to have a variance.
+func (t *Training) Forward(theta, images []float32, n int) []float32 {
+	t.check(theta, images, n)
+	t.theta, t.n = theta, n
+	t.tensors[0].data = images
+	for _, u := range t.units {
+		u.load(&t.engine)
+		u.forward(&t.engine)
+	}
+	return t.result()
+}
 
 // Backward overwrites dTheta with the gradient with respect to theta, given dEmbedding
-// [n, Dim], that with respect to the result of the last Forward, which had the same theta.
-func (t *Training) Backward(theta, dEmbedding, dTheta []float32) { panic("todo") }
+// [n, Dim], that with respect to the result of the last Forward, which had the same theta and
+// whose images have not changed.
+func (t *Training) Backward(theta, dEmbedding, dTheta []float32) {
+	if len(dTheta) != Len(t.params) {
+		panic("nn: gradient of the wrong length")
+	}
+	t.theta, t.dTheta = theta, dTheta
+	copy(t.tensors[t.output].grad, dEmbedding[:t.n*t.Dim()])
+	for i := len(t.units) - 1; i >= 0; i-- {
+		t.units[i].backward(&t.engine)
+	}
+}
 
 // UpdateBuffers moves the running statistics towards those of the last Forward's batch:
 // r = 0.9 r + 0.1 s, with the unbiased variance, as PyTorch does.
-func (t *Training) UpdateBuffers(buffers []float32) { panic("todo") }
+func (t *Training) UpdateBuffers(buffers []float32) {
+	for _, u := range t.units {
+		if a, ok := u.(*affine); ok {
+			a.updateBuffers(&t.engine, buffers)
+		}
+	}
+}
+
+// result returns the last unit's output.
+func (p *plan) result() []float32 { return p.tensors[p.output].data[:p.n*p.Dim()] }
 
 // Dim returns the length of an embedding.
-func (t *Training) Dim() int { panic("todo") }
+func (p *plan) Dim() int { return p.tensors[p.output].shape.C }
 
-// Bytes returns the size of the arena.
-func (t *Training) Bytes() int { panic("todo") }
+// Bytes returns the size of the activations and gradients.
+func (p *plan) Bytes() int { return p.bytes }
+
+// Close gives the memory back. Neither the value nor a result may be used afterwards.
+func (t *Training) Close() { t.close() }

@@ -1,0 +1,187 @@
+package nn
+
+import (
+	"math"
+	"slices"
+
+	"github.com/faceverify/fv/internal/kernel"
+)
+
+// affine is everything between two convolutions in one pass over the activations:
+//
+//	z = x scale + shift,  y = prelu(z) + res
+//
+// where scale and shift are those of a batch norm, or shift is a bias.
+type affine struct {
+	index      int // of the unit
+	x, y, res  *tensor
+	source     bool // x is the network's input, which has no gradient
+	norm       *node
+	activation *node
+	bias       *Param
+
+	pass *kernel.Affine
+	unitValues
+	inPlace   bool // the gradients of x and y share memory
+	resShared bool // those of res and y do
+}
+
+// unitValues are one value a channel.
+type unitValues struct {
+	mean, variance      []float32 // of the last batch
+	invstd, center      []float32 // 1/deviation, -mean/deviation
+	scale, shift, slope []float32 // nil: 1, 0, no activation
+	a, b, c             []float32 // of the gradient
+	dscale, dshift      []float32
+}
+
+// foldInto makes a batch norm or bias part of the convolution that gives tensor x, and reports
+// whether nothing else is left to do.
+func (u *affine) foldInto(b *builder, x int) bool {
+	maker := b.tensors[x].maker
+	if maker < 0 || len(b.tensors[x].readers) > 0 {
+		return false
+	}
+	c, ok := b.units[maker].(*convolution)
+	if !ok || c.folded() {
+		return false
+	}
+	c.norm, c.bias = u.norm, u.bias
+	u.norm, u.bias = nil, nil
+	return u.activation == nil && u.res == nil
+}
+
+func (u *affine) init(e *engine) {
+	n := u.x.shape.C
+	u.pass = kernel.NewAffine(n)
+	if u.norm != nil {
+		block := make([]float32, 11*n)
+		for _, v := range []*[]float32{&u.mean, &u.variance, &u.invstd, &u.center, &u.scale, &u.shift, &u.a, &u.b, &u.c, &u.dscale, &u.dshift} {
+			*v, block = block[:n:n], block[n:]
+		}
+	}
+	if u.activation != nil && u.activation.Kind == ReLU {
+		u.slope = make([]float32, n)
+	}
+}
+
+func (u *affine) load(e *engine) {
+	if u.bias != nil {
+		u.shift = e.own(u.bias.of(e.theta))
+	}
+	if u.activation != nil && u.activation.Kind == PReLU {
+		u.slope = e.own(e.params[u.activation.params[0]].of(e.theta))
+	}
+	if u.norm != nil && !e.training {
+		mean, variance := e.statistics(u.norm)
+		u.normalise(e, mean, variance)
+	}
+}
+
+// own returns x, in inference a copy, since the parameters may change after load.
+func (e *engine) own(x []float32) []float32 {
+	if e.training {
+		return x
+	}
+	return slices.Clone(x)
+}
+
+// statistics returns the running mean and variance of a batch norm.
+func (e *engine) statistics(d *node) (mean, variance []float32) {
+	return e.stats[d.stats[0]].of(e.buffers), e.stats[d.stats[1]].of(e.buffers)
+}
+
+// normalise makes scale and shift of the norm's gain and bias:
+//
+//	gain (x - mean)/sqrt(variance + ε) + bias = x scale + shift
+func (u *affine) normalise(e *engine, mean, variance []float32) {
+	gain, bias := e.params[u.norm.params[0]].of(e.theta), e.params[u.norm.params[1]].of(e.theta)
+	for c := range gain {
+		inv := 1 / math.Sqrt(float64(variance[c])+u.norm.Epsilon)
+		scale := float64(gain[c]) * inv
+		u.invstd[c], u.center[c] = float32(inv), float32(-float64(mean[c])*inv)
+		u.scale[c], u.shift[c] = float32(scale), float32(float64(bias[c])-float64(mean[c])*scale)
+	}
+}
+
+func (u *affine) forward(e *engine) {
+	if u.norm != nil && e.training {
+		u.pass.Moments(e.pool, e.n, u.mean, u.variance, u.x.data, e.layout(u.x))
+		u.normalise(e, u.mean, u.variance)
+	}
+	var res []float32
+	var lres kernel.Layout
+	if u.res != nil {
+		res, lres = u.res.data, e.layout(u.res)
+	}
+	u.pass.Forward(e.pool, e.n, u.y.data, e.layout(u.y), u.x.data, e.layout(u.x), u.scale, u.shift, u.slope, res, lres)
+}
+
+// backward, with g = dy prelu'(z), xhat = (x - mean)/deviation and means over the
+// batch's pixels:
+//
+//	dbias = sum g,  dgain = sum g xhat,  dslope = sum dy min(z, 0),  dres = dy
+//	dx = gain/deviation (g - mean(g) - xhat mean(g xhat))
+func (u *affine) backward(e *engine) {
+	dy, ly, lx := u.y.grad, e.gradLayout(u.y), e.layout(u.x)
+	var dshift, dscale, dslope []float32
+	if u.bias != nil {
+		dshift = u.bias.of(e.dTheta)
+	}
+	if u.norm != nil {
+		dshift, dscale = u.dshift, u.dscale
+	}
+	if u.activation != nil && u.activation.Kind == PReLU {
+		dslope = e.params[u.activation.params[0]].of(e.dTheta)
+	}
+	if dshift != nil || dslope != nil {
+		u.pass.BackwardSums(e.pool, e.n, dshift, dscale, dslope, dy, ly, u.x.data, lx, u.scale, u.shift, u.slope, u.invstd, u.center)
+	}
+	if u.norm != nil {
+		copy(e.params[u.norm.params[0]].of(e.dTheta), u.dscale)
+		copy(e.params[u.norm.params[1]].of(e.dTheta), u.dshift)
+		u.backwardFactors(e.n)
+	}
+	if u.res != nil && !u.resShared && u.res.maker >= 0 {
+		u.addTo(e, u.res, dy, ly)
+	}
+	if u.source || u.inPlace && u.norm == nil && u.activation == nil {
+		return
+	}
+	u.pass.BackwardApply(e.pool, e.n, u.x.grad, e.gradLayout(u.x), dy, ly, u.x.data, lx, u.scale, u.shift, u.slope, u.a, u.b, u.c, e.adds(u.index, u.x))
+}
+
+// backwardFactors makes of the sums the factors of dx = a g + b x + c.
+func (u *affine) backwardFactors(n int) {
+	pixels := float64(n * u.x.shape.H * u.x.shape.W)
+	for c := range u.a {
+		a, inv := float64(u.scale[c]), float64(u.invstd[c])
+		b := -a * inv * float64(u.dscale[c]) / pixels
+		u.a[c], u.b[c] = float32(a), float32(b)
+		u.c[c] = float32(-a*float64(u.dshift[c])/pixels - b*float64(u.mean[c]))
+	}
+}
+
+// addTo passes the gradient dy on to t.
+func (u *affine) addTo(e *engine, t *tensor, dy []float32, ly kernel.Layout) {
+	lt := e.gradLayout(t)
+	var res []float32
+	if e.adds(u.index, t) {
+		res = t.grad
+	}
+	u.pass.Forward(e.pool, e.n, t.grad, lt, dy, ly, nil, nil, nil, res, lt)
+}
+
+// updateBuffers moves the running statistics towards those of the last batch.
+func (u *affine) updateBuffers(e *engine, buffers []float32) {
+	if u.norm == nil {
+		return
+	}
+	pixels := float64(e.n * u.x.shape.H * u.x.shape.W)
+	mean, variance := e.stats[u.norm.stats[0]].of(buffers), e.stats[u.norm.stats[1]].of(buffers)
+	for c := range mean {
+		mean[c] += defaultMomentum * (u.mean[c] - mean[c])
+		unbiased := float32(float64(u.variance[c]) * pixels / max(1, pixels-1))
+		variance[c] += defaultMomentum * (unbiased - variance[c])
+	}
+}

@@ -1,0 +1,297 @@
+package nn
+
+import (
+	"encoding/json"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/faceverify/fv/internal/kernel"
+)
+
+func conv(name string, out, kernel, stride, pad, groups int, bias bool) Layer {
+	return Layer{Name: name, Kind: Convolution, Out: out, Kernel: kernel, Stride: stride, Pad: pad, Groups: groups, Bias: bias}
+}
+
+func layer(kind Kind, name string, inputs ...string) Layer {
+	return Layer{Name: name, Kind: kind, Inputs: inputs}
+}
+
+// networks are small ones that have, between them, every kind of layer in every order that
+// the planner treats in its own way.
+var networks = []*Network{
+	{Name: "conv prelu linear", Input: Shape{3, 6, 5}, Layers: []Layer{
+		conv("c1", 5, 3, 2, 1, 1, true), layer(PReLU, "p1"),
+		conv("c2", 5, 3, 1, 1, 1, true), layer(PReLU, "p2"), layer(Add, "a", "p1", "p2"),
+		layer(Flatten, "f"), {Name: "l", Kind: Linear, Out: 4, Bias: true},
+	}},
+	{Name: "depthwise block", Input: Shape{3, 8, 8}, Layers: []Layer{
+		conv("c", 6, 3, 2, 1, 1, false), layer(BatchNorm, "b"), layer(PReLU, "p"),
+		conv("e", 10, 1, 1, 0, 1, false), layer(BatchNorm, "eb"), layer(PReLU, "ep"),
+		conv("d", 10, 3, 1, 1, 10, false), layer(BatchNorm, "db"), layer(PReLU, "dp"),
+		conv("o", 6, 1, 1, 0, 1, false), layer(BatchNorm, "ob"), layer(Add, "sum", "p", "ob"),
+		conv("g", 6, 4, 1, 0, 6, false), layer(BatchNorm, "gb"),
+		layer(Flatten, "f"), {Name: "l", Kind: Linear, Out: 5}, layer(BatchNorm, "lb"),
+	}},
+	{Name: "pre-activated residual block", Input: Shape{2, 6, 6}, Layers: []Layer{
+		conv("c", 4, 3, 1, 1, 1, false), layer(BatchNorm, "b"), layer(PReLU, "p"),
+		layer(BatchNorm, "b1"), conv("c1", 6, 3, 1, 1, 1, false), layer(BatchNorm, "b2"), layer(PReLU, "p2"),
+		conv("c2", 6, 3, 2, 1, 1, false), layer(BatchNorm, "b3"),
+		{Name: "dc", Kind: Convolution, Inputs: []string{"p"}, Out: 6, Kernel: 1, Stride: 2}, layer(BatchNorm, "dbn"),
+		layer(Add, "sum", "b3", "dbn"), layer(BatchNorm, "b4"),
+		layer(Flatten, "f"), {Name: "l", Kind: Linear, Out: 5, Bias: true}, layer(BatchNorm, "lb"),
+	}},
+	{Name: "odd orders", Input: Shape{3, 6, 6}, Layers: []Layer{
+		layer(BatchNorm, "ib"), layer(PReLU, "ip"),
+		conv("c1", 4, 3, 1, 1, 1, true), layer(BatchNorm, "b1"), // a bias before a norm
+		conv("c2", 4, 3, 1, 1, 1, false),
+		layer(Add, "s1", "b1", "c2"), layer(ReLU, "r1"),
+		conv("c3", 4, 3, 1, 1, 2, true), // groups
+		layer(Add, "s2", "c3", "r1"), layer(Add, "s3", "s2", "b1"), layer(Add, "s4", "s3", "r1"),
+		layer(Flatten, "f"), {Name: "l", Kind: Linear, Out: 7}, layer(PReLU, "lp"),
+		{Name: "l2", Kind: Linear, Out: 3, Bias: true},
+	}},
+	{Name: "linear alone", Input: Shape{4, 1, 1}, Layers: []Layer{{Name: "l", Kind: Linear, Out: 3}}},
+}
+
+// sample returns parameters, buffers and images of a network.
+func sample(n *Network, batch int) (theta, buffers, images []float32) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	theta, buffers = make([]float32, Len(n.Params())), make([]float32, Len(n.Buffers()))
+	n.Init(theta, buffers, 7)
+	for i := range theta {
+		theta[i] += 0.2 * rng.Float32()
+	}
+	for i := range buffers {
+		buffers[i] += 0.3 * rng.Float32()
+	}
+	images = make([]float32, batch*n.Input.Len())
+	for i := range images {
+		images[i] = 2*rng.Float32() - 1
+	}
+	return theta, buffers, images
+}
+
+func wide(x []float32) []float64 {
+	y := make([]float64, len(x))
+	for i, v := range x {
+		y[i] = float64(v)
+	}
+	return y
+}
+
+// near compares with a tolerance relative to the largest value, or to floor if that is larger: it is
+// float32's rounding over sums of some hundred terms.
+func near(t *testing.T, what string, got []float32, want []float64, floor float64) {
+	t.Helper()
+	largest := floor
+	for _, v := range want {
+		largest = max(largest, math.Abs(v))
+	}
+	for i, v := range got {
+		if !(math.Abs(float64(v)-want[i]) <= 2e-5*largest) {
+			t.Errorf("%s[%d] is %v, want %v (largest %v)", what, i, v, want[i], largest)
+			return
+		}
+	}
+}
+
+func TestTraining(t *testing.T) {
+	pool := kernel.NewPool(2)
+	defer pool.Close()
+	for _, net := range networks {
+		t.Run(net.Name, func(t *testing.T) {
+			const batch, n = 7, 5 // a batch that is not full
+			theta, buffers, images := sample(net, batch)
+			tr, err := NewTraining(net, batch, pool)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer tr.Close()
+			f := reference{net: net, theta: wide(theta), training: true}
+			want := f.forward(images, n)
+			tr.Forward(theta, images, batch) // leaves its traces in the memory
+			y := tr.Forward(theta, images, n)
+			near(t, "embedding", y, want, 0)
+
+			// The gradient of the loss Σ y r, by central differences of the reference.
+			rng := rand.New(rand.NewPCG(3, 4))
+			r := make([]float32, len(y))
+			for i := range r {
+				r[i] = 2*rng.Float32() - 1
+			}
+			d := make([]float32, len(theta))
+			for i := range d {
+				d[i] = float32(math.NaN())
+			}
+			tr.Backward(theta, r, d)
+			// Gradients that are 0 in theory, such as a bias's before a norm, are what is left of
+			// terms as large as the others.
+			floor := 0.0
+			for _, v := range d {
+				floor = max(floor, math.Abs(float64(v))/10)
+			}
+			for _, p := range net.Params() {
+				numeric := make([]float64, p.Len)
+				for k := range p.Len {
+					loss := func(h float64) (sum float64) {
+						saved := f.theta[p.Offset+k]
+						f.theta[p.Offset+k] += h
+						for i, v := range f.forward(images, n) {
+							sum += v * float64(r[i])
+						}
+						f.theta[p.Offset+k] = saved
+						return sum
+					}
+					const h = 1e-6
+					numeric[k] = (loss(h) - loss(-h)) / (2 * h)
+				}
+				near(t, "gradient of "+p.Name, d[p.Offset:][:p.Len], numeric, floor)
+			}
+
+			f.forward(images, n)
+			moved := slices.Clone(buffers)
+			tr.UpdateBuffers(moved)
+			r2 := net.must()
+			for _, d := range r2.nodes {
+				if d.Kind != BatchNorm {
+					continue
+				}
+				pixels := float64(n * d.shape.H * d.shape.W)
+				for i, factor := range []float64{1, pixels / (pixels - 1)} {
+					b := r2.buffers[d.stats[i]]
+					want := make([]float64, b.Len)
+					for c := range want {
+						want[c] = 0.9*float64(buffers[b.Offset+c]) + 0.1*factor*f.stats[d.Name][i][c]
+					}
+					near(t, b.Name, moved[b.Offset:][:b.Len], want, 0)
+				}
+			}
+		})
+	}
+}
+
+func TestInference(t *testing.T) {
+	pool := kernel.NewPool(2)
+	defer pool.Close()
+	for _, net := range networks {
+		t.Run(net.Name, func(t *testing.T) {
+			const batch, n = 4, 3
+			theta, buffers, images := sample(net, batch)
+			f := reference{net: net, theta: wide(theta), buffers: slices.Clone(buffers)}
+			want := f.forward(images, n)
+			inf, err := NewInference(net, theta, buffers, batch, pool)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer inf.Close()
+			clear(theta) // it has its own copy
+			clear(buffers)
+			inf.Forward(images, batch)
+			near(t, "embedding", inf.Forward(images, n), want, 0)
+		})
+	}
+}
+
+// Neither the number of threads nor what was computed before changes a bit.
+func TestThreads(t *testing.T) {
+	for _, net := range networks {
+		const batch = 6
+		theta, _, images := sample(net, batch)
+		var first []float32
+		for threads := 1; threads <= 3; threads++ {
+			pool := kernel.NewPool(threads)
+			tr, err := NewTraining(net, batch, pool)
+			if err != nil {
+				t.Fatal(err)
+			}
+			d := make([]float32, len(theta))
+			var y []float32
+			for range 2 {
+				y = slices.Clone(tr.Forward(theta, images, batch))
+				tr.Backward(theta, y, d)
+			}
+			got := append(y, d...)
+			if first == nil {
+				first = got
+			}
+			if !slices.Equal(got, first) {
+				t.Errorf("%s: %d threads give other bits than 1", net.Name, threads)
+			}
+			tr.Close()
+			pool.Close()
+		}
+	}
+}
+
+func TestMistakes(t *testing.T) {
+	image := Shape{3, 8, 8}
+	for _, c := range []struct {
+		net  Network
+		want string
+	}{
+		{Network{Input: image}, "without layers"},
+		{Network{Layers: []Layer{conv("c", 4, 3, 1, 1, 1, false)}}, "input of"},
+		{Network{Input: image, Layers: []Layer{conv("", 4, 3, 1, 1, 1, false)}}, "taken or empty"},
+		{Network{Input: image, Layers: []Layer{conv(Input, 4, 3, 1, 1, 1, false)}}, "taken or empty"},
+		{Network{Input: image, Layers: []Layer{layer(PReLU, "p", "q")}}, `no earlier layer "q"`},
+		{Network{Input: image, Layers: []Layer{layer("pool", "p")}}, "no such kind"},
+		{Network{Input: image, Layers: []Layer{layer(Add, "p", Input)}}, "1 inputs, want 2"},
+		{Network{Input: image, Layers: []Layer{layer(Add, "p", Input, Input)}}, "to itself"},
+		{Network{Input: image, Layers: []Layer{conv("c", 4, 3, 1, 1, 2, false)}}, "groups"},
+		{Network{Input: image, Layers: []Layer{conv("c", 4, 9, 1, 0, 1, false)}}, "larger than"},
+		{Network{Input: image, Layers: []Layer{conv("c", -4, 3, 1, 0, 1, false)}}, "not a convolution"},
+		{Network{Input: image, Layers: []Layer{conv("c", 4, 3, 1, 1, 1, false), layer(Add, "a", "c", Input)}}, "adds"},
+		{Network{Input: image, Layers: []Layer{{Name: "l", Kind: Linear, Out: 4}}}, "put a flatten"},
+		{Network{Input: image, Layers: []Layer{conv("c", 4, 3, 1, 1, 1, false)}}, "want a vector"},
+		{Network{Input: image, Layers: []Layer{layer(PReLU, "p"), conv("c", 4, 8, 1, 0, 1, false), conv("d", 4, 8, 1, 0, 1, false)}}, "larger than"},
+		{Network{Input: image, Layers: []Layer{layer(PReLU, "p"), {Name: "c", Kind: Convolution, Inputs: []string{Input}, Out: 4, Kernel: 8}}}, `nothing reads layer "p"`},
+		{Network{Input: image, Layers: []Layer{layer(Flatten, "f"), layer(BatchNorm, "b")}}, "only a linear layer"},
+		{Network{Input: image, Layers: []Layer{layer(Flatten, "f")}}, "nothing of its own"},
+	} {
+		_, err := NewTraining(&c.net, 2, nil)
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%+v: error %v, want one with %q", c.net, err, c.want)
+		}
+	}
+}
+
+func TestDescriptionSurvivesJSON(t *testing.T) {
+	for _, net := range networks {
+		text, err := json.Marshal(net)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var back Network
+		if err := json.Unmarshal(text, &back); err != nil {
+			t.Fatal(err)
+		}
+		if again, _ := json.Marshal(&back); string(again) != string(text) {
+			t.Errorf("%s came back as %s", text, again)
+		}
+	}
+}
+
+func TestSummary(t *testing.T) {
+	s := networks[1].Summary()
+	want := map[string][2]int{ // parameters and multiply-accumulates, worked out by hand
+		"c": {6 * 27, 16 * 6 * 27}, "b": {12, 0}, "p": {6, 0}, "e": {60, 16 * 60}, "d": {90, 16 * 90},
+		"g": {96, 96}, "l": {30, 30}, "sum": {0, 0},
+	}
+	for _, row := range s.Rows {
+		if w, ok := want[row.Name]; ok && (row.Params != w[0] || row.MACs != w[1]) {
+			t.Errorf("%s has %d parameters and %d multiply-accumulates, want %v", row.Name, row.Params, row.MACs, w)
+		}
+	}
+	if s.Params != Len(networks[1].Params()) || s.Dim != 5 {
+		t.Errorf("%d parameters in all, Dim %d", s.Params, s.Dim)
+	}
+	bytes, err := TrainingBytes(networks[1], 8)
+	tr, err2 := NewTraining(networks[1], 8, kernel.NewPool(1))
+	if err != nil || err2 != nil || bytes != tr.Bytes() {
+		t.Errorf("TrainingBytes is %d, %v; Bytes %d, %v", bytes, err, tr.Bytes(), err2)
+	}
+	tr.Close()
+}

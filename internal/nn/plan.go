@@ -1,0 +1,278 @@
+package nn
+
+import (
+	"fmt"
+
+	"github.com/faceverify/fv/internal/kernel"
+	"github.com/faceverify/fv/internal/offheap"
+)
+
+// tensor is what one unit gives and others read: the activations of a batch and, in training,
+// the gradient of the loss with respect to them.
+type tensor struct {
+	shape      Shape
+	pad        int  // border that reading in place needs
+	gradPad    int  // border that reading the gradient in place needs
+	flat       bool // no border at all: a linear layer takes it, or its gradient, for a matrix
+	data, grad []float32
+
+	maker   int   // the unit that gives it; -1: the network's input
+	readers []int // units
+	kept    bool  // the backward pass reads data
+}
+
+// adds reports whether a unit's backward pass adds to the gradient of x, another having written it.
+func (e *engine) adds(unit int, x *tensor) bool { return unit != x.lastReader() }
+
+// unit is what is executed as one: a convolution, or all that follows it up to the next.
+type unit interface {
+	// init takes what does not change from pass to pass.
+	init(e *engine)
+	// load prepares for the parameters theta, in inference also for the buffers.
+	load(e *engine)
+	forward(e *engine)
+	// backward reads the gradient of what the unit gave, and writes, or adds to, that
+	// of what it read, and writes its part of e.dTheta.
+	backward(e *engine)
+}
+
+// plan is a network made into units, with memory for a batch.
+type plan struct {
+	engine
+	units   []unit
+	tensors []*tensor // 0 is the network's input
+	output  int
+	net     *resolved
+	arena   []float32
+	bytes   int
+}
+
+// engine is what units need to know of the pass under way.
+type engine struct {
+	params   []Param
+	stats    []Param // the buffers
+	pool     *kernel.Pool
+	batch    int // largest
+	training bool
+	theta    []float32
+	buffers  []float32
+	dTheta   []float32
+	n        int // images
+}
+
+// builder collects units while it walks through the layers.
+type builder struct {
+	*plan
+	of    []int // the tensor of each node; -1 where a node is inside of a unit
+	flat  []Shape
+	uses  []int // how many nodes read a node
+	first []int // the only node that does, or the first one
+	done  []bool
+}
+
+// newPlan makes the units and tensors of a network; no memory is taken yet.
+func newPlan(n *Network, batch int, pool *kernel.Pool, training bool) (*plan, error) {
+	r, err := n.resolve()
+	if err != nil {
+		return nil, err
+	}
+	if batch < 1 {
+		return nil, fmt.Errorf("nn: a batch of %d", batch)
+	}
+	p := &plan{net: r, engine: engine{params: r.params, stats: r.buffers, pool: pool, batch: batch, training: training}}
+	b := &builder{plan: p, of: make([]int, len(r.nodes)), flat: make([]Shape, len(r.nodes)),
+		uses: make([]int, len(r.nodes)), first: make([]int, len(r.nodes)), done: make([]bool, len(r.nodes))}
+	for i, d := range r.nodes {
+		b.flat[i] = d.shape
+		for _, k := range d.in {
+			if b.uses[k]++; b.uses[k] == 1 {
+				b.first[k] = i
+			}
+		}
+	}
+	last := len(r.nodes) - 1
+	for i, d := range r.nodes[:last] {
+		if b.uses[i] == 0 {
+			return nil, fmt.Errorf("nn: nothing reads layer %q", d.Name)
+		}
+	}
+	if s := r.nodes[last].shape; s.H != 1 || s.W != 1 {
+		return nil, fmt.Errorf("nn: %s gives %v, want a vector", n.Name, s)
+	}
+	p.tensors = []*tensor{{shape: n.Input, maker: -1, flat: true}} // images come as they are
+	b.done[0] = true
+	for i := 1; i <= last; i++ {
+		if b.done[i] {
+			continue
+		}
+		if err := b.layer(i); err != nil {
+			return nil, fmt.Errorf("nn: layer %q: %w", r.nodes[i].Name, err)
+		}
+	}
+	p.output = b.of[last]
+	if p.output == 0 || len(p.tensors[p.output].readers) > 0 {
+		return nil, fmt.Errorf("nn: the last layer of %s gives nothing of its own", n.Name)
+	}
+	return p, nil
+}
+
+// add makes a tensor that the next unit gives.
+func (b *builder) add(shape Shape) int {
+	b.tensors = append(b.tensors, &tensor{shape: shape, maker: len(b.units)})
+	return len(b.tensors) - 1
+}
+
+// read notes that the next unit reads tensor t, with a border, and whether it reads it again
+// in the backward pass.
+func (b *builder) read(t, pad int, kept bool) *tensor {
+	x := b.tensors[t]
+	x.readers = append(x.readers, len(b.units))
+	x.pad = max(x.pad, pad)
+	x.kept = x.kept || kept
+	return x
+}
+
+// layer makes the unit of node i, and of those after it that it can take along.
+func (b *builder) layer(i int) error {
+	d := &b.net.nodes[i]
+	in := b.of[d.in[0]]
+	b.done[i] = true
+	switch d.Kind {
+	case Flatten:
+		// A view: what reads it knows the order of channels and pixels by b.flat.
+		b.of[i], b.flat[i] = in, b.flat[d.in[0]]
+		return nil
+	case Convolution:
+		b.convolution(i, in)
+	case Linear:
+		x, out := b.read(in, 0, true), b.add(d.shape)
+		x.flat = true
+		b.units = append(b.units, &linear{index: len(b.units), node: d, from: b.flat[d.in[0]], x: x, y: b.tensors[out], source: in == 0})
+		b.of[i] = out
+		b.chain(i, d.Bias)
+	default:
+		if b.flat[d.in[0]] != d.from {
+			return fmt.Errorf("of a flattened image there is only a linear layer")
+		}
+		b.done[i] = false
+		b.of[i] = -1
+		b.chainFrom(d.in[0], i, false)
+	}
+	return nil
+}
+
+// next returns the node that is alone in reading node i, or 0.
+func (b *builder) next(i int) int {
+	if b.uses[i] != 1 {
+		return 0
+	}
+	return b.first[i]
+}
+
+// chain adds to the convolution or linear layer that is node i an affine unit of what
+// follows it; bias says that it has one.
+func (b *builder) chain(i int, bias bool) {
+	b.chainFrom(i, b.next(i), bias)
+}
+
+// chainFrom makes an affine unit of the bias of node i and of as many nodes from j on as one
+// pass can do: batch norm, activation, sum, in that order and each optional.
+func (b *builder) chainFrom(i, j int, bias bool) {
+	x := b.of[i]
+	u := &affine{index: len(b.units), source: x == 0}
+	if bias {
+		u.bias = &b.net.params[b.net.nodes[i].params[1]]
+	}
+	end := i
+	take := func() {
+		b.done[j] = true
+		end = j
+		j = b.next(j)
+	}
+	at := func(kinds ...Kind) bool {
+		if j == 0 || b.flat[end] != b.net.nodes[end].shape {
+			return false
+		}
+		for _, k := range kinds {
+			if b.net.nodes[j].Kind == k {
+				return true
+			}
+		}
+		return false
+	}
+	if at(BatchNorm) && !bias {
+		u.norm = &b.net.nodes[j]
+		take()
+	}
+	if at(PReLU, ReLU) {
+		u.activation = &b.net.nodes[j]
+		take()
+	}
+	if at(Add) {
+		in := b.net.nodes[j].in
+		other := in[0] + in[1] - end
+		if other != end && b.done[other] && b.flat[other] == b.net.nodes[other].shape {
+			u.res = b.tensors[b.of[other]]
+			b.read(b.of[other], 0, false)
+			take()
+		}
+	}
+	if end == i && !bias {
+		return
+	}
+	if !b.training && u.foldInto(b, x) {
+		b.of[end] = x
+		return
+	}
+	u.x = b.read(x, 0, true)
+	out := b.add(b.net.nodes[end].shape)
+	u.y = b.tensors[out]
+	u.y.gradPad = u.x.gradPad // so that both gradients can share memory
+	b.units = append(b.units, u)
+	b.of[end] = out
+	if bias && end == i {
+		// The layer's own node is what others refer to; a batch norm may follow.
+		b.chain(i, false)
+	}
+}
+
+// layout returns where the pixels of a tensor lie.
+func (e *engine) layout(t *tensor) kernel.Layout { return e.bordered(t, t.pad) }
+
+// gradLayout returns where those of its gradient lie.
+func (e *engine) gradLayout(t *tensor) kernel.Layout { return e.bordered(t, t.gradPad) }
+
+// bordered is a layout with the border, unless t can have none; kernels then make do with a copy.
+func (e *engine) bordered(t *tensor, pad int) kernel.Layout {
+	if t.flat {
+		pad = 0
+	}
+	return kernel.Layout{N: e.batch, H: t.shape.H, W: t.shape.W, C: t.shape.C, Pad: pad}
+}
+
+// param returns a parameter's part of a flat slice.
+func (p *Param) of(theta []float32) []float32 { return theta[p.Offset:][:p.Len:p.Len] }
+
+// allocate takes memory for all tensors and readies the units.
+func (p *plan) allocate() (err error) {
+	m := p.layOut()
+	p.bytes = 4 * m.floats
+	if p.arena, err = offheap.Floats(m.floats); err != nil {
+		return err
+	}
+	for _, s := range m.spans {
+		for _, at := range s.at {
+			*at = p.arena[s.slot.offset:][:s.layout.Len():s.layout.Len()]
+		}
+	}
+	for _, u := range p.units {
+		u.init(&p.engine)
+	}
+	return nil
+}
+
+// close gives the memory back.
+func (p *plan) close() {
+	offheap.FreeFloats(p.arena)
+	p.arena = nil
+}
