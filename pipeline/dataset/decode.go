@@ -154,6 +154,10 @@ func formatOf(data []byte) (*format, error) {
 	return nil, fmt.Errorf("not an image; %w", errNoImage)
 }
 
+// maxScans bounds the scans of a progressive JPEG. Encoders write about ten; each makes the decoder go over
+// the whole image, and a crafted file has room for millions.
+const maxScans = 500
+
 // decode is DecodeFile of a file's content.
 func decode(data []byte, l Limits) (img image.Image, err error) {
 	f, err := formatOf(data)
@@ -169,6 +173,9 @@ func decode(data []byte, l Limits) (img image.Image, err error) {
 	}()
 	if _, err := f.frame(data, l); err != nil {
 		return nil, err
+	}
+	if f.name == "JPEG" && bytes.Count(data, []byte("\xff\xda")) > maxScans {
+		return nil, fmt.Errorf("JPEG of over %d scans", maxScans)
 	}
 	img, err = f.decode(bytes.NewReader(data))
 	if err != nil {
@@ -196,7 +203,8 @@ func (f *format) frame(data []byte, l Limits) (image.Point, error) {
 }
 
 func (f *format) failed(err error) error {
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+	const shortJPEG = jpeg.FormatError("short Huffman data") // what package jpeg makes of an unexpected end
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || err == shortJPEG {
 		return fmt.Errorf("%s is cut short", f.name)
 	}
 	return fmt.Errorf("%s cannot be decoded: %w", f.name, err)
