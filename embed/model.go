@@ -65,6 +65,18 @@ func (t *Threshold) validate() error {
 	return nil
 }
 
+// NewModel returns an untrained model: the network with PyTorch's initial values under the seed. It
+// panics if the network cannot be.
+func NewModel(n *nn.Network, c Contract, seed uint64) *Model {
+	m := &Model{
+		Network: n, Contract: c,
+		Theta:   make([]float32, nn.Len(n.Params())),
+		Buffers: make([]float32, nn.Len(n.Buffers())),
+	}
+	n.Init(m.Theta, m.Buffers, seed)
+	return m
+}
+
 // Dim returns the length of what the network gives for one image.
 func (m *Model) Dim() int { return m.Network.Dim() }
 
