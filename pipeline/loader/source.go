@@ -156,8 +156,7 @@ func unpack(img *image.NRGBA, src []byte) {
 	w, h := img.Rect.Dx(), img.Rect.Dy()
 	for y := range h {
 		row, in := img.Pix[y*img.Stride:][:4*w], src[3*y*w:]
-		// A word at a time takes a third of the time of single bytes; the last pixel has no
-		// fourth byte to load.
+		// A word at a time is faster than single bytes; the last pixel has no fourth byte to load.
 		for len(row) >= 4 && len(in) >= 4 {
 			binary.LittleEndian.PutUint32(row, binary.LittleEndian.Uint32(in)|0xff<<24)
 			row, in = row[4:], in[3:]
