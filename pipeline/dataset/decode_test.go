@@ -299,6 +299,9 @@ func TestDecodeMistakes(t *testing.T) {
 	if _, err := DecodeFile(dir, Limits{}); err == nil || !strings.Contains(err.Error(), "a folder") {
 		t.Errorf("folder: %v", err)
 	}
+	if _, err := DecodeFile(os.DevNull, Limits{}); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+		t.Errorf("device: %v", err)
+	}
 	if _, err := DecodeFile(filepath.Join(dir, "none.jpg"), Limits{}); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no file: %v", err)
 	}
