@@ -155,69 +155,593 @@ done:
 	VZEROUPPER
 	RET
 
-// func window3x3_avx2(a *byte)
-// Requires: AVX, FMA3, MMX+
-TEXT ·window3x3_avx2(SB), NOSPLIT, $0-8
+// func window1_avx2(a *byte)
+// Requires: AVX, FMA3
+TEXT ·window1_avx2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
+
+tile:
+	CMPQ 32(AX), $0x07
+	JLT  tileDone
 	XORQ CX, CX
 
-channels:
-	MOVQ    120(AX), DX
-	MOVQ    16(AX), BX
-	ADDQ    CX, BX
-	MOVQ    BX, SI
-	ADDQ    112(AX), SI
-	MOVQ    SI, DI
-	ADDQ    112(AX), DI
-	VMOVUPS (BX), Y0
-	VMOVUPS (BX)(DX*1), Y1
-	VMOVUPS (BX)(DX*2), Y2
-	VMOVUPS (SI), Y3
-	VMOVUPS (SI)(DX*1), Y4
-	VMOVUPS (SI)(DX*2), Y5
-	VMOVUPS (DI), Y6
-	VMOVUPS (DI)(DX*1), Y7
-	VMOVUPS (DI)(DX*2), Y8
-	MOVQ    8(AX), DX
+tileChannel:
+	MOVQ    24(AX), DX
 	ADDQ    CX, DX
-	MOVQ    DX, BX
-	ADDQ    88(AX), BX
-	MOVQ    BX, SI
-	ADDQ    88(AX), SI
-	MOVQ    SI, DI
-	ADDQ    88(AX), DI
-	MOVQ    (AX), R8
+	MOVQ    72(AX), BX
+	LEAQ    (BX)(BX*2), SI
+	LEAQ    (BX)(BX*4), DI
+	VMOVUPS (DX), Y0
+	VMOVUPS (DX)(BX*1), Y1
+	VMOVUPS (DX)(BX*2), Y2
+	VMOVUPS (DX)(SI*1), Y3
+	VMOVUPS (DX)(BX*4), Y4
+	VMOVUPS (DX)(DI*1), Y5
+	VMOVUPS (DX)(SI*2), Y6
+	MOVQ    96(AX), DX
+	LEAQ    (DX)(DX*2), BX
+	LEAQ    (DX)(DX*4), SI
+	MOVQ    120(AX), DI
+	MOVQ    8(AX), DI
+	ADDQ    CX, DI
+	MOVQ    16(AX), R8
 	ADDQ    CX, R8
-	MOVQ    24(AX), R9
-	ADDQ    CX, R9
-	MOVQ    32(AX), R10
-	MOVQ    96(AX), R11
-	MOVQ    80(AX), R12
+	MOVQ    48(AX), R9
 
-pixel:
-	VMOVUPS     (R9), Y9
-	VFMADD231PS (DX), Y0, Y9
-	VFMADD231PS (DX)(R11*1), Y1, Y9
-	VFMADD231PS (DX)(R11*2), Y2, Y9
-	VFMADD231PS (BX), Y3, Y9
-	VFMADD231PS (BX)(R11*1), Y4, Y9
-	VFMADD231PS (BX)(R11*2), Y5, Y9
-	VFMADD231PS (SI), Y6, Y9
-	VFMADD231PS (SI)(R11*1), Y7, Y9
-	VFMADD231PS (SI)(R11*2), Y8, Y9
-	PREFETCHT0  (DI)
-	VMOVUPS     Y9, (R8)
-	ADDQ        R12, DX
-	ADDQ        R12, BX
-	ADDQ        R12, SI
-	ADDQ        R12, DI
-	ADDQ        64(AX), R8
-	ADDQ        72(AX), R9
-	DECQ        R10
-	JNZ         pixel
+tileRow:
+	VMOVUPS     (R8), Y7
+	VMOVUPS     (DI), Y8
+	VFMADD231PS Y8, Y7, Y0
+	VMOVUPS     (DI)(DX*1), Y8
+	VFMADD231PS Y8, Y7, Y1
+	VMOVUPS     (DI)(DX*2), Y8
+	VFMADD231PS Y8, Y7, Y2
+	VMOVUPS     (DI)(BX*1), Y8
+	VFMADD231PS Y8, Y7, Y3
+	VMOVUPS     (DI)(DX*4), Y8
+	VFMADD231PS Y8, Y7, Y4
+	VMOVUPS     (DI)(SI*1), Y8
+	VFMADD231PS Y8, Y7, Y5
+	VMOVUPS     (DI)(BX*2), Y8
+	VFMADD231PS Y8, Y7, Y6
+	ADDQ        88(AX), DI
+	ADDQ        112(AX), R8
+	DECQ        R9
+	JNZ         tileRow
+	MOVQ        (AX), DX
+	ADDQ        CX, DX
+	MOVQ        64(AX), BX
+	LEAQ        (BX)(BX*2), SI
+	LEAQ        (BX)(BX*4), DI
+	VMOVUPS     Y0, (DX)
+	VMOVUPS     Y1, (DX)(BX*1)
+	VMOVUPS     Y2, (DX)(BX*2)
+	VMOVUPS     Y3, (DX)(SI*1)
+	VMOVUPS     Y4, (DX)(BX*4)
+	VMOVUPS     Y5, (DX)(DI*1)
+	VMOVUPS     Y6, (DX)(SI*2)
 	ADDQ        $0x20, CX
 	CMPQ        CX, 40(AX)
-	JLT         channels
+	JLT         tileChannel
+	MOVQ        64(AX), CX
+	IMUL3Q      $0x07, CX, CX
+	ADDQ        CX, (AX)
+	MOVQ        80(AX), CX
+	IMUL3Q      $0x07, CX, CX
+	ADDQ        CX, 8(AX)
+	MOVQ        72(AX), CX
+	IMUL3Q      $0x07, CX, CX
+	ADDQ        CX, 24(AX)
+	SUBQ        $0x07, 32(AX)
+	JMP         tile
+
+tileDone:
+one:
+	CMPQ 32(AX), $0x01
+	JLT  oneDone
+	XORQ CX, CX
+
+oneChannel:
+	MOVQ    24(AX), DX
+	ADDQ    CX, DX
+	MOVQ    72(AX), BX
+	VMOVUPS (DX), Y0
+	MOVQ    96(AX), DX
+	MOVQ    120(AX), DX
+	MOVQ    8(AX), DX
+	ADDQ    CX, DX
+	MOVQ    16(AX), BX
+	ADDQ    CX, BX
+	MOVQ    48(AX), SI
+
+oneRow:
+	VMOVUPS     (BX), Y1
+	VMOVUPS     (DX), Y2
+	VFMADD231PS Y2, Y1, Y0
+	ADDQ        88(AX), DX
+	ADDQ        112(AX), BX
+	DECQ        SI
+	JNZ         oneRow
+	MOVQ        (AX), DX
+	ADDQ        CX, DX
+	MOVQ        64(AX), BX
+	VMOVUPS     Y0, (DX)
+	ADDQ        $0x20, CX
+	CMPQ        CX, 40(AX)
+	JLT         oneChannel
+	MOVQ        64(AX), CX
+	IMUL3Q      $0x01, CX, CX
+	ADDQ        CX, (AX)
+	MOVQ        80(AX), CX
+	IMUL3Q      $0x01, CX, CX
+	ADDQ        CX, 8(AX)
+	MOVQ        72(AX), CX
+	IMUL3Q      $0x01, CX, CX
+	ADDQ        CX, 24(AX)
+	SUBQ        $0x01, 32(AX)
+	JMP         one
+
+oneDone:
+	VZEROUPPER
+	RET
+
+// func window2_avx2(a *byte)
+// Requires: AVX, FMA3
+TEXT ·window2_avx2(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), AX
+
+tile:
+	CMPQ 32(AX), $0x07
+	JLT  tileDone
+	XORQ CX, CX
+
+tileChannel:
+	MOVQ    24(AX), DX
+	ADDQ    CX, DX
+	MOVQ    72(AX), BX
+	LEAQ    (BX)(BX*2), SI
+	LEAQ    (BX)(BX*4), DI
+	VMOVUPS (DX), Y0
+	VMOVUPS (DX)(BX*1), Y1
+	VMOVUPS (DX)(BX*2), Y2
+	VMOVUPS (DX)(SI*1), Y3
+	VMOVUPS (DX)(BX*4), Y4
+	VMOVUPS (DX)(DI*1), Y5
+	VMOVUPS (DX)(SI*2), Y6
+	MOVQ    96(AX), DX
+	LEAQ    (DX)(DX*2), BX
+	LEAQ    (DX)(DX*4), SI
+	LEAQ    (BX)(DX*4), DI
+	MOVQ    120(AX), R8
+	MOVQ    8(AX), R9
+	ADDQ    CX, R9
+	MOVQ    16(AX), R10
+	ADDQ    CX, R10
+	MOVQ    48(AX), R11
+
+tileRow:
+	VMOVUPS     (R10), Y7
+	VMOVUPS     (R10)(R8*1), Y8
+	VMOVUPS     (R9), Y9
+	VFMADD231PS Y9, Y7, Y0
+	VMOVUPS     (R9)(DX*1), Y9
+	VFMADD231PS Y9, Y8, Y0
+	VFMADD231PS Y9, Y7, Y1
+	VMOVUPS     (R9)(DX*2), Y9
+	VFMADD231PS Y9, Y8, Y1
+	VFMADD231PS Y9, Y7, Y2
+	VMOVUPS     (R9)(BX*1), Y9
+	VFMADD231PS Y9, Y8, Y2
+	VFMADD231PS Y9, Y7, Y3
+	VMOVUPS     (R9)(DX*4), Y9
+	VFMADD231PS Y9, Y8, Y3
+	VFMADD231PS Y9, Y7, Y4
+	VMOVUPS     (R9)(SI*1), Y9
+	VFMADD231PS Y9, Y8, Y4
+	VFMADD231PS Y9, Y7, Y5
+	VMOVUPS     (R9)(BX*2), Y9
+	VFMADD231PS Y9, Y8, Y5
+	VFMADD231PS Y9, Y7, Y6
+	VMOVUPS     (R9)(DI*1), Y7
+	VFMADD231PS Y7, Y8, Y6
+	ADDQ        88(AX), R9
+	ADDQ        112(AX), R10
+	DECQ        R11
+	JNZ         tileRow
+	MOVQ        (AX), DX
+	ADDQ        CX, DX
+	MOVQ        64(AX), BX
+	LEAQ        (BX)(BX*2), SI
+	LEAQ        (BX)(BX*4), DI
+	VMOVUPS     Y0, (DX)
+	VMOVUPS     Y1, (DX)(BX*1)
+	VMOVUPS     Y2, (DX)(BX*2)
+	VMOVUPS     Y3, (DX)(SI*1)
+	VMOVUPS     Y4, (DX)(BX*4)
+	VMOVUPS     Y5, (DX)(DI*1)
+	VMOVUPS     Y6, (DX)(SI*2)
+	ADDQ        $0x20, CX
+	CMPQ        CX, 40(AX)
+	JLT         tileChannel
+	MOVQ        64(AX), CX
+	IMUL3Q      $0x07, CX, CX
+	ADDQ        CX, (AX)
+	MOVQ        80(AX), CX
+	IMUL3Q      $0x07, CX, CX
+	ADDQ        CX, 8(AX)
+	MOVQ        72(AX), CX
+	IMUL3Q      $0x07, CX, CX
+	ADDQ        CX, 24(AX)
+	SUBQ        $0x07, 32(AX)
+	JMP         tile
+
+tileDone:
+one:
+	CMPQ 32(AX), $0x01
+	JLT  oneDone
+	XORQ CX, CX
+
+oneChannel:
+	MOVQ    24(AX), DX
+	ADDQ    CX, DX
+	MOVQ    72(AX), BX
+	VMOVUPS (DX), Y0
+	MOVQ    96(AX), DX
+	MOVQ    120(AX), BX
+	MOVQ    8(AX), SI
+	ADDQ    CX, SI
+	MOVQ    16(AX), DI
+	ADDQ    CX, DI
+	MOVQ    48(AX), R8
+
+oneRow:
+	VMOVUPS     (DI), Y1
+	VMOVUPS     (DI)(BX*1), Y2
+	VMOVUPS     (SI), Y3
+	VFMADD231PS Y3, Y1, Y0
+	VMOVUPS     (SI)(DX*1), Y1
+	VFMADD231PS Y1, Y2, Y0
+	ADDQ        88(AX), SI
+	ADDQ        112(AX), DI
+	DECQ        R8
+	JNZ         oneRow
+	MOVQ        (AX), DX
+	ADDQ        CX, DX
+	MOVQ        64(AX), BX
+	VMOVUPS     Y0, (DX)
+	ADDQ        $0x20, CX
+	CMPQ        CX, 40(AX)
+	JLT         oneChannel
+	MOVQ        64(AX), CX
+	IMUL3Q      $0x01, CX, CX
+	ADDQ        CX, (AX)
+	MOVQ        80(AX), CX
+	IMUL3Q      $0x01, CX, CX
+	ADDQ        CX, 8(AX)
+	MOVQ        72(AX), CX
+	IMUL3Q      $0x01, CX, CX
+	ADDQ        CX, 24(AX)
+	SUBQ        $0x01, 32(AX)
+	JMP         one
+
+oneDone:
+	VZEROUPPER
+	RET
+
+// func window3_avx2(a *byte)
+// Requires: AVX, FMA3
+TEXT ·window3_avx2(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), AX
+
+tile:
+	CMPQ 32(AX), $0x07
+	JLT  tileDone
+	XORQ CX, CX
+
+tileChannel:
+	MOVQ    24(AX), DX
+	ADDQ    CX, DX
+	MOVQ    72(AX), BX
+	LEAQ    (BX)(BX*2), SI
+	LEAQ    (BX)(BX*4), DI
+	VMOVUPS (DX), Y0
+	VMOVUPS (DX)(BX*1), Y1
+	VMOVUPS (DX)(BX*2), Y2
+	VMOVUPS (DX)(SI*1), Y3
+	VMOVUPS (DX)(BX*4), Y4
+	VMOVUPS (DX)(DI*1), Y5
+	VMOVUPS (DX)(SI*2), Y6
+	MOVQ    96(AX), DX
+	LEAQ    (DX)(DX*2), BX
+	LEAQ    (DX)(DX*4), SI
+	LEAQ    (BX)(DX*4), DI
+	MOVQ    120(AX), R8
+	MOVQ    8(AX), R9
+	ADDQ    CX, R9
+	MOVQ    16(AX), R10
+	ADDQ    CX, R10
+	MOVQ    48(AX), R11
+
+tileRow:
+	VMOVUPS     (R10), Y7
+	VMOVUPS     (R10)(R8*1), Y8
+	VMOVUPS     (R10)(R8*2), Y9
+	VMOVUPS     (R9), Y10
+	VFMADD231PS Y10, Y7, Y0
+	VMOVUPS     (R9)(DX*1), Y10
+	VFMADD231PS Y10, Y8, Y0
+	VFMADD231PS Y10, Y7, Y1
+	VMOVUPS     (R9)(DX*2), Y10
+	VFMADD231PS Y10, Y9, Y0
+	VFMADD231PS Y10, Y8, Y1
+	VFMADD231PS Y10, Y7, Y2
+	VMOVUPS     (R9)(BX*1), Y10
+	VFMADD231PS Y10, Y9, Y1
+	VFMADD231PS Y10, Y8, Y2
+	VFMADD231PS Y10, Y7, Y3
+	VMOVUPS     (R9)(DX*4), Y10
+	VFMADD231PS Y10, Y9, Y2
+	VFMADD231PS Y10, Y8, Y3
+	VFMADD231PS Y10, Y7, Y4
+	VMOVUPS     (R9)(SI*1), Y10
+	VFMADD231PS Y10, Y9, Y3
+	VFMADD231PS Y10, Y8, Y4
+	VFMADD231PS Y10, Y7, Y5
+	VMOVUPS     (R9)(BX*2), Y10
+	VFMADD231PS Y10, Y9, Y4
+	VFMADD231PS Y10, Y8, Y5
+	VFMADD231PS Y10, Y7, Y6
+	VMOVUPS     (R9)(DI*1), Y7
+	VFMADD231PS Y7, Y9, Y5
+	VFMADD231PS Y7, Y8, Y6
+	VMOVUPS     (R9)(DX*8), Y7
+	VFMADD231PS Y7, Y9, Y6
+	ADDQ        88(AX), R9
+	ADDQ        112(AX), R10
+	DECQ        R11
+	JNZ         tileRow
+	MOVQ        (AX), DX
+	ADDQ        CX, DX
+	MOVQ        64(AX), BX
+	LEAQ        (BX)(BX*2), SI
+	LEAQ        (BX)(BX*4), DI
+	VMOVUPS     Y0, (DX)
+	VMOVUPS     Y1, (DX)(BX*1)
+	VMOVUPS     Y2, (DX)(BX*2)
+	VMOVUPS     Y3, (DX)(SI*1)
+	VMOVUPS     Y4, (DX)(BX*4)
+	VMOVUPS     Y5, (DX)(DI*1)
+	VMOVUPS     Y6, (DX)(SI*2)
+	ADDQ        $0x20, CX
+	CMPQ        CX, 40(AX)
+	JLT         tileChannel
+	MOVQ        64(AX), CX
+	IMUL3Q      $0x07, CX, CX
+	ADDQ        CX, (AX)
+	MOVQ        80(AX), CX
+	IMUL3Q      $0x07, CX, CX
+	ADDQ        CX, 8(AX)
+	MOVQ        72(AX), CX
+	IMUL3Q      $0x07, CX, CX
+	ADDQ        CX, 24(AX)
+	SUBQ        $0x07, 32(AX)
+	JMP         tile
+
+tileDone:
+one:
+	CMPQ 32(AX), $0x01
+	JLT  oneDone
+	XORQ CX, CX
+
+oneChannel:
+	MOVQ    24(AX), DX
+	ADDQ    CX, DX
+	MOVQ    72(AX), BX
+	VMOVUPS (DX), Y0
+	MOVQ    96(AX), DX
+	MOVQ    120(AX), BX
+	MOVQ    8(AX), SI
+	ADDQ    CX, SI
+	MOVQ    16(AX), DI
+	ADDQ    CX, DI
+	MOVQ    48(AX), R8
+
+oneRow:
+	VMOVUPS     (DI), Y1
+	VMOVUPS     (DI)(BX*1), Y2
+	VMOVUPS     (DI)(BX*2), Y3
+	VMOVUPS     (SI), Y4
+	VFMADD231PS Y4, Y1, Y0
+	VMOVUPS     (SI)(DX*1), Y1
+	VFMADD231PS Y1, Y2, Y0
+	VMOVUPS     (SI)(DX*2), Y1
+	VFMADD231PS Y1, Y3, Y0
+	ADDQ        88(AX), SI
+	ADDQ        112(AX), DI
+	DECQ        R8
+	JNZ         oneRow
+	MOVQ        (AX), DX
+	ADDQ        CX, DX
+	MOVQ        64(AX), BX
+	VMOVUPS     Y0, (DX)
+	ADDQ        $0x20, CX
+	CMPQ        CX, 40(AX)
+	JLT         oneChannel
+	MOVQ        64(AX), CX
+	IMUL3Q      $0x01, CX, CX
+	ADDQ        CX, (AX)
+	MOVQ        80(AX), CX
+	IMUL3Q      $0x01, CX, CX
+	ADDQ        CX, 8(AX)
+	MOVQ        72(AX), CX
+	IMUL3Q      $0x01, CX, CX
+	ADDQ        CX, 24(AX)
+	SUBQ        $0x01, 32(AX)
+	JMP         one
+
+oneDone:
+	VZEROUPPER
+	RET
+
+// func window3by2_avx2(a *byte)
+// Requires: AVX, FMA3
+TEXT ·window3by2_avx2(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), AX
+
+tile:
+	CMPQ 32(AX), $0x07
+	JLT  tileDone
+	XORQ CX, CX
+
+tileChannel:
+	MOVQ    24(AX), DX
+	ADDQ    CX, DX
+	MOVQ    72(AX), BX
+	LEAQ    (BX)(BX*2), SI
+	LEAQ    (BX)(BX*4), DI
+	VMOVUPS (DX), Y0
+	VMOVUPS (DX)(BX*1), Y1
+	VMOVUPS (DX)(BX*2), Y2
+	VMOVUPS (DX)(SI*1), Y3
+	VMOVUPS (DX)(BX*4), Y4
+	VMOVUPS (DX)(DI*1), Y5
+	VMOVUPS (DX)(SI*2), Y6
+	MOVQ    96(AX), DX
+	LEAQ    (DX)(DX*2), BX
+	LEAQ    (DX)(DX*4), SI
+	LEAQ    (BX)(DX*4), DI
+	MOVQ    120(AX), R8
+	MOVQ    8(AX), R9
+	ADDQ    CX, R9
+	MOVQ    16(AX), R10
+	ADDQ    CX, R10
+	MOVQ    48(AX), R11
+
+tileRow:
+	VMOVUPS     (R10), Y7
+	VMOVUPS     (R10)(R8*1), Y8
+	VMOVUPS     (R10)(R8*2), Y9
+	LEAQ        (R9)(DX*8), R12
+	VMOVUPS     (R9), Y10
+	VFMADD231PS Y10, Y7, Y0
+	VMOVUPS     (R9)(DX*1), Y10
+	VFMADD231PS Y10, Y8, Y0
+	VMOVUPS     (R9)(DX*2), Y10
+	VFMADD231PS Y10, Y9, Y0
+	VFMADD231PS Y10, Y7, Y1
+	VMOVUPS     (R9)(BX*1), Y10
+	VFMADD231PS Y10, Y8, Y1
+	VMOVUPS     (R9)(DX*4), Y10
+	VFMADD231PS Y10, Y9, Y1
+	VFMADD231PS Y10, Y7, Y2
+	VMOVUPS     (R9)(SI*1), Y10
+	VFMADD231PS Y10, Y8, Y2
+	VMOVUPS     (R9)(BX*2), Y10
+	VFMADD231PS Y10, Y9, Y2
+	VFMADD231PS Y10, Y7, Y3
+	VMOVUPS     (R9)(DI*1), Y10
+	VFMADD231PS Y10, Y8, Y3
+	VMOVUPS     (R9)(DX*8), Y10
+	VFMADD231PS Y10, Y9, Y3
+	VFMADD231PS Y10, Y7, Y4
+	VMOVUPS     (R12)(DX*1), Y10
+	VFMADD231PS Y10, Y8, Y4
+	VMOVUPS     (R12)(DX*2), Y10
+	VFMADD231PS Y10, Y9, Y4
+	VFMADD231PS Y10, Y7, Y5
+	VMOVUPS     (R12)(BX*1), Y10
+	VFMADD231PS Y10, Y8, Y5
+	VMOVUPS     (R12)(DX*4), Y10
+	VFMADD231PS Y10, Y9, Y5
+	VFMADD231PS Y10, Y7, Y6
+	VMOVUPS     (R12)(SI*1), Y7
+	VFMADD231PS Y7, Y8, Y6
+	VMOVUPS     (R12)(BX*2), Y7
+	VFMADD231PS Y7, Y9, Y6
+	ADDQ        88(AX), R9
+	ADDQ        112(AX), R10
+	DECQ        R11
+	JNZ         tileRow
+	MOVQ        (AX), DX
+	ADDQ        CX, DX
+	MOVQ        64(AX), BX
+	LEAQ        (BX)(BX*2), SI
+	LEAQ        (BX)(BX*4), DI
+	VMOVUPS     Y0, (DX)
+	VMOVUPS     Y1, (DX)(BX*1)
+	VMOVUPS     Y2, (DX)(BX*2)
+	VMOVUPS     Y3, (DX)(SI*1)
+	VMOVUPS     Y4, (DX)(BX*4)
+	VMOVUPS     Y5, (DX)(DI*1)
+	VMOVUPS     Y6, (DX)(SI*2)
+	ADDQ        $0x20, CX
+	CMPQ        CX, 40(AX)
+	JLT         tileChannel
+	MOVQ        64(AX), CX
+	IMUL3Q      $0x07, CX, CX
+	ADDQ        CX, (AX)
+	MOVQ        80(AX), CX
+	IMUL3Q      $0x07, CX, CX
+	ADDQ        CX, 8(AX)
+	MOVQ        72(AX), CX
+	IMUL3Q      $0x07, CX, CX
+	ADDQ        CX, 24(AX)
+	SUBQ        $0x07, 32(AX)
+	JMP         tile
+
+tileDone:
+one:
+	CMPQ 32(AX), $0x01
+	JLT  oneDone
+	XORQ CX, CX
+
+oneChannel:
+	MOVQ    24(AX), DX
+	ADDQ    CX, DX
+	MOVQ    72(AX), BX
+	VMOVUPS (DX), Y0
+	MOVQ    96(AX), DX
+	MOVQ    120(AX), BX
+	MOVQ    8(AX), SI
+	ADDQ    CX, SI
+	MOVQ    16(AX), DI
+	ADDQ    CX, DI
+	MOVQ    48(AX), R8
+
+oneRow:
+	VMOVUPS     (DI), Y1
+	VMOVUPS     (DI)(BX*1), Y2
+	VMOVUPS     (DI)(BX*2), Y3
+	VMOVUPS     (SI), Y4
+	VFMADD231PS Y4, Y1, Y0
+	VMOVUPS     (SI)(DX*1), Y1
+	VFMADD231PS Y1, Y2, Y0
+	VMOVUPS     (SI)(DX*2), Y1
+	VFMADD231PS Y1, Y3, Y0
+	ADDQ        88(AX), SI
+	ADDQ        112(AX), DI
+	DECQ        R8
+	JNZ         oneRow
+	MOVQ        (AX), DX
+	ADDQ        CX, DX
+	MOVQ        64(AX), BX
+	VMOVUPS     Y0, (DX)
+	ADDQ        $0x20, CX
+	CMPQ        CX, 40(AX)
+	JLT         oneChannel
+	MOVQ        64(AX), CX
+	IMUL3Q      $0x01, CX, CX
+	ADDQ        CX, (AX)
+	MOVQ        80(AX), CX
+	IMUL3Q      $0x01, CX, CX
+	ADDQ        CX, 8(AX)
+	MOVQ        72(AX), CX
+	IMUL3Q      $0x01, CX, CX
+	ADDQ        CX, 24(AX)
+	SUBQ        $0x01, 32(AX)
+	JMP         one
+
+oneDone:
 	VZEROUPPER
 	RET
 
@@ -302,83 +826,299 @@ store:
 	VZEROUPPER
 	RET
 
-// func windowGrad3x3_avx2(a *byte)
-// Requires: AVX, FMA3, MMX+
-TEXT ·windowGrad3x3_avx2(SB), NOSPLIT, $0-8
+// func windowGrad3_avx2(a *byte)
+// Requires: AVX, FMA3
+TEXT ·windowGrad3_avx2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
+
+tile:
+	CMPQ 32(AX), $0x07
+	JLT  tileDone
 	XORQ CX, CX
 
-channels:
-	MOVQ   8(AX), DX
-	ADDQ   CX, DX
-	MOVQ   DX, BX
-	ADDQ   88(AX), BX
-	MOVQ   BX, SI
-	ADDQ   88(AX), SI
-	MOVQ   SI, DI
-	ADDQ   88(AX), DI
-	MOVQ   (AX), R8
-	ADDQ   CX, R8
-	MOVQ   32(AX), R9
-	MOVQ   96(AX), R10
-	MOVQ   80(AX), R11
-	MOVQ   64(AX), R12
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
+tileChannel:
+	MOVQ    (AX), DX
+	ADDQ    CX, DX
+	MOVQ    64(AX), BX
+	LEAQ    (BX)(BX*2), SI
+	LEAQ    (BX)(BX*4), DI
+	VMOVUPS (DX), Y0
+	VMOVUPS (DX)(BX*1), Y1
+	VMOVUPS (DX)(BX*2), Y2
+	VMOVUPS (DX)(SI*1), Y3
+	VMOVUPS (DX)(BX*4), Y4
+	VMOVUPS (DX)(DI*1), Y5
+	VMOVUPS (DX)(SI*2), Y6
+	MOVQ    96(AX), DX
+	LEAQ    (DX)(DX*2), BX
+	LEAQ    (DX)(DX*4), SI
+	LEAQ    (BX)(DX*4), DI
+	MOVQ    120(AX), R8
+	MOVQ    8(AX), R9
+	ADDQ    CX, R9
+	MOVQ    16(AX), R10
+	ADDQ    CX, R10
+	MOVQ    48(AX), R11
 
-pixel:
-	VMOVUPS     (R8), Y9
-	VFMADD231PS (DX), Y9, Y0
-	VFMADD231PS (DX)(R10*1), Y9, Y1
-	VFMADD231PS (DX)(R10*2), Y9, Y2
-	VFMADD231PS (BX), Y9, Y3
-	VFMADD231PS (BX)(R10*1), Y9, Y4
-	VFMADD231PS (BX)(R10*2), Y9, Y5
-	VFMADD231PS (SI), Y9, Y6
-	VFMADD231PS (SI)(R10*1), Y9, Y7
-	VFMADD231PS (SI)(R10*2), Y9, Y8
-	PREFETCHT0  (DI)
-	ADDQ        R11, DX
-	ADDQ        R11, BX
-	ADDQ        R11, SI
-	ADDQ        R11, DI
-	ADDQ        R12, R8
-	DECQ        R9
-	JNZ         pixel
-	MOVQ        120(AX), DX
-	MOVQ        16(AX), BX
-	ADDQ        CX, BX
-	MOVQ        BX, SI
-	ADDQ        112(AX), SI
-	MOVQ        SI, DI
-	ADDQ        112(AX), DI
-	VADDPS      (BX), Y0, Y0
-	VMOVUPS     Y0, (BX)
-	VADDPS      (BX)(DX*1), Y1, Y1
-	VMOVUPS     Y1, (BX)(DX*1)
-	VADDPS      (BX)(DX*2), Y2, Y2
-	VMOVUPS     Y2, (BX)(DX*2)
-	VADDPS      (SI), Y3, Y3
-	VMOVUPS     Y3, (SI)
-	VADDPS      (SI)(DX*1), Y4, Y4
-	VMOVUPS     Y4, (SI)(DX*1)
-	VADDPS      (SI)(DX*2), Y5, Y5
-	VMOVUPS     Y5, (SI)(DX*2)
-	VADDPS      (DI), Y6, Y6
-	VMOVUPS     Y6, (DI)
-	VADDPS      (DI)(DX*1), Y7, Y7
-	VMOVUPS     Y7, (DI)(DX*1)
-	VADDPS      (DI)(DX*2), Y8, Y8
-	VMOVUPS     Y8, (DI)(DX*2)
+tileRow:
+	VXORPS      Y7, Y7, Y7
+	VXORPS      Y8, Y8, Y8
+	VXORPS      Y9, Y9, Y9
+	VMOVUPS     (R9), Y10
+	VFMADD231PS Y10, Y0, Y7
+	VMOVUPS     (R9)(DX*1), Y10
+	VFMADD231PS Y10, Y0, Y8
+	VFMADD231PS Y10, Y1, Y7
+	VMOVUPS     (R9)(DX*2), Y10
+	VFMADD231PS Y10, Y0, Y9
+	VFMADD231PS Y10, Y1, Y8
+	VFMADD231PS Y10, Y2, Y7
+	VMOVUPS     (R9)(BX*1), Y10
+	VFMADD231PS Y10, Y1, Y9
+	VFMADD231PS Y10, Y2, Y8
+	VFMADD231PS Y10, Y3, Y7
+	VMOVUPS     (R9)(DX*4), Y10
+	VFMADD231PS Y10, Y2, Y9
+	VFMADD231PS Y10, Y3, Y8
+	VFMADD231PS Y10, Y4, Y7
+	VMOVUPS     (R9)(SI*1), Y10
+	VFMADD231PS Y10, Y3, Y9
+	VFMADD231PS Y10, Y4, Y8
+	VFMADD231PS Y10, Y5, Y7
+	VMOVUPS     (R9)(BX*2), Y10
+	VFMADD231PS Y10, Y4, Y9
+	VFMADD231PS Y10, Y5, Y8
+	VFMADD231PS Y10, Y6, Y7
+	VMOVUPS     (R9)(DI*1), Y10
+	VFMADD231PS Y10, Y5, Y9
+	VFMADD231PS Y10, Y6, Y8
+	VMOVUPS     (R9)(DX*8), Y10
+	VFMADD231PS Y10, Y6, Y9
+	VADDPS      (R10), Y7, Y7
+	VMOVUPS     Y7, (R10)
+	VADDPS      (R10)(R8*1), Y8, Y8
+	VMOVUPS     Y8, (R10)(R8*1)
+	VADDPS      (R10)(R8*2), Y9, Y9
+	VMOVUPS     Y9, (R10)(R8*2)
+	ADDQ        88(AX), R9
+	ADDQ        112(AX), R10
+	DECQ        R11
+	JNZ         tileRow
 	ADDQ        $0x20, CX
 	CMPQ        CX, 40(AX)
-	JLT         channels
+	JLT         tileChannel
+	MOVQ        64(AX), CX
+	IMUL3Q      $0x07, CX, CX
+	ADDQ        CX, (AX)
+	MOVQ        80(AX), CX
+	IMUL3Q      $0x07, CX, CX
+	ADDQ        CX, 8(AX)
+	SUBQ        $0x07, 32(AX)
+	JMP         tile
+
+tileDone:
+one:
+	CMPQ 32(AX), $0x01
+	JLT  oneDone
+	XORQ CX, CX
+
+oneChannel:
+	MOVQ    (AX), DX
+	ADDQ    CX, DX
+	MOVQ    64(AX), BX
+	VMOVUPS (DX), Y0
+	MOVQ    96(AX), DX
+	MOVQ    120(AX), BX
+	MOVQ    8(AX), SI
+	ADDQ    CX, SI
+	MOVQ    16(AX), DI
+	ADDQ    CX, DI
+	MOVQ    48(AX), R8
+
+oneRow:
+	VXORPS      Y1, Y1, Y1
+	VXORPS      Y2, Y2, Y2
+	VXORPS      Y3, Y3, Y3
+	VMOVUPS     (SI), Y4
+	VFMADD231PS Y4, Y0, Y1
+	VMOVUPS     (SI)(DX*1), Y4
+	VFMADD231PS Y4, Y0, Y2
+	VMOVUPS     (SI)(DX*2), Y4
+	VFMADD231PS Y4, Y0, Y3
+	VADDPS      (DI), Y1, Y1
+	VMOVUPS     Y1, (DI)
+	VADDPS      (DI)(BX*1), Y2, Y2
+	VMOVUPS     Y2, (DI)(BX*1)
+	VADDPS      (DI)(BX*2), Y3, Y3
+	VMOVUPS     Y3, (DI)(BX*2)
+	ADDQ        88(AX), SI
+	ADDQ        112(AX), DI
+	DECQ        R8
+	JNZ         oneRow
+	ADDQ        $0x20, CX
+	CMPQ        CX, 40(AX)
+	JLT         oneChannel
+	MOVQ        64(AX), CX
+	IMUL3Q      $0x01, CX, CX
+	ADDQ        CX, (AX)
+	MOVQ        80(AX), CX
+	IMUL3Q      $0x01, CX, CX
+	ADDQ        CX, 8(AX)
+	SUBQ        $0x01, 32(AX)
+	JMP         one
+
+oneDone:
+	VZEROUPPER
+	RET
+
+// func windowGrad3by2_avx2(a *byte)
+// Requires: AVX, FMA3
+TEXT ·windowGrad3by2_avx2(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), AX
+
+tile:
+	CMPQ 32(AX), $0x07
+	JLT  tileDone
+	XORQ CX, CX
+
+tileChannel:
+	MOVQ    (AX), DX
+	ADDQ    CX, DX
+	MOVQ    64(AX), BX
+	LEAQ    (BX)(BX*2), SI
+	LEAQ    (BX)(BX*4), DI
+	VMOVUPS (DX), Y0
+	VMOVUPS (DX)(BX*1), Y1
+	VMOVUPS (DX)(BX*2), Y2
+	VMOVUPS (DX)(SI*1), Y3
+	VMOVUPS (DX)(BX*4), Y4
+	VMOVUPS (DX)(DI*1), Y5
+	VMOVUPS (DX)(SI*2), Y6
+	MOVQ    96(AX), DX
+	LEAQ    (DX)(DX*2), BX
+	LEAQ    (DX)(DX*4), SI
+	LEAQ    (BX)(DX*4), DI
+	MOVQ    120(AX), R8
+	MOVQ    8(AX), R9
+	ADDQ    CX, R9
+	MOVQ    16(AX), R10
+	ADDQ    CX, R10
+	MOVQ    48(AX), R11
+
+tileRow:
+	VXORPS      Y7, Y7, Y7
+	VXORPS      Y8, Y8, Y8
+	VXORPS      Y9, Y9, Y9
+	LEAQ        (R9)(DX*8), R12
+	VMOVUPS     (R9), Y10
+	VFMADD231PS Y10, Y0, Y7
+	VMOVUPS     (R9)(DX*1), Y10
+	VFMADD231PS Y10, Y0, Y8
+	VMOVUPS     (R9)(DX*2), Y10
+	VFMADD231PS Y10, Y0, Y9
+	VFMADD231PS Y10, Y1, Y7
+	VMOVUPS     (R9)(BX*1), Y10
+	VFMADD231PS Y10, Y1, Y8
+	VMOVUPS     (R9)(DX*4), Y10
+	VFMADD231PS Y10, Y1, Y9
+	VFMADD231PS Y10, Y2, Y7
+	VMOVUPS     (R9)(SI*1), Y10
+	VFMADD231PS Y10, Y2, Y8
+	VMOVUPS     (R9)(BX*2), Y10
+	VFMADD231PS Y10, Y2, Y9
+	VFMADD231PS Y10, Y3, Y7
+	VMOVUPS     (R9)(DI*1), Y10
+	VFMADD231PS Y10, Y3, Y8
+	VMOVUPS     (R9)(DX*8), Y10
+	VFMADD231PS Y10, Y3, Y9
+	VFMADD231PS Y10, Y4, Y7
+	VMOVUPS     (R12)(DX*1), Y10
+	VFMADD231PS Y10, Y4, Y8
+	VMOVUPS     (R12)(DX*2), Y10
+	VFMADD231PS Y10, Y4, Y9
+	VFMADD231PS Y10, Y5, Y7
+	VMOVUPS     (R12)(BX*1), Y10
+	VFMADD231PS Y10, Y5, Y8
+	VMOVUPS     (R12)(DX*4), Y10
+	VFMADD231PS Y10, Y5, Y9
+	VFMADD231PS Y10, Y6, Y7
+	VMOVUPS     (R12)(SI*1), Y10
+	VFMADD231PS Y10, Y6, Y8
+	VMOVUPS     (R12)(BX*2), Y10
+	VFMADD231PS Y10, Y6, Y9
+	VADDPS      (R10), Y7, Y7
+	VMOVUPS     Y7, (R10)
+	VADDPS      (R10)(R8*1), Y8, Y8
+	VMOVUPS     Y8, (R10)(R8*1)
+	VADDPS      (R10)(R8*2), Y9, Y9
+	VMOVUPS     Y9, (R10)(R8*2)
+	ADDQ        88(AX), R9
+	ADDQ        112(AX), R10
+	DECQ        R11
+	JNZ         tileRow
+	ADDQ        $0x20, CX
+	CMPQ        CX, 40(AX)
+	JLT         tileChannel
+	MOVQ        64(AX), CX
+	IMUL3Q      $0x07, CX, CX
+	ADDQ        CX, (AX)
+	MOVQ        80(AX), CX
+	IMUL3Q      $0x07, CX, CX
+	ADDQ        CX, 8(AX)
+	SUBQ        $0x07, 32(AX)
+	JMP         tile
+
+tileDone:
+one:
+	CMPQ 32(AX), $0x01
+	JLT  oneDone
+	XORQ CX, CX
+
+oneChannel:
+	MOVQ    (AX), DX
+	ADDQ    CX, DX
+	MOVQ    64(AX), BX
+	VMOVUPS (DX), Y0
+	MOVQ    96(AX), DX
+	MOVQ    120(AX), BX
+	MOVQ    8(AX), SI
+	ADDQ    CX, SI
+	MOVQ    16(AX), DI
+	ADDQ    CX, DI
+	MOVQ    48(AX), R8
+
+oneRow:
+	VXORPS      Y1, Y1, Y1
+	VXORPS      Y2, Y2, Y2
+	VXORPS      Y3, Y3, Y3
+	VMOVUPS     (SI), Y4
+	VFMADD231PS Y4, Y0, Y1
+	VMOVUPS     (SI)(DX*1), Y4
+	VFMADD231PS Y4, Y0, Y2
+	VMOVUPS     (SI)(DX*2), Y4
+	VFMADD231PS Y4, Y0, Y3
+	VADDPS      (DI), Y1, Y1
+	VMOVUPS     Y1, (DI)
+	VADDPS      (DI)(BX*1), Y2, Y2
+	VMOVUPS     Y2, (DI)(BX*1)
+	VADDPS      (DI)(BX*2), Y3, Y3
+	VMOVUPS     Y3, (DI)(BX*2)
+	ADDQ        88(AX), SI
+	ADDQ        112(AX), DI
+	DECQ        R8
+	JNZ         oneRow
+	ADDQ        $0x20, CX
+	CMPQ        CX, 40(AX)
+	JLT         oneChannel
+	MOVQ        64(AX), CX
+	IMUL3Q      $0x01, CX, CX
+	ADDQ        CX, (AX)
+	MOVQ        80(AX), CX
+	IMUL3Q      $0x01, CX, CX
+	ADDQ        CX, 8(AX)
+	SUBQ        $0x01, 32(AX)
+	JMP         one
+
+oneDone:
 	VZEROUPPER
 	RET

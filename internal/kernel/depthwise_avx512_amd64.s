@@ -155,69 +155,593 @@ done:
 	VZEROUPPER
 	RET
 
-// func window3x3_avx512(a *byte)
-// Requires: AVX, AVX512F, MMX+
-TEXT ·window3x3_avx512(SB), NOSPLIT, $0-8
+// func window1_avx512(a *byte)
+// Requires: AVX, AVX512F
+TEXT ·window1_avx512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
+
+tile:
+	CMPQ 32(AX), $0x07
+	JLT  tileDone
 	XORQ CX, CX
 
-channels:
-	MOVQ    120(AX), DX
-	MOVQ    16(AX), BX
-	ADDQ    CX, BX
-	MOVQ    BX, SI
-	ADDQ    112(AX), SI
-	MOVQ    SI, DI
-	ADDQ    112(AX), DI
-	VMOVUPS (BX), Z0
-	VMOVUPS (BX)(DX*1), Z1
-	VMOVUPS (BX)(DX*2), Z2
-	VMOVUPS (SI), Z3
-	VMOVUPS (SI)(DX*1), Z4
-	VMOVUPS (SI)(DX*2), Z5
-	VMOVUPS (DI), Z6
-	VMOVUPS (DI)(DX*1), Z7
-	VMOVUPS (DI)(DX*2), Z8
-	MOVQ    8(AX), DX
+tileChannel:
+	MOVQ    24(AX), DX
 	ADDQ    CX, DX
-	MOVQ    DX, BX
-	ADDQ    88(AX), BX
-	MOVQ    BX, SI
-	ADDQ    88(AX), SI
-	MOVQ    SI, DI
-	ADDQ    88(AX), DI
-	MOVQ    (AX), R8
+	MOVQ    72(AX), BX
+	LEAQ    (BX)(BX*2), SI
+	LEAQ    (BX)(BX*4), DI
+	VMOVUPS (DX), Z0
+	VMOVUPS (DX)(BX*1), Z1
+	VMOVUPS (DX)(BX*2), Z2
+	VMOVUPS (DX)(SI*1), Z3
+	VMOVUPS (DX)(BX*4), Z4
+	VMOVUPS (DX)(DI*1), Z5
+	VMOVUPS (DX)(SI*2), Z6
+	MOVQ    96(AX), DX
+	LEAQ    (DX)(DX*2), BX
+	LEAQ    (DX)(DX*4), SI
+	MOVQ    120(AX), DI
+	MOVQ    8(AX), DI
+	ADDQ    CX, DI
+	MOVQ    16(AX), R8
 	ADDQ    CX, R8
-	MOVQ    24(AX), R9
-	ADDQ    CX, R9
-	MOVQ    32(AX), R10
-	MOVQ    96(AX), R11
-	MOVQ    80(AX), R12
+	MOVQ    48(AX), R9
 
-pixel:
-	VMOVUPS     (R9), Z9
-	VFMADD231PS (DX), Z0, Z9
-	VFMADD231PS (DX)(R11*1), Z1, Z9
-	VFMADD231PS (DX)(R11*2), Z2, Z9
-	VFMADD231PS (BX), Z3, Z9
-	VFMADD231PS (BX)(R11*1), Z4, Z9
-	VFMADD231PS (BX)(R11*2), Z5, Z9
-	VFMADD231PS (SI), Z6, Z9
-	VFMADD231PS (SI)(R11*1), Z7, Z9
-	VFMADD231PS (SI)(R11*2), Z8, Z9
-	PREFETCHT0  (DI)
-	VMOVUPS     Z9, (R8)
-	ADDQ        R12, DX
-	ADDQ        R12, BX
-	ADDQ        R12, SI
-	ADDQ        R12, DI
-	ADDQ        64(AX), R8
-	ADDQ        72(AX), R9
-	DECQ        R10
-	JNZ         pixel
+tileRow:
+	VMOVUPS     (R8), Z7
+	VMOVUPS     (DI), Z8
+	VFMADD231PS Z8, Z7, Z0
+	VMOVUPS     (DI)(DX*1), Z8
+	VFMADD231PS Z8, Z7, Z1
+	VMOVUPS     (DI)(DX*2), Z8
+	VFMADD231PS Z8, Z7, Z2
+	VMOVUPS     (DI)(BX*1), Z8
+	VFMADD231PS Z8, Z7, Z3
+	VMOVUPS     (DI)(DX*4), Z8
+	VFMADD231PS Z8, Z7, Z4
+	VMOVUPS     (DI)(SI*1), Z8
+	VFMADD231PS Z8, Z7, Z5
+	VMOVUPS     (DI)(BX*2), Z8
+	VFMADD231PS Z8, Z7, Z6
+	ADDQ        88(AX), DI
+	ADDQ        112(AX), R8
+	DECQ        R9
+	JNZ         tileRow
+	MOVQ        (AX), DX
+	ADDQ        CX, DX
+	MOVQ        64(AX), BX
+	LEAQ        (BX)(BX*2), SI
+	LEAQ        (BX)(BX*4), DI
+	VMOVUPS     Z0, (DX)
+	VMOVUPS     Z1, (DX)(BX*1)
+	VMOVUPS     Z2, (DX)(BX*2)
+	VMOVUPS     Z3, (DX)(SI*1)
+	VMOVUPS     Z4, (DX)(BX*4)
+	VMOVUPS     Z5, (DX)(DI*1)
+	VMOVUPS     Z6, (DX)(SI*2)
 	ADDQ        $0x40, CX
 	CMPQ        CX, 40(AX)
-	JLT         channels
+	JLT         tileChannel
+	MOVQ        64(AX), CX
+	IMUL3Q      $0x07, CX, CX
+	ADDQ        CX, (AX)
+	MOVQ        80(AX), CX
+	IMUL3Q      $0x07, CX, CX
+	ADDQ        CX, 8(AX)
+	MOVQ        72(AX), CX
+	IMUL3Q      $0x07, CX, CX
+	ADDQ        CX, 24(AX)
+	SUBQ        $0x07, 32(AX)
+	JMP         tile
+
+tileDone:
+one:
+	CMPQ 32(AX), $0x01
+	JLT  oneDone
+	XORQ CX, CX
+
+oneChannel:
+	MOVQ    24(AX), DX
+	ADDQ    CX, DX
+	MOVQ    72(AX), BX
+	VMOVUPS (DX), Z0
+	MOVQ    96(AX), DX
+	MOVQ    120(AX), DX
+	MOVQ    8(AX), DX
+	ADDQ    CX, DX
+	MOVQ    16(AX), BX
+	ADDQ    CX, BX
+	MOVQ    48(AX), SI
+
+oneRow:
+	VMOVUPS     (BX), Z1
+	VMOVUPS     (DX), Z2
+	VFMADD231PS Z2, Z1, Z0
+	ADDQ        88(AX), DX
+	ADDQ        112(AX), BX
+	DECQ        SI
+	JNZ         oneRow
+	MOVQ        (AX), DX
+	ADDQ        CX, DX
+	MOVQ        64(AX), BX
+	VMOVUPS     Z0, (DX)
+	ADDQ        $0x40, CX
+	CMPQ        CX, 40(AX)
+	JLT         oneChannel
+	MOVQ        64(AX), CX
+	IMUL3Q      $0x01, CX, CX
+	ADDQ        CX, (AX)
+	MOVQ        80(AX), CX
+	IMUL3Q      $0x01, CX, CX
+	ADDQ        CX, 8(AX)
+	MOVQ        72(AX), CX
+	IMUL3Q      $0x01, CX, CX
+	ADDQ        CX, 24(AX)
+	SUBQ        $0x01, 32(AX)
+	JMP         one
+
+oneDone:
+	VZEROUPPER
+	RET
+
+// func window2_avx512(a *byte)
+// Requires: AVX, AVX512F
+TEXT ·window2_avx512(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), AX
+
+tile:
+	CMPQ 32(AX), $0x07
+	JLT  tileDone
+	XORQ CX, CX
+
+tileChannel:
+	MOVQ    24(AX), DX
+	ADDQ    CX, DX
+	MOVQ    72(AX), BX
+	LEAQ    (BX)(BX*2), SI
+	LEAQ    (BX)(BX*4), DI
+	VMOVUPS (DX), Z0
+	VMOVUPS (DX)(BX*1), Z1
+	VMOVUPS (DX)(BX*2), Z2
+	VMOVUPS (DX)(SI*1), Z3
+	VMOVUPS (DX)(BX*4), Z4
+	VMOVUPS (DX)(DI*1), Z5
+	VMOVUPS (DX)(SI*2), Z6
+	MOVQ    96(AX), DX
+	LEAQ    (DX)(DX*2), BX
+	LEAQ    (DX)(DX*4), SI
+	LEAQ    (BX)(DX*4), DI
+	MOVQ    120(AX), R8
+	MOVQ    8(AX), R9
+	ADDQ    CX, R9
+	MOVQ    16(AX), R10
+	ADDQ    CX, R10
+	MOVQ    48(AX), R11
+
+tileRow:
+	VMOVUPS     (R10), Z7
+	VMOVUPS     (R10)(R8*1), Z8
+	VMOVUPS     (R9), Z9
+	VFMADD231PS Z9, Z7, Z0
+	VMOVUPS     (R9)(DX*1), Z9
+	VFMADD231PS Z9, Z8, Z0
+	VFMADD231PS Z9, Z7, Z1
+	VMOVUPS     (R9)(DX*2), Z9
+	VFMADD231PS Z9, Z8, Z1
+	VFMADD231PS Z9, Z7, Z2
+	VMOVUPS     (R9)(BX*1), Z9
+	VFMADD231PS Z9, Z8, Z2
+	VFMADD231PS Z9, Z7, Z3
+	VMOVUPS     (R9)(DX*4), Z9
+	VFMADD231PS Z9, Z8, Z3
+	VFMADD231PS Z9, Z7, Z4
+	VMOVUPS     (R9)(SI*1), Z9
+	VFMADD231PS Z9, Z8, Z4
+	VFMADD231PS Z9, Z7, Z5
+	VMOVUPS     (R9)(BX*2), Z9
+	VFMADD231PS Z9, Z8, Z5
+	VFMADD231PS Z9, Z7, Z6
+	VMOVUPS     (R9)(DI*1), Z7
+	VFMADD231PS Z7, Z8, Z6
+	ADDQ        88(AX), R9
+	ADDQ        112(AX), R10
+	DECQ        R11
+	JNZ         tileRow
+	MOVQ        (AX), DX
+	ADDQ        CX, DX
+	MOVQ        64(AX), BX
+	LEAQ        (BX)(BX*2), SI
+	LEAQ        (BX)(BX*4), DI
+	VMOVUPS     Z0, (DX)
+	VMOVUPS     Z1, (DX)(BX*1)
+	VMOVUPS     Z2, (DX)(BX*2)
+	VMOVUPS     Z3, (DX)(SI*1)
+	VMOVUPS     Z4, (DX)(BX*4)
+	VMOVUPS     Z5, (DX)(DI*1)
+	VMOVUPS     Z6, (DX)(SI*2)
+	ADDQ        $0x40, CX
+	CMPQ        CX, 40(AX)
+	JLT         tileChannel
+	MOVQ        64(AX), CX
+	IMUL3Q      $0x07, CX, CX
+	ADDQ        CX, (AX)
+	MOVQ        80(AX), CX
+	IMUL3Q      $0x07, CX, CX
+	ADDQ        CX, 8(AX)
+	MOVQ        72(AX), CX
+	IMUL3Q      $0x07, CX, CX
+	ADDQ        CX, 24(AX)
+	SUBQ        $0x07, 32(AX)
+	JMP         tile
+
+tileDone:
+one:
+	CMPQ 32(AX), $0x01
+	JLT  oneDone
+	XORQ CX, CX
+
+oneChannel:
+	MOVQ    24(AX), DX
+	ADDQ    CX, DX
+	MOVQ    72(AX), BX
+	VMOVUPS (DX), Z0
+	MOVQ    96(AX), DX
+	MOVQ    120(AX), BX
+	MOVQ    8(AX), SI
+	ADDQ    CX, SI
+	MOVQ    16(AX), DI
+	ADDQ    CX, DI
+	MOVQ    48(AX), R8
+
+oneRow:
+	VMOVUPS     (DI), Z1
+	VMOVUPS     (DI)(BX*1), Z2
+	VMOVUPS     (SI), Z3
+	VFMADD231PS Z3, Z1, Z0
+	VMOVUPS     (SI)(DX*1), Z1
+	VFMADD231PS Z1, Z2, Z0
+	ADDQ        88(AX), SI
+	ADDQ        112(AX), DI
+	DECQ        R8
+	JNZ         oneRow
+	MOVQ        (AX), DX
+	ADDQ        CX, DX
+	MOVQ        64(AX), BX
+	VMOVUPS     Z0, (DX)
+	ADDQ        $0x40, CX
+	CMPQ        CX, 40(AX)
+	JLT         oneChannel
+	MOVQ        64(AX), CX
+	IMUL3Q      $0x01, CX, CX
+	ADDQ        CX, (AX)
+	MOVQ        80(AX), CX
+	IMUL3Q      $0x01, CX, CX
+	ADDQ        CX, 8(AX)
+	MOVQ        72(AX), CX
+	IMUL3Q      $0x01, CX, CX
+	ADDQ        CX, 24(AX)
+	SUBQ        $0x01, 32(AX)
+	JMP         one
+
+oneDone:
+	VZEROUPPER
+	RET
+
+// func window3_avx512(a *byte)
+// Requires: AVX, AVX512F
+TEXT ·window3_avx512(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), AX
+
+tile:
+	CMPQ 32(AX), $0x07
+	JLT  tileDone
+	XORQ CX, CX
+
+tileChannel:
+	MOVQ    24(AX), DX
+	ADDQ    CX, DX
+	MOVQ    72(AX), BX
+	LEAQ    (BX)(BX*2), SI
+	LEAQ    (BX)(BX*4), DI
+	VMOVUPS (DX), Z0
+	VMOVUPS (DX)(BX*1), Z1
+	VMOVUPS (DX)(BX*2), Z2
+	VMOVUPS (DX)(SI*1), Z3
+	VMOVUPS (DX)(BX*4), Z4
+	VMOVUPS (DX)(DI*1), Z5
+	VMOVUPS (DX)(SI*2), Z6
+	MOVQ    96(AX), DX
+	LEAQ    (DX)(DX*2), BX
+	LEAQ    (DX)(DX*4), SI
+	LEAQ    (BX)(DX*4), DI
+	MOVQ    120(AX), R8
+	MOVQ    8(AX), R9
+	ADDQ    CX, R9
+	MOVQ    16(AX), R10
+	ADDQ    CX, R10
+	MOVQ    48(AX), R11
+
+tileRow:
+	VMOVUPS     (R10), Z7
+	VMOVUPS     (R10)(R8*1), Z8
+	VMOVUPS     (R10)(R8*2), Z9
+	VMOVUPS     (R9), Z10
+	VFMADD231PS Z10, Z7, Z0
+	VMOVUPS     (R9)(DX*1), Z10
+	VFMADD231PS Z10, Z8, Z0
+	VFMADD231PS Z10, Z7, Z1
+	VMOVUPS     (R9)(DX*2), Z10
+	VFMADD231PS Z10, Z9, Z0
+	VFMADD231PS Z10, Z8, Z1
+	VFMADD231PS Z10, Z7, Z2
+	VMOVUPS     (R9)(BX*1), Z10
+	VFMADD231PS Z10, Z9, Z1
+	VFMADD231PS Z10, Z8, Z2
+	VFMADD231PS Z10, Z7, Z3
+	VMOVUPS     (R9)(DX*4), Z10
+	VFMADD231PS Z10, Z9, Z2
+	VFMADD231PS Z10, Z8, Z3
+	VFMADD231PS Z10, Z7, Z4
+	VMOVUPS     (R9)(SI*1), Z10
+	VFMADD231PS Z10, Z9, Z3
+	VFMADD231PS Z10, Z8, Z4
+	VFMADD231PS Z10, Z7, Z5
+	VMOVUPS     (R9)(BX*2), Z10
+	VFMADD231PS Z10, Z9, Z4
+	VFMADD231PS Z10, Z8, Z5
+	VFMADD231PS Z10, Z7, Z6
+	VMOVUPS     (R9)(DI*1), Z7
+	VFMADD231PS Z7, Z9, Z5
+	VFMADD231PS Z7, Z8, Z6
+	VMOVUPS     (R9)(DX*8), Z7
+	VFMADD231PS Z7, Z9, Z6
+	ADDQ        88(AX), R9
+	ADDQ        112(AX), R10
+	DECQ        R11
+	JNZ         tileRow
+	MOVQ        (AX), DX
+	ADDQ        CX, DX
+	MOVQ        64(AX), BX
+	LEAQ        (BX)(BX*2), SI
+	LEAQ        (BX)(BX*4), DI
+	VMOVUPS     Z0, (DX)
+	VMOVUPS     Z1, (DX)(BX*1)
+	VMOVUPS     Z2, (DX)(BX*2)
+	VMOVUPS     Z3, (DX)(SI*1)
+	VMOVUPS     Z4, (DX)(BX*4)
+	VMOVUPS     Z5, (DX)(DI*1)
+	VMOVUPS     Z6, (DX)(SI*2)
+	ADDQ        $0x40, CX
+	CMPQ        CX, 40(AX)
+	JLT         tileChannel
+	MOVQ        64(AX), CX
+	IMUL3Q      $0x07, CX, CX
+	ADDQ        CX, (AX)
+	MOVQ        80(AX), CX
+	IMUL3Q      $0x07, CX, CX
+	ADDQ        CX, 8(AX)
+	MOVQ        72(AX), CX
+	IMUL3Q      $0x07, CX, CX
+	ADDQ        CX, 24(AX)
+	SUBQ        $0x07, 32(AX)
+	JMP         tile
+
+tileDone:
+one:
+	CMPQ 32(AX), $0x01
+	JLT  oneDone
+	XORQ CX, CX
+
+oneChannel:
+	MOVQ    24(AX), DX
+	ADDQ    CX, DX
+	MOVQ    72(AX), BX
+	VMOVUPS (DX), Z0
+	MOVQ    96(AX), DX
+	MOVQ    120(AX), BX
+	MOVQ    8(AX), SI
+	ADDQ    CX, SI
+	MOVQ    16(AX), DI
+	ADDQ    CX, DI
+	MOVQ    48(AX), R8
+
+oneRow:
+	VMOVUPS     (DI), Z1
+	VMOVUPS     (DI)(BX*1), Z2
+	VMOVUPS     (DI)(BX*2), Z3
+	VMOVUPS     (SI), Z4
+	VFMADD231PS Z4, Z1, Z0
+	VMOVUPS     (SI)(DX*1), Z1
+	VFMADD231PS Z1, Z2, Z0
+	VMOVUPS     (SI)(DX*2), Z1
+	VFMADD231PS Z1, Z3, Z0
+	ADDQ        88(AX), SI
+	ADDQ        112(AX), DI
+	DECQ        R8
+	JNZ         oneRow
+	MOVQ        (AX), DX
+	ADDQ        CX, DX
+	MOVQ        64(AX), BX
+	VMOVUPS     Z0, (DX)
+	ADDQ        $0x40, CX
+	CMPQ        CX, 40(AX)
+	JLT         oneChannel
+	MOVQ        64(AX), CX
+	IMUL3Q      $0x01, CX, CX
+	ADDQ        CX, (AX)
+	MOVQ        80(AX), CX
+	IMUL3Q      $0x01, CX, CX
+	ADDQ        CX, 8(AX)
+	MOVQ        72(AX), CX
+	IMUL3Q      $0x01, CX, CX
+	ADDQ        CX, 24(AX)
+	SUBQ        $0x01, 32(AX)
+	JMP         one
+
+oneDone:
+	VZEROUPPER
+	RET
+
+// func window3by2_avx512(a *byte)
+// Requires: AVX, AVX512F
+TEXT ·window3by2_avx512(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), AX
+
+tile:
+	CMPQ 32(AX), $0x07
+	JLT  tileDone
+	XORQ CX, CX
+
+tileChannel:
+	MOVQ    24(AX), DX
+	ADDQ    CX, DX
+	MOVQ    72(AX), BX
+	LEAQ    (BX)(BX*2), SI
+	LEAQ    (BX)(BX*4), DI
+	VMOVUPS (DX), Z0
+	VMOVUPS (DX)(BX*1), Z1
+	VMOVUPS (DX)(BX*2), Z2
+	VMOVUPS (DX)(SI*1), Z3
+	VMOVUPS (DX)(BX*4), Z4
+	VMOVUPS (DX)(DI*1), Z5
+	VMOVUPS (DX)(SI*2), Z6
+	MOVQ    96(AX), DX
+	LEAQ    (DX)(DX*2), BX
+	LEAQ    (DX)(DX*4), SI
+	LEAQ    (BX)(DX*4), DI
+	MOVQ    120(AX), R8
+	MOVQ    8(AX), R9
+	ADDQ    CX, R9
+	MOVQ    16(AX), R10
+	ADDQ    CX, R10
+	MOVQ    48(AX), R11
+
+tileRow:
+	VMOVUPS     (R10), Z7
+	VMOVUPS     (R10)(R8*1), Z8
+	VMOVUPS     (R10)(R8*2), Z9
+	LEAQ        (R9)(DX*8), R12
+	VMOVUPS     (R9), Z10
+	VFMADD231PS Z10, Z7, Z0
+	VMOVUPS     (R9)(DX*1), Z10
+	VFMADD231PS Z10, Z8, Z0
+	VMOVUPS     (R9)(DX*2), Z10
+	VFMADD231PS Z10, Z9, Z0
+	VFMADD231PS Z10, Z7, Z1
+	VMOVUPS     (R9)(BX*1), Z10
+	VFMADD231PS Z10, Z8, Z1
+	VMOVUPS     (R9)(DX*4), Z10
+	VFMADD231PS Z10, Z9, Z1
+	VFMADD231PS Z10, Z7, Z2
+	VMOVUPS     (R9)(SI*1), Z10
+	VFMADD231PS Z10, Z8, Z2
+	VMOVUPS     (R9)(BX*2), Z10
+	VFMADD231PS Z10, Z9, Z2
+	VFMADD231PS Z10, Z7, Z3
+	VMOVUPS     (R9)(DI*1), Z10
+	VFMADD231PS Z10, Z8, Z3
+	VMOVUPS     (R9)(DX*8), Z10
+	VFMADD231PS Z10, Z9, Z3
+	VFMADD231PS Z10, Z7, Z4
+	VMOVUPS     (R12)(DX*1), Z10
+	VFMADD231PS Z10, Z8, Z4
+	VMOVUPS     (R12)(DX*2), Z10
+	VFMADD231PS Z10, Z9, Z4
+	VFMADD231PS Z10, Z7, Z5
+	VMOVUPS     (R12)(BX*1), Z10
+	VFMADD231PS Z10, Z8, Z5
+	VMOVUPS     (R12)(DX*4), Z10
+	VFMADD231PS Z10, Z9, Z5
+	VFMADD231PS Z10, Z7, Z6
+	VMOVUPS     (R12)(SI*1), Z7
+	VFMADD231PS Z7, Z8, Z6
+	VMOVUPS     (R12)(BX*2), Z7
+	VFMADD231PS Z7, Z9, Z6
+	ADDQ        88(AX), R9
+	ADDQ        112(AX), R10
+	DECQ        R11
+	JNZ         tileRow
+	MOVQ        (AX), DX
+	ADDQ        CX, DX
+	MOVQ        64(AX), BX
+	LEAQ        (BX)(BX*2), SI
+	LEAQ        (BX)(BX*4), DI
+	VMOVUPS     Z0, (DX)
+	VMOVUPS     Z1, (DX)(BX*1)
+	VMOVUPS     Z2, (DX)(BX*2)
+	VMOVUPS     Z3, (DX)(SI*1)
+	VMOVUPS     Z4, (DX)(BX*4)
+	VMOVUPS     Z5, (DX)(DI*1)
+	VMOVUPS     Z6, (DX)(SI*2)
+	ADDQ        $0x40, CX
+	CMPQ        CX, 40(AX)
+	JLT         tileChannel
+	MOVQ        64(AX), CX
+	IMUL3Q      $0x07, CX, CX
+	ADDQ        CX, (AX)
+	MOVQ        80(AX), CX
+	IMUL3Q      $0x07, CX, CX
+	ADDQ        CX, 8(AX)
+	MOVQ        72(AX), CX
+	IMUL3Q      $0x07, CX, CX
+	ADDQ        CX, 24(AX)
+	SUBQ        $0x07, 32(AX)
+	JMP         tile
+
+tileDone:
+one:
+	CMPQ 32(AX), $0x01
+	JLT  oneDone
+	XORQ CX, CX
+
+oneChannel:
+	MOVQ    24(AX), DX
+	ADDQ    CX, DX
+	MOVQ    72(AX), BX
+	VMOVUPS (DX), Z0
+	MOVQ    96(AX), DX
+	MOVQ    120(AX), BX
+	MOVQ    8(AX), SI
+	ADDQ    CX, SI
+	MOVQ    16(AX), DI
+	ADDQ    CX, DI
+	MOVQ    48(AX), R8
+
+oneRow:
+	VMOVUPS     (DI), Z1
+	VMOVUPS     (DI)(BX*1), Z2
+	VMOVUPS     (DI)(BX*2), Z3
+	VMOVUPS     (SI), Z4
+	VFMADD231PS Z4, Z1, Z0
+	VMOVUPS     (SI)(DX*1), Z1
+	VFMADD231PS Z1, Z2, Z0
+	VMOVUPS     (SI)(DX*2), Z1
+	VFMADD231PS Z1, Z3, Z0
+	ADDQ        88(AX), SI
+	ADDQ        112(AX), DI
+	DECQ        R8
+	JNZ         oneRow
+	MOVQ        (AX), DX
+	ADDQ        CX, DX
+	MOVQ        64(AX), BX
+	VMOVUPS     Z0, (DX)
+	ADDQ        $0x40, CX
+	CMPQ        CX, 40(AX)
+	JLT         oneChannel
+	MOVQ        64(AX), CX
+	IMUL3Q      $0x01, CX, CX
+	ADDQ        CX, (AX)
+	MOVQ        80(AX), CX
+	IMUL3Q      $0x01, CX, CX
+	ADDQ        CX, 8(AX)
+	MOVQ        72(AX), CX
+	IMUL3Q      $0x01, CX, CX
+	ADDQ        CX, 24(AX)
+	SUBQ        $0x01, 32(AX)
+	JMP         one
+
+oneDone:
 	VZEROUPPER
 	RET
 
@@ -302,83 +826,299 @@ store:
 	VZEROUPPER
 	RET
 
-// func windowGrad3x3_avx512(a *byte)
-// Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·windowGrad3x3_avx512(SB), NOSPLIT, $0-8
+// func windowGrad3_avx512(a *byte)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·windowGrad3_avx512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
+
+tile:
+	CMPQ 32(AX), $0x07
+	JLT  tileDone
 	XORQ CX, CX
 
-channels:
-	MOVQ   8(AX), DX
-	ADDQ   CX, DX
-	MOVQ   DX, BX
-	ADDQ   88(AX), BX
-	MOVQ   BX, SI
-	ADDQ   88(AX), SI
-	MOVQ   SI, DI
-	ADDQ   88(AX), DI
-	MOVQ   (AX), R8
-	ADDQ   CX, R8
-	MOVQ   32(AX), R9
-	MOVQ   96(AX), R10
-	MOVQ   80(AX), R11
-	MOVQ   64(AX), R12
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
+tileChannel:
+	MOVQ    (AX), DX
+	ADDQ    CX, DX
+	MOVQ    64(AX), BX
+	LEAQ    (BX)(BX*2), SI
+	LEAQ    (BX)(BX*4), DI
+	VMOVUPS (DX), Z0
+	VMOVUPS (DX)(BX*1), Z1
+	VMOVUPS (DX)(BX*2), Z2
+	VMOVUPS (DX)(SI*1), Z3
+	VMOVUPS (DX)(BX*4), Z4
+	VMOVUPS (DX)(DI*1), Z5
+	VMOVUPS (DX)(SI*2), Z6
+	MOVQ    96(AX), DX
+	LEAQ    (DX)(DX*2), BX
+	LEAQ    (DX)(DX*4), SI
+	LEAQ    (BX)(DX*4), DI
+	MOVQ    120(AX), R8
+	MOVQ    8(AX), R9
+	ADDQ    CX, R9
+	MOVQ    16(AX), R10
+	ADDQ    CX, R10
+	MOVQ    48(AX), R11
 
-pixel:
-	VMOVUPS     (R8), Z9
-	VFMADD231PS (DX), Z9, Z0
-	VFMADD231PS (DX)(R10*1), Z9, Z1
-	VFMADD231PS (DX)(R10*2), Z9, Z2
-	VFMADD231PS (BX), Z9, Z3
-	VFMADD231PS (BX)(R10*1), Z9, Z4
-	VFMADD231PS (BX)(R10*2), Z9, Z5
-	VFMADD231PS (SI), Z9, Z6
-	VFMADD231PS (SI)(R10*1), Z9, Z7
-	VFMADD231PS (SI)(R10*2), Z9, Z8
-	PREFETCHT0  (DI)
-	ADDQ        R11, DX
-	ADDQ        R11, BX
-	ADDQ        R11, SI
-	ADDQ        R11, DI
-	ADDQ        R12, R8
-	DECQ        R9
-	JNZ         pixel
-	MOVQ        120(AX), DX
-	MOVQ        16(AX), BX
-	ADDQ        CX, BX
-	MOVQ        BX, SI
-	ADDQ        112(AX), SI
-	MOVQ        SI, DI
-	ADDQ        112(AX), DI
-	VADDPS      (BX), Z0, Z0
-	VMOVUPS     Z0, (BX)
-	VADDPS      (BX)(DX*1), Z1, Z1
-	VMOVUPS     Z1, (BX)(DX*1)
-	VADDPS      (BX)(DX*2), Z2, Z2
-	VMOVUPS     Z2, (BX)(DX*2)
-	VADDPS      (SI), Z3, Z3
-	VMOVUPS     Z3, (SI)
-	VADDPS      (SI)(DX*1), Z4, Z4
-	VMOVUPS     Z4, (SI)(DX*1)
-	VADDPS      (SI)(DX*2), Z5, Z5
-	VMOVUPS     Z5, (SI)(DX*2)
-	VADDPS      (DI), Z6, Z6
-	VMOVUPS     Z6, (DI)
-	VADDPS      (DI)(DX*1), Z7, Z7
-	VMOVUPS     Z7, (DI)(DX*1)
-	VADDPS      (DI)(DX*2), Z8, Z8
-	VMOVUPS     Z8, (DI)(DX*2)
+tileRow:
+	VXORPS      Z7, Z7, Z7
+	VXORPS      Z8, Z8, Z8
+	VXORPS      Z9, Z9, Z9
+	VMOVUPS     (R9), Z10
+	VFMADD231PS Z10, Z0, Z7
+	VMOVUPS     (R9)(DX*1), Z10
+	VFMADD231PS Z10, Z0, Z8
+	VFMADD231PS Z10, Z1, Z7
+	VMOVUPS     (R9)(DX*2), Z10
+	VFMADD231PS Z10, Z0, Z9
+	VFMADD231PS Z10, Z1, Z8
+	VFMADD231PS Z10, Z2, Z7
+	VMOVUPS     (R9)(BX*1), Z10
+	VFMADD231PS Z10, Z1, Z9
+	VFMADD231PS Z10, Z2, Z8
+	VFMADD231PS Z10, Z3, Z7
+	VMOVUPS     (R9)(DX*4), Z10
+	VFMADD231PS Z10, Z2, Z9
+	VFMADD231PS Z10, Z3, Z8
+	VFMADD231PS Z10, Z4, Z7
+	VMOVUPS     (R9)(SI*1), Z10
+	VFMADD231PS Z10, Z3, Z9
+	VFMADD231PS Z10, Z4, Z8
+	VFMADD231PS Z10, Z5, Z7
+	VMOVUPS     (R9)(BX*2), Z10
+	VFMADD231PS Z10, Z4, Z9
+	VFMADD231PS Z10, Z5, Z8
+	VFMADD231PS Z10, Z6, Z7
+	VMOVUPS     (R9)(DI*1), Z10
+	VFMADD231PS Z10, Z5, Z9
+	VFMADD231PS Z10, Z6, Z8
+	VMOVUPS     (R9)(DX*8), Z10
+	VFMADD231PS Z10, Z6, Z9
+	VADDPS      (R10), Z7, Z7
+	VMOVUPS     Z7, (R10)
+	VADDPS      (R10)(R8*1), Z8, Z8
+	VMOVUPS     Z8, (R10)(R8*1)
+	VADDPS      (R10)(R8*2), Z9, Z9
+	VMOVUPS     Z9, (R10)(R8*2)
+	ADDQ        88(AX), R9
+	ADDQ        112(AX), R10
+	DECQ        R11
+	JNZ         tileRow
 	ADDQ        $0x40, CX
 	CMPQ        CX, 40(AX)
-	JLT         channels
+	JLT         tileChannel
+	MOVQ        64(AX), CX
+	IMUL3Q      $0x07, CX, CX
+	ADDQ        CX, (AX)
+	MOVQ        80(AX), CX
+	IMUL3Q      $0x07, CX, CX
+	ADDQ        CX, 8(AX)
+	SUBQ        $0x07, 32(AX)
+	JMP         tile
+
+tileDone:
+one:
+	CMPQ 32(AX), $0x01
+	JLT  oneDone
+	XORQ CX, CX
+
+oneChannel:
+	MOVQ    (AX), DX
+	ADDQ    CX, DX
+	MOVQ    64(AX), BX
+	VMOVUPS (DX), Z0
+	MOVQ    96(AX), DX
+	MOVQ    120(AX), BX
+	MOVQ    8(AX), SI
+	ADDQ    CX, SI
+	MOVQ    16(AX), DI
+	ADDQ    CX, DI
+	MOVQ    48(AX), R8
+
+oneRow:
+	VXORPS      Z1, Z1, Z1
+	VXORPS      Z2, Z2, Z2
+	VXORPS      Z3, Z3, Z3
+	VMOVUPS     (SI), Z4
+	VFMADD231PS Z4, Z0, Z1
+	VMOVUPS     (SI)(DX*1), Z4
+	VFMADD231PS Z4, Z0, Z2
+	VMOVUPS     (SI)(DX*2), Z4
+	VFMADD231PS Z4, Z0, Z3
+	VADDPS      (DI), Z1, Z1
+	VMOVUPS     Z1, (DI)
+	VADDPS      (DI)(BX*1), Z2, Z2
+	VMOVUPS     Z2, (DI)(BX*1)
+	VADDPS      (DI)(BX*2), Z3, Z3
+	VMOVUPS     Z3, (DI)(BX*2)
+	ADDQ        88(AX), SI
+	ADDQ        112(AX), DI
+	DECQ        R8
+	JNZ         oneRow
+	ADDQ        $0x40, CX
+	CMPQ        CX, 40(AX)
+	JLT         oneChannel
+	MOVQ        64(AX), CX
+	IMUL3Q      $0x01, CX, CX
+	ADDQ        CX, (AX)
+	MOVQ        80(AX), CX
+	IMUL3Q      $0x01, CX, CX
+	ADDQ        CX, 8(AX)
+	SUBQ        $0x01, 32(AX)
+	JMP         one
+
+oneDone:
+	VZEROUPPER
+	RET
+
+// func windowGrad3by2_avx512(a *byte)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·windowGrad3by2_avx512(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), AX
+
+tile:
+	CMPQ 32(AX), $0x07
+	JLT  tileDone
+	XORQ CX, CX
+
+tileChannel:
+	MOVQ    (AX), DX
+	ADDQ    CX, DX
+	MOVQ    64(AX), BX
+	LEAQ    (BX)(BX*2), SI
+	LEAQ    (BX)(BX*4), DI
+	VMOVUPS (DX), Z0
+	VMOVUPS (DX)(BX*1), Z1
+	VMOVUPS (DX)(BX*2), Z2
+	VMOVUPS (DX)(SI*1), Z3
+	VMOVUPS (DX)(BX*4), Z4
+	VMOVUPS (DX)(DI*1), Z5
+	VMOVUPS (DX)(SI*2), Z6
+	MOVQ    96(AX), DX
+	LEAQ    (DX)(DX*2), BX
+	LEAQ    (DX)(DX*4), SI
+	LEAQ    (BX)(DX*4), DI
+	MOVQ    120(AX), R8
+	MOVQ    8(AX), R9
+	ADDQ    CX, R9
+	MOVQ    16(AX), R10
+	ADDQ    CX, R10
+	MOVQ    48(AX), R11
+
+tileRow:
+	VXORPS      Z7, Z7, Z7
+	VXORPS      Z8, Z8, Z8
+	VXORPS      Z9, Z9, Z9
+	LEAQ        (R9)(DX*8), R12
+	VMOVUPS     (R9), Z10
+	VFMADD231PS Z10, Z0, Z7
+	VMOVUPS     (R9)(DX*1), Z10
+	VFMADD231PS Z10, Z0, Z8
+	VMOVUPS     (R9)(DX*2), Z10
+	VFMADD231PS Z10, Z0, Z9
+	VFMADD231PS Z10, Z1, Z7
+	VMOVUPS     (R9)(BX*1), Z10
+	VFMADD231PS Z10, Z1, Z8
+	VMOVUPS     (R9)(DX*4), Z10
+	VFMADD231PS Z10, Z1, Z9
+	VFMADD231PS Z10, Z2, Z7
+	VMOVUPS     (R9)(SI*1), Z10
+	VFMADD231PS Z10, Z2, Z8
+	VMOVUPS     (R9)(BX*2), Z10
+	VFMADD231PS Z10, Z2, Z9
+	VFMADD231PS Z10, Z3, Z7
+	VMOVUPS     (R9)(DI*1), Z10
+	VFMADD231PS Z10, Z3, Z8
+	VMOVUPS     (R9)(DX*8), Z10
+	VFMADD231PS Z10, Z3, Z9
+	VFMADD231PS Z10, Z4, Z7
+	VMOVUPS     (R12)(DX*1), Z10
+	VFMADD231PS Z10, Z4, Z8
+	VMOVUPS     (R12)(DX*2), Z10
+	VFMADD231PS Z10, Z4, Z9
+	VFMADD231PS Z10, Z5, Z7
+	VMOVUPS     (R12)(BX*1), Z10
+	VFMADD231PS Z10, Z5, Z8
+	VMOVUPS     (R12)(DX*4), Z10
+	VFMADD231PS Z10, Z5, Z9
+	VFMADD231PS Z10, Z6, Z7
+	VMOVUPS     (R12)(SI*1), Z10
+	VFMADD231PS Z10, Z6, Z8
+	VMOVUPS     (R12)(BX*2), Z10
+	VFMADD231PS Z10, Z6, Z9
+	VADDPS      (R10), Z7, Z7
+	VMOVUPS     Z7, (R10)
+	VADDPS      (R10)(R8*1), Z8, Z8
+	VMOVUPS     Z8, (R10)(R8*1)
+	VADDPS      (R10)(R8*2), Z9, Z9
+	VMOVUPS     Z9, (R10)(R8*2)
+	ADDQ        88(AX), R9
+	ADDQ        112(AX), R10
+	DECQ        R11
+	JNZ         tileRow
+	ADDQ        $0x40, CX
+	CMPQ        CX, 40(AX)
+	JLT         tileChannel
+	MOVQ        64(AX), CX
+	IMUL3Q      $0x07, CX, CX
+	ADDQ        CX, (AX)
+	MOVQ        80(AX), CX
+	IMUL3Q      $0x07, CX, CX
+	ADDQ        CX, 8(AX)
+	SUBQ        $0x07, 32(AX)
+	JMP         tile
+
+tileDone:
+one:
+	CMPQ 32(AX), $0x01
+	JLT  oneDone
+	XORQ CX, CX
+
+oneChannel:
+	MOVQ    (AX), DX
+	ADDQ    CX, DX
+	MOVQ    64(AX), BX
+	VMOVUPS (DX), Z0
+	MOVQ    96(AX), DX
+	MOVQ    120(AX), BX
+	MOVQ    8(AX), SI
+	ADDQ    CX, SI
+	MOVQ    16(AX), DI
+	ADDQ    CX, DI
+	MOVQ    48(AX), R8
+
+oneRow:
+	VXORPS      Z1, Z1, Z1
+	VXORPS      Z2, Z2, Z2
+	VXORPS      Z3, Z3, Z3
+	VMOVUPS     (SI), Z4
+	VFMADD231PS Z4, Z0, Z1
+	VMOVUPS     (SI)(DX*1), Z4
+	VFMADD231PS Z4, Z0, Z2
+	VMOVUPS     (SI)(DX*2), Z4
+	VFMADD231PS Z4, Z0, Z3
+	VADDPS      (DI), Z1, Z1
+	VMOVUPS     Z1, (DI)
+	VADDPS      (DI)(BX*1), Z2, Z2
+	VMOVUPS     Z2, (DI)(BX*1)
+	VADDPS      (DI)(BX*2), Z3, Z3
+	VMOVUPS     Z3, (DI)(BX*2)
+	ADDQ        88(AX), SI
+	ADDQ        112(AX), DI
+	DECQ        R8
+	JNZ         oneRow
+	ADDQ        $0x40, CX
+	CMPQ        CX, 40(AX)
+	JLT         oneChannel
+	MOVQ        64(AX), CX
+	IMUL3Q      $0x01, CX, CX
+	ADDQ        CX, (AX)
+	MOVQ        80(AX), CX
+	IMUL3Q      $0x01, CX, CX
+	ADDQ        CX, 8(AX)
+	SUBQ        $0x01, 32(AX)
+	JMP         one
+
+oneDone:
 	VZEROUPPER
 	RET

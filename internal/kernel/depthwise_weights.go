@@ -1,13 +1,17 @@
 package kernel
 
-// maxPartials bounds the number of partial sums of the weight gradient.
-const maxPartials = 16
+const (
+	// maxPartials bounds the number of partial sums of the weight gradient.
+	maxPartials = 16
+	// pixelsPerPartial keeps adding them up cheap beside making them.
+	pixelsPerPartial = 16
+)
 
 // BackwardWeights computes the gradient of the loss with respect to the
 // weights, dw [C,1,KH,KW], overwritten, over the first n images of x [N,H,W,C]
 // and dy [N,OH,OW,C].
 func (d *Depthwise) BackwardWeights(p *Pool, n int, dw, x, dy []float32) {
-	chunks := min(maxPartials, n*d.s.Out.H)
+	chunks := max(1, min(maxPartials, n*d.s.Out.H*d.s.Out.W/pixelsPerPartial))
 	if need := chunks * d.PackedLen(); len(d.partials) < need {
 		d.partials = make([]float32, need)
 	}
@@ -35,11 +39,17 @@ func (d *Depthwise) weightsChunk(chunk int) {
 // reduceChunk adds up the partial sums of one tap.
 func (d *Depthwise) reduceChunk(tap int) {
 	channels, taps := d.s.In.C, d.s.KH*d.s.KW
-	for c := range channels {
-		var v float64
+	const block = 64
+	for c0 := 0; c0 < channels; c0 += block {
+		c1 := min(c0+block, channels)
+		var sum [block]float64
 		for i := range d.pending.chunks {
-			v += float64(d.partials[(i*taps+tap)*channels+c])
+			for c, v := range d.partials[(i*taps+tap)*channels:][c0:c1] {
+				sum[c] += float64(v)
+			}
 		}
-		d.pending.dw[c*taps+tap] = float32(v)
+		for c := c0; c < c1; c++ {
+			d.pending.dw[c*taps+tap] = float32(sum[c-c0])
+		}
 	}
 }

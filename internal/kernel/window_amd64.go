@@ -52,16 +52,22 @@ func windowRun(t *window, y, x, w []float32, w0 int, from []float32) {
 	if c > 0 {
 		a := whole.args(y, x, w, w0)
 		a.from = &from[:(t.pixels-1)*t.fromStride+c][0]
-		small := t.rows == 3 && t.cols == 3
+		wide := variant == cpu.AVX512
 		switch {
-		case small && variant == cpu.AVX512:
-			window3x3_avx512(&a)
-		case small:
-			window3x3_avx2(&a)
-		case variant == cpu.AVX512:
-			window_avx512(&a)
+		case t.pixels == 1:
+			a.window(wide)
+		case t.cols == 1:
+			// No tap's neighbour is needed, but each pixel's.
+			a.xCol = a.xStride
+			a.window1(wide)
+		case t.cols == 2 && t.xStride == t.xCol:
+			a.window2(wide)
+		case t.cols == 3 && t.xStride == t.xCol:
+			a.window3(wide)
+		case t.cols == 3 && t.xStride == 2*t.xCol:
+			a.window3by2(wide)
 		default:
-			window_avx2(&a)
+			a.window(wide)
 		}
 	}
 	if rest.channels > 0 {
@@ -73,20 +79,82 @@ func windowGradRun(t *window, y, x, w []float32, w0 int) {
 	whole, rest, c := t.vectors()
 	if c > 0 {
 		a := whole.args(y, x, w, w0)
-		small := t.rows == 3 && t.cols == 3
+		wide := variant == cpu.AVX512
 		switch {
-		case small && variant == cpu.AVX512:
-			windowGrad3x3_avx512(&a)
-		case small:
-			windowGrad3x3_avx2(&a)
-		case variant == cpu.AVX512:
-			windowGrad_avx512(&a)
+		case t.cols == 3 && t.xStride == t.xCol:
+			a.windowGrad3(wide)
+		case t.cols == 3 && t.xStride == 2*t.xCol:
+			a.windowGrad3by2(wide)
 		default:
-			windowGrad_avx2(&a)
+			a.windowGrad(wide)
 		}
 	}
 	if rest.channels > 0 {
 		windowGradGeneric(&rest, y[c:], x[c:], w, w0+c)
+	}
+}
+
+func (a *windowArgs) window(wide bool) {
+	if wide {
+		window_avx512(a)
+	} else {
+		window_avx2(a)
+	}
+}
+
+func (a *windowArgs) window1(wide bool) {
+	if wide {
+		window1_avx512(a)
+	} else {
+		window1_avx2(a)
+	}
+}
+
+func (a *windowArgs) window2(wide bool) {
+	if wide {
+		window2_avx512(a)
+	} else {
+		window2_avx2(a)
+	}
+}
+
+func (a *windowArgs) window3(wide bool) {
+	if wide {
+		window3_avx512(a)
+	} else {
+		window3_avx2(a)
+	}
+}
+
+func (a *windowArgs) window3by2(wide bool) {
+	if wide {
+		window3by2_avx512(a)
+	} else {
+		window3by2_avx2(a)
+	}
+}
+
+func (a *windowArgs) windowGrad(wide bool) {
+	if wide {
+		windowGrad_avx512(a)
+	} else {
+		windowGrad_avx2(a)
+	}
+}
+
+func (a *windowArgs) windowGrad3(wide bool) {
+	if wide {
+		windowGrad3_avx512(a)
+	} else {
+		windowGrad3_avx2(a)
+	}
+}
+
+func (a *windowArgs) windowGrad3by2(wide bool) {
+	if wide {
+		windowGrad3by2_avx512(a)
+	} else {
+		windowGrad3by2_avx2(a)
 	}
 }
 
@@ -97,10 +165,28 @@ func window_avx2(a *windowArgs)
 func window_avx512(a *windowArgs)
 
 //go:noescape
-func window3x3_avx2(a *windowArgs)
+func window1_avx2(a *windowArgs)
 
 //go:noescape
-func window3x3_avx512(a *windowArgs)
+func window1_avx512(a *windowArgs)
+
+//go:noescape
+func window2_avx2(a *windowArgs)
+
+//go:noescape
+func window2_avx512(a *windowArgs)
+
+//go:noescape
+func window3_avx2(a *windowArgs)
+
+//go:noescape
+func window3_avx512(a *windowArgs)
+
+//go:noescape
+func window3by2_avx2(a *windowArgs)
+
+//go:noescape
+func window3by2_avx512(a *windowArgs)
 
 //go:noescape
 func windowGrad_avx2(a *windowArgs)
@@ -109,7 +195,13 @@ func windowGrad_avx2(a *windowArgs)
 func windowGrad_avx512(a *windowArgs)
 
 //go:noescape
-func windowGrad3x3_avx2(a *windowArgs)
+func windowGrad3_avx2(a *windowArgs)
 
 //go:noescape
-func windowGrad3x3_avx512(a *windowArgs)
+func windowGrad3_avx512(a *windowArgs)
+
+//go:noescape
+func windowGrad3by2_avx2(a *windowArgs)
+
+//go:noescape
+func windowGrad3by2_avx512(a *windowArgs)

@@ -42,9 +42,13 @@ func main() {
 		panic("depthwise: -isa avx2 or avx512")
 	}
 	window()
-	window3x3()
+	windowTiles("window1", 1, 1)
+	windowTiles("window2", 2, 1)
+	windowTiles("window3", 3, 1)
+	windowTiles("window3by2", 3, 2)
 	windowGrad()
-	windowGrad3x3()
+	windowGradTiles("windowGrad3", 3, 1)
+	windowGradTiles("windowGrad3by2", 3, 2)
 	Generate()
 }
 
@@ -209,64 +213,6 @@ func window() {
 	end()
 }
 
-// nine calls body for each tap of a 3 x 3 window, with the operand of that tap
-// for three row pointers.
-func nine(rows []reg.GPVirtual, col reg.GPVirtual, body func(tap int, m operand.Mem)) {
-	for i, r := range rows {
-		body(3*i, operand.Mem{Base: r})
-		body(3*i+1, operand.Mem{Base: r, Index: col, Scale: 1})
-		body(3*i+2, operand.Mem{Base: r, Index: col, Scale: 2})
-	}
-}
-
-// threeRows returns p and the two rows after it.
-func threeRows(p reg.GPVirtual, stride operand.Mem) []reg.GPVirtual {
-	rows := []reg.GPVirtual{p, GP64(), GP64()}
-	for i := 1; i < 3; i++ {
-		MOVQ(rows[i-1], rows[i])
-		ADDQ(stride, rows[i])
-	}
-	return rows
-}
-
-// window3x3 is window with three rows and columns of taps, whose weights stay
-// in registers. The row of x that comes below is fetched into the cache.
-func window3x3() {
-	field := begin("window3x3")
-	c := GP64()
-	XORQ(c, c)
-	Label("channels")
-	w := make([]reg.VecVirtual, 9)
-	wCol := GP64()
-	MOVQ(field(fieldWCol), wCol)
-	nine(threeRows(pointer(field(fieldW), c), field(fieldWRow)), wCol, func(tap int, m operand.Mem) { w[tap] = load(m) })
-	rows := threeRows(pointer(field(fieldX), c), field(fieldXRow))
-	below := GP64()
-	MOVQ(rows[2], below)
-	ADDQ(field(fieldXRow), below)
-	y, from := pointer(field(fieldY), c), pointer(field(fieldFrom), c)
-	pixels, xCol, xs := GP64(), GP64(), GP64()
-	MOVQ(field(fieldPixels), pixels)
-	MOVQ(field(fieldXCol), xCol)
-	MOVQ(field(fieldXStride), xs)
-	Label("pixel")
-	acc := load(at(from, 0))
-	nine(rows, xCol, func(tap int, m operand.Mem) { VFMADD231PS(m, w[tap], acc) })
-	PREFETCHT0(at(below, 0))
-	VMOVUPS(acc, at(y, 0))
-	for _, r := range append(rows, below) {
-		ADDQ(xs, r)
-	}
-	ADDQ(field(fieldYStride), y)
-	ADDQ(field(fieldFromStride), from)
-	DECQ(pixels)
-	JNZ(operand.LabelRef("pixel"))
-	ADDQ(operand.Imm(uint64(bytes())), c)
-	CMPQ(c, field(fieldChannels))
-	JLT(operand.LabelRef("channels"))
-	end()
-}
-
 // windowGrad: w += sum over pixels of y*x, tap by tap.
 func windowGrad() {
 	field := begin("windowGrad")
@@ -318,46 +264,172 @@ func windowGrad() {
 	end()
 }
 
-// windowGrad3x3 is windowGrad with three rows and columns of taps, all nine
-// sums of a vector of channels in registers. They start at zero and are added
-// to w at the end, which rounds less than one long sum.
-func windowGrad3x3() {
-	field := begin("windowGrad3x3")
-	c := GP64()
-	XORQ(c, c)
-	Label("channels")
-	rows := threeRows(pointer(field(fieldX), c), field(fieldXRow))
-	below := GP64()
-	MOVQ(rows[2], below)
-	ADDQ(field(fieldXRow), below)
-	y := pointer(field(fieldY), c)
-	pixels, xCol, xs, ys := GP64(), GP64(), GP64(), GP64()
-	MOVQ(field(fieldPixels), pixels)
-	MOVQ(field(fieldXCol), xCol)
-	MOVQ(field(fieldXStride), xs)
-	MOVQ(field(fieldYStride), ys)
-	acc := make([]reg.VecVirtual, 9)
-	for i := range acc {
-		acc[i] = zero()
+// steps is a register with a stride and those with some of its multiples, which
+// reach up to 8 strides from a pointer.
+type steps struct{ one, three, five, seven reg.GPVirtual }
+
+func multiples(stride operand.Mem, most int) (s steps) {
+	s.one = GP64()
+	MOVQ(stride, s.one)
+	for _, m := range []struct {
+		r     *reg.GPVirtual
+		n     int
+		scale uint8
+	}{{&s.three, 3, 2}, {&s.five, 5, 4}} {
+		if most >= m.n {
+			*m.r = GP64()
+			LEAQ(operand.Mem{Base: s.one, Index: s.one, Scale: m.scale}, *m.r)
+		}
 	}
-	Label("pixel")
-	v := load(at(y, 0))
-	nine(rows, xCol, func(tap int, m operand.Mem) { VFMADD231PS(m, v, acc[tap]) })
-	PREFETCHT0(at(below, 0))
-	for _, r := range append(rows, below) {
-		ADDQ(xs, r)
+	if most >= 7 {
+		s.seven = GP64()
+		LEAQ(operand.Mem{Base: s.three, Index: s.one, Scale: 4}, s.seven)
 	}
-	ADDQ(ys, y)
-	DECQ(pixels)
-	JNZ(operand.LabelRef("pixel"))
-	wCol := GP64()
-	MOVQ(field(fieldWCol), wCol)
-	nine(threeRows(pointer(field(fieldW), c), field(fieldWRow)), wCol, func(tap int, m operand.Mem) {
-		VADDPS(m, acc[tap], acc[tap])
-		VMOVUPS(acc[tap], m)
-	})
-	ADDQ(operand.Imm(uint64(bytes())), c)
-	CMPQ(c, field(fieldChannels))
-	JLT(operand.LabelRef("channels"))
+	return s
+}
+
+// from is the operand n strides after p.
+func (s steps) from(p reg.GPVirtual, n int) operand.Mem {
+	switch n {
+	case 0:
+		return operand.Mem{Base: p}
+	case 1, 2, 4, 8:
+		return operand.Mem{Base: p, Index: s.one, Scale: uint8(n)}
+	case 3, 6:
+		return operand.Mem{Base: p, Index: s.three, Scale: uint8(n / 3)}
+	case 5:
+		return operand.Mem{Base: p, Index: s.five, Scale: 1}
+	case 7:
+		return operand.Mem{Base: p, Index: s.seven, Scale: 1}
+	}
+	panic("depthwise: out of reach")
+}
+
+// tile is a number of neighbouring pixels, and a window with taps in a row,
+// that moves by stride pixels of x.
+type tile struct {
+	name                  string
+	pixels, taps, strides int
+	field                 func(field int) operand.Mem
+	c                     reg.GPVirtual // offset of the vector of channels
+}
+
+// pixelsAtOnce is what MobileFaceNet's images are multiples of. With the
+// weights of one row of taps they fit in 16 registers.
+const pixelsAtOnce = 7
+
+// tiles writes a function that goes through its pixels in tiles, with pixels
+// left over one by one, and in each tile through the channels in order, which
+// is that of memory. body computes one vector of channels of a tile; fields
+// move on from pixel to pixel by their strides.
+func tiles(name string, taps, strides int, fields map[int]int, body func(t tile)) {
+	field := begin(name)
+	for _, t := range []tile{{name: "tile", pixels: pixelsAtOnce}, {name: "one", pixels: 1}} {
+		t.taps, t.strides, t.field, t.c = taps, strides, field, GP64()
+		Label(t.name)
+		CMPQ(field(fieldPixels), operand.Imm(uint64(t.pixels)))
+		JLT(operand.LabelRef(t.name + "Done"))
+		XORQ(t.c, t.c)
+		Label(t.name + "Channel")
+		body(t)
+		ADDQ(operand.Imm(uint64(bytes())), t.c)
+		CMPQ(t.c, field(fieldChannels))
+		JLT(operand.LabelRef(t.name + "Channel"))
+		for _, f := range []int{fieldY, fieldX, fieldFrom} {
+			if stride, ok := fields[f]; ok {
+				d := GP64()
+				MOVQ(field(stride), d)
+				IMUL3Q(operand.Imm(uint64(t.pixels)), d, d)
+				ADDQ(d, field(f))
+			}
+		}
+		SUBQ(operand.Imm(uint64(t.pixels)), field(fieldPixels))
+		JMP(operand.LabelRef(t.name))
+		Label(t.name + "Done")
+	}
 	end()
+}
+
+// eachRow calls body for each row of taps, with the pointer to its weights and
+// the stride between them; body calls each for every pair of a pixel of x and a
+// tap, in the order of x, which is loaded once. It leaves the place below the
+// window.
+func (t tile) eachRow(body func(w reg.GPVirtual, wCol steps, each func(use func(x reg.VecVirtual, pixel, tap int)))) (below reg.GPVirtual, xCol steps) {
+	columns := (t.pixels-1)*t.strides + t.taps
+	xCol, wCol := multiples(t.field(fieldXCol), min(columns-1, 8)), multiples(t.field(fieldWCol), 0)
+	x, w, rows := pointer(t.field(fieldX), t.c), pointer(t.field(fieldW), t.c), GP64()
+	MOVQ(t.field(fieldRows), rows)
+	Label(t.name + "Row")
+	body(w, wCol, func(use func(x reg.VecVirtual, pixel, tap int)) {
+		far := x
+		if columns > 9 {
+			far = GP64()
+			LEAQ(xCol.from(x, 8), far)
+		}
+		for i := range columns {
+			m := xCol.from(x, min(i, 8))
+			if i > 8 {
+				m = xCol.from(far, i-8)
+			}
+			v := load(m)
+			for p := range t.pixels {
+				if tap := i - p*t.strides; tap >= 0 && tap < t.taps {
+					use(v, p, tap)
+				}
+			}
+		}
+	})
+	ADDQ(t.field(fieldXRow), x)
+	ADDQ(t.field(fieldWRow), w)
+	DECQ(rows)
+	JNZ(operand.LabelRef(t.name + "Row"))
+	return x, xCol
+}
+
+// windowTiles is window for rows of the given number of taps.
+func windowTiles(name string, taps, strides int) {
+	fields := map[int]int{fieldY: fieldYStride, fieldX: fieldXStride, fieldFrom: fieldFromStride}
+	tiles(name, taps, strides, fields, func(t tile) {
+		from, stride := pointer(t.field(fieldFrom), t.c), multiples(t.field(fieldFromStride), t.pixels-1)
+		acc := make([]reg.VecVirtual, t.pixels)
+		for i := range acc {
+			acc[i] = load(stride.from(from, i))
+		}
+		t.eachRow(func(w reg.GPVirtual, wCol steps, each func(func(x reg.VecVirtual, pixel, tap int))) {
+			weights := make([]reg.VecVirtual, t.taps)
+			for i := range weights {
+				weights[i] = load(wCol.from(w, i))
+			}
+			each(func(x reg.VecVirtual, pixel, tap int) { VFMADD231PS(x, weights[tap], acc[pixel]) })
+		})
+		y, stride := pointer(t.field(fieldY), t.c), multiples(t.field(fieldYStride), t.pixels-1)
+		for i := range acc {
+			VMOVUPS(acc[i], stride.from(y, i))
+		}
+	})
+}
+
+// windowGradTiles is windowGrad for rows of the given number of taps. Sums over
+// a tile are added to w, which rounds less than one long sum.
+func windowGradTiles(name string, taps, strides int) {
+	fields := map[int]int{fieldY: fieldYStride, fieldX: fieldXStride}
+	tiles(name, taps, strides, fields, func(t tile) {
+		yp, stride := pointer(t.field(fieldY), t.c), multiples(t.field(fieldYStride), t.pixels-1)
+		y := make([]reg.VecVirtual, t.pixels)
+		for i := range y {
+			y[i] = load(stride.from(yp, i))
+		}
+		t.eachRow(func(w reg.GPVirtual, wCol steps, each func(func(x reg.VecVirtual, pixel, tap int))) {
+			sum := make([]reg.VecVirtual, t.taps)
+			for i := range sum {
+				sum[i] = zero()
+			}
+			each(func(x reg.VecVirtual, pixel, tap int) { VFMADD231PS(x, y[pixel], sum[tap]) })
+			for i := range sum {
+				m := wCol.from(w, i)
+				VADDPS(m, sum[i], sum[i])
+				VMOVUPS(sum[i], m)
+			}
+		})
+	})
 }
