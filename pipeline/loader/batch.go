@@ -11,12 +11,13 @@ type Batch struct {
 	Labels []int     // [N], the identities
 	Paths  []string  // [N], as in the set
 
-	loader *Loader
-	index  []int        // [N], the samples as the order says, before replacement
-	left   atomic.Int64 // images that are not made yet
-	done   chan struct{}
-	err    error // written before done is closed, by the one who wins failed
-	failed atomic.Bool
+	loader   *Loader
+	index    []int        // [N], the samples as the order says, before replacement
+	left     atomic.Int64 // images that are not made yet
+	done     chan struct{}
+	err      error // written before done is closed, by the one who wins failed
+	failed   atomic.Bool
+	released atomic.Bool
 }
 
 // batch returns an empty batch: a released one, or a new one.
@@ -33,14 +34,18 @@ func (l *Loader) batch(step, epoch int, index []int) *Batch {
 	}
 	b.Step, b.Epoch, b.index = step, epoch, index
 	b.left.Store(int64(len(index)))
+	b.released.Store(false)
 	b.done = make(chan struct{})
 	return b
 }
 
 // Release gives the batch's memory back to the loader for another batch. The batch must not be used
-// afterwards. A batch that is not released is left to the collector. Release may be called from any
-// goroutine.
+// afterwards; Release panics where it was released before. A batch that is not released is left
+// to the collector. Release may be called from any goroutine.
 func (b *Batch) Release() {
+	if b.released.Swap(true) {
+		panic("loader: a batch released twice")
+	}
 	select {
 	case b.loader.spare <- b:
 	default:

@@ -309,6 +309,20 @@ func TestRelease(t *testing.T) {
 	t.Error("a released batch is not used again")
 }
 
+func TestReleaseTwice(t *testing.T) {
+	l := open(t, newFiles(20).options())
+	l.Start(0)
+	b := next(t, l)
+	l.Close() // so that nobody takes the batch in between
+	b.Release()
+	defer func() {
+		if recover() == nil {
+			t.Error("no panic")
+		}
+	}()
+	b.Release()
+}
+
 func TestCancelledNext(t *testing.T) {
 	f := newFiles(20)
 	o := f.options()
