@@ -28,10 +28,11 @@ func affineGeneric(y, x, res []float32, p *affineParams) {
 	n := len(p.scale)
 	for i := range y {
 		z, slope := p.z(x[i], i%n)
-		y[i] = z * slope
-		if res != nil {
-			y[i] += res[i]
+		v := z * slope
+		if res != nil { // which may be y
+			v += res[i]
 		}
+		y[i] = v
 	}
 }
 
