@@ -1,15 +1,74 @@
 package main
 
 import (
+	"fmt"
+	"image/jpeg"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/faceverify/fv/embed"
+	"github.com/faceverify/fv/pipeline/synth"
 )
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"fv-eval": main})
 }
 
+// Scripts find in $FACES four people, ann to dan, of three drawn pictures each, named as LFW
+// names them; in $RUN a run folder with an untrained model and a threshold, in $PLAIN one without a
+// threshold.
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{Dir: "testdata/script"})
+	dir := t.TempDir()
+	faces, run, plain := filepath.Join(dir, "faces"), filepath.Join(dir, "run"), filepath.Join(dir, "plain")
+	drawFaces(t, faces)
+	saveModel(t, run, &embed.Threshold{Cosine: 0.5, FAR: 0.01, FalseAccepts: 2, Impostor: 200, TrueAccepts: 90, Genuine: 100})
+	saveModel(t, plain, nil)
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("FACES", faces)
+			e.Setenv("RUN", run)
+			e.Setenv("PLAIN", plain)
+			return nil
+		},
+	})
+}
+
+func drawFaces(t *testing.T, dir string) {
+	for identity, name := range []string{"ann", "bob", "cleo", "dan"} {
+		if err := os.MkdirAll(filepath.Join(dir, name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		for index := range 3 {
+			f, err := os.Create(filepath.Join(dir, name, fmt.Sprintf("%s_%04d.jpg", name, index+1)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := jpeg.Encode(f, synth.Face(5, identity, index, 40), nil); err != nil {
+				t.Fatal(err)
+			}
+			if err := f.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+func saveModel(t *testing.T, dir string, threshold *embed.Threshold) {
+	network, err := embed.Backbone("sfnet4", embed.BackboneOptions{Embedding: 8, Height: 32, Width: 16})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := embed.NewModel(network, embed.DefaultContract(32, 16), 1)
+	m.Head = embed.HeadInfo{Name: "amsoftmax", Settings: map[string]float64{"margin": 0.35, "scale": 30}}
+	m.Threshold = threshold
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Save(filepath.Join(dir, embed.ModelFile)); err != nil {
+		t.Fatal(err)
+	}
 }
