@@ -154,8 +154,8 @@ func formatOf(data []byte) (*format, error) {
 	return nil, fmt.Errorf("not an image; %w", errNoImage)
 }
 
-// maxScans bounds the scans of a progressive JPEG. Encoders write about ten; each makes the decoder go over
-// the whole image, and a crafted file has room for millions.
+// maxScans bounds the scans of a progressive JPEG. Encoders write about ten; each makes the
+// decoder go over the whole image, and a crafted file has room for millions.
 const maxScans = 500
 
 // decode is DecodeFile of a file's content.
@@ -203,7 +203,8 @@ func (f *format) frame(data []byte, l Limits) (image.Point, error) {
 }
 
 func (f *format) failed(err error) error {
-	const shortJPEG = jpeg.FormatError("short Huffman data") // what package jpeg makes of an unexpected end
+	// What package jpeg makes of an unexpected end within a scan.
+	const shortJPEG = jpeg.FormatError("short Huffman data")
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || err == shortJPEG {
 		return fmt.Errorf("%s is cut short", f.name)
 	}

@@ -213,8 +213,8 @@ func withExif(file []byte, order binary.AppendByteOrder, orientation int) []byte
 	return append(out, file[2:]...)
 }
 
-// The stored image of each orientation is made from where the standard puts its row 0 and column 0:
-// stored(r, c) is the picture's pixel at row and column counted from the named sides.
+// The stored image of each orientation is made from where the standard puts its row 0 and
+// column 0: row r and column c are counted from the named sides of the picture.
 func TestOrientations(t *testing.T) {
 	const w, h = 24, 16
 	upright := picture()

@@ -113,8 +113,9 @@ func exifOfWebP(file []byte) []byte {
 	return bytes.TrimPrefix(exif, []byte(exifMark))
 }
 
-// findChunk returns the content of the first chunk with the given name. A chunk is its name, the length of its
-// content, in either order, the content, and what makes up overhead; it takes a multiple of align bytes.
+// findChunk returns the content of the first chunk with the given name. A chunk is its name and
+// the length of its content, four bytes each in either order, then the content. It takes overhead
+// bytes more than its content, rounded up to a multiple of align.
 func findChunk(b []byte, order binary.ByteOrder, nameAt, sizeAt int, name string, overhead, align uint64) []byte {
 	for len(b) >= 8 {
 		size := uint64(order.Uint32(b[sizeAt:]))

@@ -161,7 +161,8 @@ func (w *walk) folders() ([]string, error) {
 	return names, nil
 }
 
-// distinct returns an error if links make two of the folders one, or one of them a folder that holds root.
+// distinct returns an error if links make two of the folders one, or one of them a folder that
+// holds root.
 func (w *walk) distinct(names []string) error {
 	root, err := realPath(w.root)
 	if err != nil {

@@ -142,7 +142,8 @@ func TestOpenMistakes(t *testing.T) {
 	}
 }
 
-// Links to folders and images elsewhere are followed; those that lead nowhere or to one another are not.
+// Links to folders and images elsewhere are followed; those that lead nowhere or to one another
+// are not.
 func TestOpenLinks(t *testing.T) {
 	elsewhere := tree(t, "1.jpg", "2.jpg")
 	root := tree(t, "a/1.jpg", "b -> "+elsewhere, "a/2.jpg -> "+filepath.Join(elsewhere, "1.jpg"),

@@ -8,8 +8,8 @@ import (
 )
 
 // Overlap returns an error that names a person of the training set who is in the pairs too,
-// and the line of the pairs file, or nil if there is none. A person is known by the name of the folder, whatever the
-// root.
+// and the line of the pairs file, or nil if there is none. A person is known by the name of
+// the folder, whatever the root.
 func Overlap(train *Set, pairs *eval.Pairs) error {
 	known := make(map[string]bool, len(train.Identities))
 	for _, name := range train.Identities {

@@ -19,10 +19,10 @@ const folds = 10
 // Pairs draws as many genuine as impostor pairs of the set's images, no pair twice, from the
 // seed: min(MaxPairs, genuine pairs there are, impostor pairs there are) of each kind.
 //
-// Genuine pairs are drawn in rounds of one for each identity that has any left, impostor pairs in
-// rounds of one for each two identities, so that people with many images do not outweigh others.
-// Genuine pairs come first; the folds are those of a View 1 file. A set without genuine or without impostor pairs is an
-// error.
+// Genuine pairs are drawn in rounds of one for each identity that has any left, impostor pairs
+// in rounds of one for each two identities, so that people with many images do not outweigh
+// others. Genuine pairs come first; the folds are those of a View 1 file. The paths are those of
+// the samples. A set without genuine or without impostor pairs is an error.
 func (s *Set) Pairs(seed uint64) (*eval.Pairs, error) {
 	images := s.images()
 	genuine := func(g int) int { return choose2(len(images[g])) }
@@ -105,8 +105,8 @@ func draw(rng *rand.Rand, groups int, size func(g int) int, n int, take func(g, 
 	}
 }
 
-// A shuffle gives the numbers 0 ... n-1 in random order (Fisher and Yates) without holding them:
-// only those that were moved.
+// A shuffle gives the numbers 0 ... n-1 in random order (Fisher and Yates) and holds only those
+// that were moved.
 type shuffle struct {
 	n     int
 	moved map[int]int

@@ -61,8 +61,8 @@ func TestPairs(t *testing.T) {
 	}
 }
 
-// People with many images do not outweigh the others: nobody has a genuine pair more than another who has any left,
-// and so with impostor pairs of two people.
+// People with many images do not outweigh the others: nobody has a genuine pair more than another
+// who has any left, and so with impostor pairs of two people.
 func TestPairsFair(t *testing.T) {
 	s := setOf(500, 5, 5, 5, 60)
 	pairs := checkPairs(t, s, MaxPairs)

@@ -40,8 +40,8 @@ func ReadPeople(path string) ([]Person, error) {
 //     must have a tab.
 //   - a name a line, which may have blanks inside.
 //
-// Blank lines, blanks at line ends, Windows line ends and a byte order mark are ignored. Names that
-// come again are left out. A file without names is an error.
+// Blank lines, blanks at line ends, Windows line ends and a byte order mark are ignored. Names
+// that come again are left out. A file without names is an error.
 func ParsePeople(r io.Reader, file string) ([]Person, error) {
 	p := &peopleParser{file: file}
 	if err := p.read(r); err != nil {
@@ -200,8 +200,9 @@ func (p *peopleParser) person(l peopleLine) (Person, error) {
 	return Person{strings.TrimSpace(l.text[:i]), l.number}, nil
 }
 
-// named returns the folders that people name. Names without a folder draw a warning, an error if they are
-// more than half: then the file belongs to other images.
+// named returns the folders that people name. Names without a folder draw a warning, as face
+// detectors lose some of a data set's people; they are an error if they are more than half: then
+// the file belongs to other images.
 func (w *walk) named(folders []string, people []Person, file string) ([]string, error) {
 	has := make(map[string]bool, len(folders))
 	for _, f := range folders {

@@ -20,8 +20,8 @@ var errNoSplit = errors.New("train without validation (none), or validate with a
 // which alone make genuine pairs, and of those with one it takes the same share, each
 // rounded to the nearest.
 //
-// It is an error, which says what would be enough, if that holds out fewer than MinHeldOut identities
-// with two or more images, or leaves fewer than two identities.
+// It is an error, which says what would be enough, if that holds out fewer than MinHeldOut
+// identities with two or more images, or leaves fewer than two identities.
 func (s *Set) Split(share float64, seed uint64) (train, val *Set, err error) {
 	if !(share > 0 && share < 1) {
 		return nil, nil, fmt.Errorf("a share of %v of the identities to hold out; want more than 0 and less than 1", share)
