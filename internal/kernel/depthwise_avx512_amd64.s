@@ -156,7 +156,7 @@ done:
 	RET
 
 // func window1_avx512(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·window1_avx512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 
@@ -208,6 +208,13 @@ tileRow:
 	ADDQ        112(AX), R8
 	DECQ        R9
 	JNZ         tileRow
+	PREFETCHT1  (DI)
+	PREFETCHT1  (DI)(DX*1)
+	PREFETCHT1  (DI)(DX*2)
+	PREFETCHT1  (DI)(BX*1)
+	PREFETCHT1  (DI)(DX*4)
+	PREFETCHT1  (DI)(SI*1)
+	PREFETCHT1  (DI)(BX*2)
 	MOVQ        (AX), DX
 	ADDQ        CX, DX
 	MOVQ        64(AX), BX
@@ -262,6 +269,7 @@ oneRow:
 	ADDQ        112(AX), BX
 	DECQ        SI
 	JNZ         oneRow
+	PREFETCHT1  (DX)
 	MOVQ        (AX), DX
 	ADDQ        CX, DX
 	MOVQ        64(AX), BX
@@ -286,7 +294,7 @@ oneDone:
 	RET
 
 // func window2_avx512(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·window2_avx512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 
@@ -348,6 +356,13 @@ tileRow:
 	ADDQ        112(AX), R10
 	DECQ        R11
 	JNZ         tileRow
+	PREFETCHT1  (R9)
+	PREFETCHT1  (R9)(DX*1)
+	PREFETCHT1  (R9)(DX*2)
+	PREFETCHT1  (R9)(BX*1)
+	PREFETCHT1  (R9)(DX*4)
+	PREFETCHT1  (R9)(SI*1)
+	PREFETCHT1  (R9)(BX*2)
 	MOVQ        (AX), DX
 	ADDQ        CX, DX
 	MOVQ        64(AX), BX
@@ -405,6 +420,7 @@ oneRow:
 	ADDQ        112(AX), DI
 	DECQ        R8
 	JNZ         oneRow
+	PREFETCHT1  (SI)
 	MOVQ        (AX), DX
 	ADDQ        CX, DX
 	MOVQ        64(AX), BX
@@ -429,7 +445,7 @@ oneDone:
 	RET
 
 // func window3_avx512(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·window3_avx512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 
@@ -500,6 +516,13 @@ tileRow:
 	ADDQ        112(AX), R10
 	DECQ        R11
 	JNZ         tileRow
+	PREFETCHT1  (R9)
+	PREFETCHT1  (R9)(DX*1)
+	PREFETCHT1  (R9)(DX*2)
+	PREFETCHT1  (R9)(BX*1)
+	PREFETCHT1  (R9)(DX*4)
+	PREFETCHT1  (R9)(SI*1)
+	PREFETCHT1  (R9)(BX*2)
 	MOVQ        (AX), DX
 	ADDQ        CX, DX
 	MOVQ        64(AX), BX
@@ -560,6 +583,7 @@ oneRow:
 	ADDQ        112(AX), DI
 	DECQ        R8
 	JNZ         oneRow
+	PREFETCHT1  (SI)
 	MOVQ        (AX), DX
 	ADDQ        CX, DX
 	MOVQ        64(AX), BX
@@ -584,7 +608,7 @@ oneDone:
 	RET
 
 // func window3by2_avx512(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·window3by2_avx512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 
@@ -662,6 +686,38 @@ tileRow:
 	ADDQ        112(AX), R10
 	DECQ        R11
 	JNZ         tileRow
+	LEAQ        (R9)(DX*8), R8
+	PREFETCHT1  (R9)
+	PREFETCHT1  (R9)(DX*1)
+	PREFETCHT1  (R9)(DX*2)
+	PREFETCHT1  (R9)(BX*1)
+	PREFETCHT1  (R9)(DX*4)
+	PREFETCHT1  (R9)(SI*1)
+	PREFETCHT1  (R9)(BX*2)
+	PREFETCHT1  (R9)(DI*1)
+	PREFETCHT1  (R9)(DX*8)
+	PREFETCHT1  (R8)(DX*1)
+	PREFETCHT1  (R8)(DX*2)
+	PREFETCHT1  (R8)(BX*1)
+	PREFETCHT1  (R8)(DX*4)
+	PREFETCHT1  (R8)(SI*1)
+	ADDQ        88(AX), R9
+	LEAQ        (R9)(DX*8), R8
+	PREFETCHT1  (R9)
+	PREFETCHT1  (R9)(DX*1)
+	PREFETCHT1  (R9)(DX*2)
+	PREFETCHT1  (R9)(BX*1)
+	PREFETCHT1  (R9)(DX*4)
+	PREFETCHT1  (R9)(SI*1)
+	PREFETCHT1  (R9)(BX*2)
+	PREFETCHT1  (R9)(DI*1)
+	PREFETCHT1  (R9)(DX*8)
+	PREFETCHT1  (R8)(DX*1)
+	PREFETCHT1  (R8)(DX*2)
+	PREFETCHT1  (R8)(BX*1)
+	PREFETCHT1  (R8)(DX*4)
+	PREFETCHT1  (R8)(SI*1)
+	ADDQ        88(AX), R9
 	MOVQ        (AX), DX
 	ADDQ        CX, DX
 	MOVQ        64(AX), BX
@@ -722,6 +778,12 @@ oneRow:
 	ADDQ        112(AX), DI
 	DECQ        R8
 	JNZ         oneRow
+	PREFETCHT1  (SI)
+	PREFETCHT1  (SI)(DX*1)
+	ADDQ        88(AX), SI
+	PREFETCHT1  (SI)
+	PREFETCHT1  (SI)(DX*1)
+	ADDQ        88(AX), SI
 	MOVQ        (AX), DX
 	ADDQ        CX, DX
 	MOVQ        64(AX), BX
@@ -827,7 +889,7 @@ store:
 	RET
 
 // func windowGrad3_avx512(a *byte)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·windowGrad3_avx512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 
@@ -904,6 +966,13 @@ tileRow:
 	ADDQ        112(AX), R10
 	DECQ        R11
 	JNZ         tileRow
+	PREFETCHT1  (R9)
+	PREFETCHT1  (R9)(DX*1)
+	PREFETCHT1  (R9)(DX*2)
+	PREFETCHT1  (R9)(BX*1)
+	PREFETCHT1  (R9)(DX*4)
+	PREFETCHT1  (R9)(SI*1)
+	PREFETCHT1  (R9)(BX*2)
 	ADDQ        $0x40, CX
 	CMPQ        CX, 40(AX)
 	JLT         tileChannel
@@ -955,6 +1024,7 @@ oneRow:
 	ADDQ        112(AX), DI
 	DECQ        R8
 	JNZ         oneRow
+	PREFETCHT1  (SI)
 	ADDQ        $0x40, CX
 	CMPQ        CX, 40(AX)
 	JLT         oneChannel
@@ -972,7 +1042,7 @@ oneDone:
 	RET
 
 // func windowGrad3by2_avx512(a *byte)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·windowGrad3by2_avx512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 
@@ -1056,6 +1126,38 @@ tileRow:
 	ADDQ        112(AX), R10
 	DECQ        R11
 	JNZ         tileRow
+	LEAQ        (R9)(DX*8), R8
+	PREFETCHT1  (R9)
+	PREFETCHT1  (R9)(DX*1)
+	PREFETCHT1  (R9)(DX*2)
+	PREFETCHT1  (R9)(BX*1)
+	PREFETCHT1  (R9)(DX*4)
+	PREFETCHT1  (R9)(SI*1)
+	PREFETCHT1  (R9)(BX*2)
+	PREFETCHT1  (R9)(DI*1)
+	PREFETCHT1  (R9)(DX*8)
+	PREFETCHT1  (R8)(DX*1)
+	PREFETCHT1  (R8)(DX*2)
+	PREFETCHT1  (R8)(BX*1)
+	PREFETCHT1  (R8)(DX*4)
+	PREFETCHT1  (R8)(SI*1)
+	ADDQ        88(AX), R9
+	LEAQ        (R9)(DX*8), R8
+	PREFETCHT1  (R9)
+	PREFETCHT1  (R9)(DX*1)
+	PREFETCHT1  (R9)(DX*2)
+	PREFETCHT1  (R9)(BX*1)
+	PREFETCHT1  (R9)(DX*4)
+	PREFETCHT1  (R9)(SI*1)
+	PREFETCHT1  (R9)(BX*2)
+	PREFETCHT1  (R9)(DI*1)
+	PREFETCHT1  (R9)(DX*8)
+	PREFETCHT1  (R8)(DX*1)
+	PREFETCHT1  (R8)(DX*2)
+	PREFETCHT1  (R8)(BX*1)
+	PREFETCHT1  (R8)(DX*4)
+	PREFETCHT1  (R8)(SI*1)
+	ADDQ        88(AX), R9
 	ADDQ        $0x40, CX
 	CMPQ        CX, 40(AX)
 	JLT         tileChannel
@@ -1107,6 +1209,12 @@ oneRow:
 	ADDQ        112(AX), DI
 	DECQ        R8
 	JNZ         oneRow
+	PREFETCHT1  (SI)
+	PREFETCHT1  (SI)(DX*1)
+	ADDQ        88(AX), SI
+	PREFETCHT1  (SI)
+	PREFETCHT1  (SI)(DX*1)
+	ADDQ        88(AX), SI
 	ADDQ        $0x40, CX
 	CMPQ        CX, 40(AX)
 	JLT         oneChannel

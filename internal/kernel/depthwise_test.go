@@ -21,6 +21,13 @@ func depthwiseShapes() []ConvShape {
 		depthwise(3, 7, 7, 48, 7, 1, 0, 1, 0), // the global convolution of MobileFaceNet
 		depthwise(2, 9, 21, 32, 3, 1, 1, 1, 1),
 		depthwise(2, 12, 5, 64, 3, 2, 1, 1, 1),
+		// Rows long enough for each of the kernels to work on several pixels at once.
+		depthwise(2, 5, 33, 40, 3, 2, 1, 1, 1),
+		depthwise(2, 5, 33, 40, 3, 2, 1, 0, 0),
+		depthwise(2, 3, 20, 48, 1, 1, 0, 0, 0),
+		depthwise(2, 6, 41, 16, 1, 2, 0, 0, 1),
+		depthwise(2, 6, 22, 32, 5, 1, 2, 2, 0),
+		depthwise(2, 6, 30, 32, 2, 1, 0, 0, 1),
 		{In: Layout{2, 6, 9, 16, 1}, Out: Layout{2, 3, 8, 16, 2}, KH: 1, KW: 4, StrideH: 2, StrideW: 1, PadW: 1, Groups: 16},
 		{In: Layout{2, 6, 9, 5, 0}, Out: Layout{2, 4, 3, 5, 0}, KH: 3, KW: 2, StrideH: 1, StrideW: 3, PadW: 0, Groups: 5},
 	}

@@ -352,38 +352,48 @@ func tiles(name string, taps, strides int, fields map[int]int, body func(t tile)
 
 // eachRow calls body for each row of taps, with the pointer to its weights and
 // the stride between them; body calls each for every pair of a pixel of x and a
-// tap, in the order of x, which is loaded once. It leaves the place below the
-// window.
-func (t tile) eachRow(body func(w reg.GPVirtual, wCol steps, each func(use func(x reg.VecVirtual, pixel, tap int)))) (below reg.GPVirtual, xCol steps) {
+// tap, in the order of x, which is loaded once. The rows below, which the next
+// row of pixels is the first to need, are fetched into the second-level cache.
+func (t tile) eachRow(body func(w reg.GPVirtual, wCol steps, each func(use func(x reg.VecVirtual, pixel, tap int)))) {
 	columns := (t.pixels-1)*t.strides + t.taps
 	xCol, wCol := multiples(t.field(fieldXCol), min(columns-1, 8)), multiples(t.field(fieldWCol), 0)
 	x, w, rows := pointer(t.field(fieldX), t.c), pointer(t.field(fieldW), t.c), GP64()
-	MOVQ(t.field(fieldRows), rows)
-	Label(t.name + "Row")
-	body(w, wCol, func(use func(x reg.VecVirtual, pixel, tap int)) {
+	eachColumn := func(count int, f func(i int, x operand.Mem)) {
 		far := x
-		if columns > 9 {
+		if count > 9 {
 			far = GP64()
 			LEAQ(xCol.from(x, 8), far)
 		}
-		for i := range columns {
-			m := xCol.from(x, min(i, 8))
-			if i > 8 {
-				m = xCol.from(far, i-8)
+		for i := range count {
+			if i <= 8 {
+				f(i, xCol.from(x, i))
+			} else {
+				f(i, xCol.from(far, i-8))
 			}
+		}
+	}
+	MOVQ(t.field(fieldRows), rows)
+	Label(t.name + "Row")
+	body(w, wCol, func(use func(x reg.VecVirtual, pixel, tap int)) {
+		eachColumn(columns, func(i int, m operand.Mem) {
 			v := load(m)
 			for p := range t.pixels {
 				if tap := i - p*t.strides; tap >= 0 && tap < t.taps {
 					use(v, p, tap)
 				}
 			}
-		}
+		})
 	})
 	ADDQ(t.field(fieldXRow), x)
 	ADDQ(t.field(fieldWRow), w)
 	DECQ(rows)
 	JNZ(operand.LabelRef(t.name + "Row"))
-	return x, xCol
+	for range t.strides {
+		eachColumn(t.pixels*t.strides, func(_ int, m operand.Mem) { PREFETCHT1(m) })
+		if t.strides > 1 {
+			ADDQ(t.field(fieldXRow), x)
+		}
+	}
 }
 
 // windowTiles is window for rows of the given number of taps.
