@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/faceverify/fv/embed"
 	"github.com/faceverify/fv/embed/tensorfile"
 )
 
@@ -23,14 +24,15 @@ const keptCheckpoints = 2
 
 // position is a checkpoint's part that is not tensors.
 type position struct {
-	Format         int          `json:"format"`
-	Step           int          `json:"step"` // accepted steps; the next one has this number
-	OptimizerSteps int          `json:"optimizer_steps"`
-	Config         string       `json:"config"` // the resolved YAML
-	Data           dataDigest   `json:"data"`
-	Validations    []Validation `json:"validations,omitempty"`
-	Pending        *logLine     `json:"pending,omitempty"` // this step's line, its validation still to be made
-	Seconds        float64      `json:"seconds"`           // of training so far
+	Format         int            `json:"format"`
+	Step           int            `json:"step"` // accepted steps; the next one has this number
+	OptimizerSteps int            `json:"optimizer_steps"`
+	Config         string         `json:"config"` // the resolved YAML
+	Data           dataDigest     `json:"data"`
+	Contract       embed.Contract `json:"contract"`
+	Validations    []Validation   `json:"validations,omitempty"`
+	Pending        *logLine       `json:"pending,omitempty"` // this step's line, its validation still to be made
+	Seconds        float64        `json:"seconds"`           // of training so far
 }
 
 // checkpoint is all that a run needs to go on as if it had not stopped.

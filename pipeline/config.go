@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/faceverify/fv/losses"
+	"github.com/faceverify/fv/pipeline/augment"
 	"github.com/faceverify/fv/pipeline/optim"
 )
 
@@ -19,6 +21,7 @@ import (
 type Config struct {
 	Data      string `name:"data" keep:"free" group:"Data" placeholder:"DIR" help:"Folder with one sub-folder of images for each identity; also the argument FOLDER."`
 	Out       string `name:"out" keep:"free" group:"Data" short:"o" default:"run" placeholder:"DIR" help:"Run folder to write. Default: ${default}."`
+	Force     bool   `name:"force" keep:"free" group:"Data" default:"false" help:"Replace the run that the run folder holds. Default: ${default}."`
 	People    string `name:"people" group:"Data" placeholder:"FILE" help:"Train on the identities that this file names: an LFW people file, or a name a line. Default: all."`
 	MinImages int    `name:"min-images" group:"Data" default:"1" help:"Leave out identities with fewer images. Default: ${default}."`
 	MaxImages int    `name:"max-images" group:"Data" default:"0" help:"Use at most this many images of an identity; 0 means all. Default: ${default}."`
@@ -48,7 +51,7 @@ type Config struct {
 	MarginGradient string   `name:"margin-gradient" group:"Head" placeholder:"exact|detached" help:"Whether what the margin adds is differentiated. Default: the head's."`
 	HeadParams     Params   `name:"head-params" group:"Head" placeholder:"NAME=V;..." help:"The head's other settings, such as lambda-min=0 of asoftmax. Default: the head's."`
 
-	Batch       int       `name:"batch" group:"Optimisation" default:"64" help:"Images in a step; the last, partial batch of an epoch is dropped. Default: ${default}."`
+	Batch       int       `name:"batch" group:"Optimisation" default:"64" help:"Images in a batch, at least 2; the last, partial batch of an epoch is dropped. Default: ${default}."`
 	Accumulate  int       `name:"accumulate" group:"Optimisation" default:"1" help:"Batches whose gradients are averaged for one step. Default: ${default}."`
 	Epochs      int       `name:"epochs" group:"Optimisation" default:"16" help:"Passes over the data. Default: ${default}."`
 	MaxSteps    int       `name:"max-steps" keep:"free" group:"Optimisation" default:"0" help:"End after this many steps, the schedule unchanged; 0 means after the last epoch. Default: ${default}."`
@@ -102,7 +105,7 @@ func (c *Config) Resolve() error {
 	if c.WeightDecay == nil {
 		c.WeightDecay = &decay
 	}
-	return errors.Join(c.resolveHead(), c.checkData(), c.checkOptimisation())
+	return errors.Join(c.resolveHead(), c.checkData(), c.resolveAugmentation(), c.checkOptimisation())
 }
 
 func (c *Config) resolveHead() error {
@@ -159,6 +162,40 @@ func (c *Config) headValues() map[string]float64 {
 	return values
 }
 
+// resolveAugmentation fills in what the preset says where nothing else is said.
+func (c *Config) resolveAugmentation() error {
+	s, err := augment.Preset(c.Augment)
+	if err != nil {
+		return oneOf("augment", c.Augment, augment.Presets()...)
+	}
+	if c.ShiftBy == nil {
+		c.ShiftBy = &s.ShiftBy
+	}
+	for _, p := range []struct {
+		set    **float64
+		preset float64
+	}{
+		{&c.Flip, s.Flip}, {&c.Shift, s.Shift}, {&c.RandomCrop, s.RandomCrop}, {&c.Downscale, s.Downscale},
+		{&c.Jitter, s.Jitter}, {&c.Grey, s.Grey}, {&c.Rotate, s.Rotate},
+	} {
+		if *p.set == nil {
+			*p.set = &p.preset
+		}
+	}
+	if err := c.augmentation().Validate(); err != nil {
+		return settingError("augment", "%w", err)
+	}
+	return nil
+}
+
+// augmentation returns the random changes that resolved settings describe.
+func (c *Config) augmentation() augment.Settings {
+	return augment.Settings{
+		Flip: *c.Flip, Shift: *c.Shift, ShiftBy: *c.ShiftBy, RandomCrop: *c.RandomCrop,
+		Downscale: *c.Downscale, Jitter: *c.Jitter, Grey: *c.Grey, Rotate: *c.Rotate,
+	}
+}
+
 func oneOf(name, value string, values ...string) error {
 	if slices.Contains(values, value) {
 		return nil
@@ -174,7 +211,9 @@ func atLeast(name string, value, least int) error {
 }
 
 func (c *Config) checkData() error {
+	_, _, err := c.validation()
 	return errors.Join(
+		err,
 		atLeast("min-images", c.MinImages, 1),
 		atLeast("max-images", c.MaxImages, 0),
 		atLeast("embedding", c.Embedding, 1),
@@ -185,7 +224,7 @@ func (c *Config) checkData() error {
 
 func (c *Config) checkOptimisation() error {
 	err := errors.Join(
-		atLeast("batch", c.Batch, 1),
+		atLeast("batch", c.Batch, 2),
 		atLeast("accumulate", c.Accumulate, 1),
 		atLeast("epochs", c.Epochs, 1),
 		atLeast("max-steps", c.MaxSteps, 0),
@@ -227,4 +266,47 @@ func (c *Config) schedule(perEpoch int) optim.Schedule {
 		s.Milestones = append(s.Milestones, int(math.Round(m*float64(perEpoch))))
 	}
 	return s
+}
+
+// absolute makes paths independent of the folder that the program runs in.
+func (c *Config) absolute() error {
+	_, file, err := c.validation()
+	if err != nil {
+		return err
+	}
+	paths := []*string{&c.Data, &c.People, &c.ValImages, &c.Init}
+	if file != "" {
+		paths = append(paths, &c.Val)
+	}
+	for _, p := range paths {
+		if *p == "" {
+			continue
+		}
+		if *p, err = filepath.Abs(*p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// override sets what is given over the settings of a run. What is not Free must be as it was.
+func (c *Config) override(given []Field) error {
+	changed := *c
+	for _, g := range given {
+		if err := changed.Set(g.Name, g.Value); err != nil {
+			return err
+		}
+	}
+	if err := errors.Join(changed.absolute(), changed.Resolve()); err != nil {
+		return err
+	}
+	var errs []error
+	before := c.Fields()
+	for i, f := range changed.Fields() {
+		if was := before[i].Value; !f.Free && f.Value != was {
+			errs = append(errs, settingError(f.Name, "a run keeps this setting when it is resumed: it is %q, not %q", was, f.Value))
+		}
+	}
+	*c = changed
+	return errors.Join(errs...)
 }

@@ -77,7 +77,7 @@ func TestResolveMistakes(t *testing.T) {
 		{"head=arkface", []string{"--head", `"arkface"`, "arcface"}},
 		{"margin=9", []string{"--head", "margin is 9"}},
 		{"head=normface margin=0.3", []string{"--head", `no setting "margin"`, "scale"}},
-		{"batch=0 epochs=0", []string{"--batch: 0 is too small, want at least 1", "--epochs"}},
+		{"batch=0 epochs=0", []string{"--batch: 0 is too small, want at least 2", "--epochs"}},
 		{"size=100x112", []string{"--size", "multiples of 16"}},
 		{"fit=squash", []string{"--fit", "crop, stretch, pad"}},
 		{"schedule=cosinus", []string{"--schedule", "cosine"}},

@@ -77,9 +77,11 @@ type Validation struct {
 	EER      float64 `json:"eer"`
 	// TAR is the true accept rate at FAR, the smallest of the usual ones that the pairs
 	// give more than a handful of false accepts for; null if there is none.
-	TAR     *float64 `json:"tar"`
-	FAR     *float64 `json:"far"`
-	Seconds float64  `json:"seconds"` // that it took
+	TAR *float64 `json:"tar"`
+	FAR *float64 `json:"far"`
+	// Threshold is the cosine from which on two faces are best said to be one person.
+	Threshold float64 `json:"threshold"`
+	Seconds   float64 `json:"seconds"` // that it took
 }
 
 // logLine is a line of log.jsonl: an accepted step.

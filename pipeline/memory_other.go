@@ -1,0 +1,6 @@
+//go:build !linux && !darwin
+
+package pipeline
+
+// totalMemory returns the bytes of memory of the machine. 0: unknown.
+func totalMemory() int64 { return 0 }

@@ -1,0 +1,181 @@
+package pipeline
+
+import (
+	"fmt"
+	"maps"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strconv"
+
+	"github.com/faceverify/fv/embed"
+	"github.com/faceverify/fv/internal/kernel"
+	"github.com/faceverify/fv/internal/nn"
+	"github.com/faceverify/fv/losses"
+	"github.com/faceverify/fv/pipeline/optim"
+)
+
+// ranges returns how the optimiser treats the arena: weights of convolutions, linear layers
+// and classes decay; biases, norms and slopes do not.
+func ranges(network *nn.Network, head []losses.ParamShape) []optim.Range {
+	var rs []optim.Range
+	add := func(length int, decays bool) {
+		r := optim.Range{Len: length, Rate: 1}
+		if n := len(rs); n > 0 {
+			r.Offset = rs[n-1].Offset + rs[n-1].Len
+		}
+		if decays {
+			r.Decay = 1
+		}
+		rs = append(rs, r)
+	}
+	for _, p := range network.Params() {
+		add(p.Len, p.Decay)
+	}
+	for _, p := range head {
+		add(p.Len(), len(p.Shape) > 1)
+	}
+	return rs
+}
+
+// initialise fills the weights: at random, or with those of a model that is not nil.
+func (t *trainer) initialise(from *embed.Model) {
+	params := t.graph.backboneParams
+	t.network.Init(t.arena.Weights[:params], t.buffers, t.config.Seed)
+	at := params
+	for _, p := range t.graph.headParams {
+		if len(p.Shape) > 1 {
+			losses.Init(t.arena.Weights[at:at+p.Len()], t.config.Seed)
+		}
+		at += p.Len()
+	}
+	if from == nil {
+		return
+	}
+	copy(t.arena.Weights[:params], from.Theta)
+	copy(t.buffers, from.Buffers)
+	if !slices.Equal(from.Classes, t.faces.train.Identities) {
+		return // other people: their weights start at random
+	}
+	at = params
+	for _, p := range t.graph.headParams {
+		if w, ok := from.HeadParams[p.Name]; ok && slices.Equal(w.Shape, p.Shape) {
+			copy(t.arena.Weights[at:at+p.Len()], w.Data)
+		}
+		at += p.Len()
+	}
+}
+
+// network returns the description of the backbone.
+func (c *Config) network() (*nn.Network, error) {
+	n, err := embed.Backbone(c.Backbone, embed.BackboneOptions{Embedding: c.Embedding, Height: c.Size.Height, Width: c.Size.Width})
+	if err != nil {
+		return nil, settingError("backbone", "%w", err)
+	}
+	return n, nil
+}
+
+// loadInit reads the model that --init names. It must be the network of the run.
+func loadInit(c *Config, network *nn.Network) (*embed.Model, error) {
+	m, err := embed.Load(c.Init)
+	if err != nil {
+		return nil, settingError("init", "%w", err)
+	}
+	if m.Network.Name != network.Name || m.Network.Dim() != network.Dim() || m.Network.Input != network.Input {
+		return nil, settingError("init", "%s holds %s with embeddings of %d and an input of %dx%d, this run trains %s with %d and %dx%d: set --backbone, --embedding and --size alike",
+			c.Init, m.Network.Name, m.Network.Dim(), m.Network.Input.H, m.Network.Input.W,
+			network.Name, network.Dim(), network.Input.H, network.Input.W)
+	}
+	if !reflect.DeepEqual(m.Network.Layers, network.Layers) {
+		return nil, settingError("init", "%s was made by a version of this program whose %s had other layers", c.Init, network.Name)
+	}
+	return m, nil
+}
+
+// model returns the model as it is now, over the trainer's own memory.
+func (t *trainer) model() *embed.Model {
+	c := &t.config
+	params := t.graph.backboneParams
+	m := &embed.Model{
+		Network: t.network, Theta: t.arena.Weights[:params], Buffers: t.buffers, Contract: t.Contract,
+		Head:    embed.HeadInfo{Name: c.Head, Settings: c.headValues(), MarginGradient: c.MarginGradient},
+		Classes: t.faces.train.Identities, HeadParams: map[string]embed.Tensor{},
+		Threshold: t.threshold,
+		Meta: map[string]string{
+			"step": strconv.Itoa(t.Step), "seed": strconv.FormatUint(c.Seed, 10),
+			"epochs": strconv.FormatFloat(t.epoch(), 'f', 2, 64),
+		},
+	}
+	at := params
+	for _, p := range t.graph.headParams {
+		m.HeadParams[p.Name] = embed.Tensor{Shape: p.Shape, Data: t.arena.Weights[at : at+p.Len()]}
+		at += p.Len()
+	}
+	return m
+}
+
+func (t *trainer) saveModel(name string) error {
+	path := filepath.Join(t.dir, name)
+	if err := t.model().Save(path); err != nil {
+		return fmt.Errorf("cannot write the model of step %d: %w", t.Step, err)
+	}
+	return nil
+}
+
+// checkpoint writes the last model, then a checkpoint: a run that ends here can be resumed, and
+// its model used.
+func (t *trainer) checkpoint() error {
+	if !t.finite() {
+		return t.diverged("weights or running statistics are not finite")
+	}
+	if err := t.log.sync(); err != nil {
+		return err
+	}
+	name := ModelFile
+	if t.faces.pairs != nil {
+		name = LastModelFile
+	}
+	if t.Step > 0 {
+		if err := t.saveModel(name); err != nil {
+			return err
+		}
+	}
+	t.OptimizerSteps = t.solver.Steps()
+	c := &checkpoint{position: t.position, Weights: t.arena.Weights, Buffers: t.buffers, Optimizer: t.solver.State()}
+	if s, ok := t.head.(losses.Stateful); ok {
+		c.Head = s.State()
+	}
+	if err := c.write(filepath.Join(t.dir, checkpointsDir)); err != nil {
+		return err
+	}
+	t.saved = t.Step
+	return nil
+}
+
+// restore puts a checkpoint's contents in their places.
+func (t *trainer) restore(c *checkpoint) error {
+	if len(c.Weights) != len(t.arena.Weights) || len(c.Buffers) != len(t.buffers) {
+		return fmt.Errorf("the checkpoint of step %d has %d weights and %d statistics, the network %d and %d: it is of another version",
+			c.Step, len(c.Weights), len(c.Buffers), len(t.arena.Weights), len(t.buffers))
+	}
+	copy(t.arena.Weights, c.Weights)
+	copy(t.buffers, c.Buffers)
+	if err := t.solver.SetState(c.Optimizer, c.OptimizerSteps); err != nil {
+		return fmt.Errorf("the checkpoint of step %d: %w", c.Step, err)
+	}
+	if s, ok := t.head.(losses.Stateful); ok {
+		if err := s.SetState(maps.Clone(c.Head)); err != nil {
+			return fmt.Errorf("the checkpoint of step %d: %w", c.Step, err)
+		}
+	}
+	settings := t.position.Config // free ones may be new
+	t.position = c.position
+	t.position.Config = settings
+	t.saved = t.Step
+	return nil
+}
+
+// finite reports whether all that a checkpoint holds can be gone on from.
+func (t *trainer) finite() bool {
+	return kernel.AllFinite(t.pool, t.arena.Weights) && kernel.AllFinite(t.pool, t.buffers)
+}

@@ -1,0 +1,426 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/faceverify/fv/embed"
+	"github.com/faceverify/fv/internal/kernel"
+	"github.com/faceverify/fv/internal/nn"
+	"github.com/faceverify/fv/losses"
+	"github.com/faceverify/fv/pipeline/loader"
+	"github.com/faceverify/fv/pipeline/optim"
+)
+
+// trainer is a run under way.
+type trainer struct {
+	config Config // resolved
+	dir    string
+	events Events
+	faces  *faces
+
+	pool     *kernel.Pool
+	network  *nn.Network
+	head     losses.Head
+	backbone *nn.Training
+	graph    *graph
+	loader   *loader.Loader
+
+	arena            *optim.Arena
+	sum              []float32 // of the parts of a step's gradient; nil if it has one batch
+	buffers, pending []float32 // running statistics: accepted, and with the step under way
+	solver           *optim.Solver
+	schedule         optim.Schedule
+	perEpoch         int // steps
+
+	position
+	saved     int // step of the newest checkpoint
+	threshold *embed.Threshold
+	monitor   monitor
+	bad       *quarantine
+	log       *stepLog
+	speed     float64 // images per second, smoothed
+}
+
+// newTrainer makes everything ready for a run of resolved settings but weights, position and
+// log.
+func newTrainer(c Config, network *nn.Network, contract embed.Contract, events Events) (*trainer, error) {
+	t := &trainer{config: c, dir: c.Out, events: events, network: network, saved: -1}
+	t.Contract = contract
+	if err := t.prepare(); err != nil {
+		t.close()
+		return nil, err
+	}
+	return t, nil
+}
+
+// prepare opens the data and builds all that works on them.
+func (t *trainer) prepare() (err error) {
+	c := &t.config
+	if t.faces, err = openFaces(c, t.events.warn); err != nil {
+		return err
+	}
+	if t.head, err = c.head(); err != nil {
+		return err
+	}
+	t.bad = &quarantine{path: filepath.Join(t.dir, QuarantineFile)}
+	if err := t.openLoader(); err != nil {
+		return err
+	}
+	t.perEpoch = t.loader.StepsPerEpoch() / c.Accumulate
+	t.schedule = c.schedule(t.perEpoch)
+	if err := t.schedule.Validate(); err != nil {
+		return settingError("schedule", "%w", err)
+	}
+	return t.build()
+}
+
+func (t *trainer) openLoader() error {
+	c := &t.config
+	cache := int64(c.Cache)
+	if cache < 0 {
+		cache = totalMemory() / 4
+	}
+	var err error
+	t.loader, err = loader.New(loader.Options{
+		Set: t.faces.train, Contract: t.Contract, Augment: c.augmentation(),
+		Batch: c.Batch, Seed: c.Seed, Cache: cache, Workers: c.Threads,
+		OnBad: t.bad.add,
+	})
+	return err
+}
+
+// build makes the network, its memory and the optimiser.
+func (t *trainer) build() (err error) {
+	c := &t.config
+	t.pool = kernel.NewPool(c.Threads)
+	if t.backbone, err = nn.NewTraining(t.network, c.Batch, t.pool); err != nil {
+		return err
+	}
+	params, classes := nn.Len(t.network.Params()), len(t.faces.train.Identities)
+	size := arenaLen(params, t.head, classes, t.network.Dim())
+	t.arena = optim.NewArena(make([]float32, size), make([]float32, size))
+	if c.Accumulate > 1 {
+		t.sum = make([]float32, size)
+	}
+	stats := nn.Len(t.network.Buffers())
+	t.buffers, t.pending = make([]float32, stats), make([]float32, stats)
+	t.graph, err = newGraph(t.backbone, t.head, graphSize{
+		batch: c.Batch, height: c.Size.Height, width: c.Size.Width, params: params, classes: classes,
+	}, t.arena.Weights, t.arena.Gradients, t.pool)
+	if err != nil {
+		return err
+	}
+	t.solver = optim.NewSolver(c.optimizer(), ranges(t.network, t.graph.headParams), size, t.pool)
+	return nil
+}
+
+func (t *trainer) close() {
+	if t.loader != nil {
+		t.loader.Close()
+	}
+	if t.graph != nil {
+		t.graph.close()
+	}
+	if t.log != nil {
+		t.log.close()
+	}
+	if t.pool != nil {
+		t.pool.Close()
+	}
+}
+
+// epoch returns the passes over the data so far.
+func (t *trainer) epoch() float64 { return float64(t.Step) / float64(t.perEpoch) }
+
+// lastStep returns the number of the last step of this run.
+func (t *trainer) lastStep() int {
+	last := t.config.Epochs * t.perEpoch
+	if m := t.config.MaxSteps; m > 0 {
+		last = min(last, m)
+	}
+	return last
+}
+
+// run trains from the present position to the last step.
+func (t *trainer) run(ctx context.Context) (*Result, error) {
+	if err := t.start(); err != nil {
+		return nil, err
+	}
+	if line := t.Pending; line != nil {
+		if err := t.record(ctx, line); err != nil {
+			return nil, err
+		}
+	}
+	for last := t.lastStep(); t.Step < last; {
+		if ctx.Err() != nil {
+			return nil, t.interrupt()
+		}
+		line, err := t.step(ctx)
+		if err != nil {
+			if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+				err = t.interrupt()
+			}
+			return nil, err
+		}
+		if err := t.tellBad(); err != nil {
+			return nil, err
+		}
+		t.progress(line)
+		err = t.monitor.step(t.Step, line.Cosine)
+		if err == nil {
+			err = t.record(ctx, line)
+		} else {
+			err = errors.Join(err, t.log.append(*line))
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return t.finish()
+}
+
+func (t *trainer) start() error {
+	t.loader.Start(t.firstBatch(t.Step))
+	if t.events.Start == nil {
+		return nil
+	}
+	s := Start{
+		Dir: t.dir, Config: t.config, Identities: len(t.faces.train.Identities), Images: len(t.faces.train.Samples),
+		Params: t.graph.backboneParams, HeadParams: len(t.arena.Weights) - t.graph.backboneParams,
+		StepsPerEpoch: t.perEpoch, Steps: t.lastStep(), First: t.Step,
+		Bytes: t.backbone.Bytes(), Threads: t.pool.Threads(), Kernels: kernel.Variant(),
+	}
+	if t.faces.pairs != nil {
+		s.ValidationPairs = len(t.faces.pairs.Pairs)
+	}
+	t.events.Start(s)
+	return nil
+}
+
+// tellBad tells of images that could not be read since it was called last.
+func (t *trainer) tellBad() error {
+	news, err := t.bad.news()
+	for _, line := range news {
+		t.events.warn("%s; training goes on without it", line)
+	}
+	return err
+}
+
+// progress tells of a step that was accepted.
+func (t *trainer) progress(line *logLine) {
+	const keep = 0.9 // of the speed so far
+	if t.speed == 0 {
+		t.speed = line.ImgS
+	}
+	t.speed = 1 / (keep/t.speed + (1-keep)/line.ImgS) // times are smoothed, not speeds
+	if t.events.Step == nil {
+		return
+	}
+	images := float64((t.lastStep() - t.Step) * t.config.Batch * t.config.Accumulate)
+	t.events.Step(Progress{
+		Step: t.Step, Steps: t.lastStep(), Epoch: line.Epoch, Loss: line.Loss, LR: line.LR, GradNorm: line.GradNorm,
+		ImagesPerSecond: t.speed, Remaining: time.Duration(images / t.speed * float64(time.Second)),
+	})
+}
+
+// due reports whether something is to happen after the present step that happens every so often, and
+// after the last.
+func (t *trainer) due(every Span) bool {
+	return t.Step%every.Steps(t.perEpoch) == 0 || t.Step == t.lastStep()
+}
+
+// record does what is due after a step that was accepted: it validates, writes the step's
+// line and a checkpoint.
+func (t *trainer) record(ctx context.Context, line *logLine) error {
+	if t.faces.pairs != nil && t.due(t.config.ValEvery) {
+		v, err := t.validate(ctx)
+		if ctx.Err() != nil {
+			t.Pending = line
+			return t.interrupt()
+		}
+		if err != nil {
+			return errors.Join(err, t.log.append(*line))
+		}
+		line.Val = v
+		if err := t.validated(*v); err != nil {
+			return err
+		}
+	}
+	t.Pending = nil
+	if err := t.log.append(*line); err != nil {
+		return err
+	}
+	// A run that may have collapsed keeps the checkpoints from before.
+	if t.due(t.config.CheckpointEvery) && !t.monitor.suspicious() {
+		return t.checkpoint()
+	}
+	return nil
+}
+
+// validated keeps the outcome of a validation, and the model if it is the best so far.
+func (t *trainer) validated(v Validation) error {
+	best := true
+	for _, other := range t.Validations {
+		best = best && v.AUC > other.AUC
+	}
+	t.Validations = append(t.Validations, v)
+	if best {
+		if err := t.saveModel(ModelFile); err != nil {
+			return err
+		}
+	}
+	if t.events.Validated != nil {
+		t.events.Validated(v, best)
+	}
+	return nil
+}
+
+// interrupt writes a checkpoint of the present position and returns an InterruptedError.
+func (t *trainer) interrupt() error {
+	if t.saved != t.Step || t.Pending != nil {
+		if err := t.checkpoint(); err != nil {
+			return err
+		}
+	}
+	return &InterruptedError{t.dir, t.Step}
+}
+
+// finish writes the report and returns the outcome.
+func (t *trainer) finish() (*Result, error) {
+	r := &Result{
+		Dir: t.dir, Model: filepath.Join(t.dir, ModelFile), Report: filepath.Join(t.dir, ReportFile),
+		Steps: t.Step, Epochs: t.epoch(), Images: len(t.faces.train.Samples), Identities: len(t.faces.train.Identities),
+		BadImages: t.bad.count(), Seconds: t.Seconds,
+	}
+	lines, err := readLog(t.dir)
+	if err != nil {
+		return nil, err
+	}
+	if n := len(lines); n > 0 {
+		r.Loss = lines[n-1].Loss
+	}
+	if t.Seconds > 0 {
+		r.ImagesPerSecond = float64(t.Step*t.config.Batch*t.config.Accumulate) / t.Seconds
+	}
+	for i, v := range t.Validations {
+		if r.Best == nil || v.AUC > r.Best.AUC {
+			r.Best = &t.Validations[i]
+		}
+		r.Last = &t.Validations[i]
+	}
+	return r, t.report(r, lines)
+}
+
+// Train starts a run in the folder c.Out, trains to its end and returns the outcome. The folder
+// must not hold another run, unless c.Force is set.
+//
+// A cancelled context ends the run after the step under way with an *InterruptedError. A loss or
+// gradient that is not finite ends it with an error that wraps ErrDiverged, embeddings that
+// are all alike with one that wraps ErrCollapsed; the last checkpoint is good then. A mistake in a
+// setting is a *SettingError.
+func Train(ctx context.Context, c Config, events Events) (*Result, error) {
+	if c.Data == "" {
+		return nil, settingError("data", "name the folder that has one sub-folder of images for each identity")
+	}
+	if err := errors.Join(c.Resolve(), c.absolute()); err != nil {
+		return nil, err
+	}
+	force := c.Force
+	c.Force = false // it is not part of what is run
+	if err := checkRunFolder(c.Out, force); err != nil {
+		return nil, err
+	}
+	network, err := c.network()
+	if err != nil {
+		return nil, err
+	}
+	contract := embed.DefaultContract(c.Size.Height, c.Size.Width)
+	var from *embed.Model
+	if c.Init != "" {
+		if from, err = loadInit(&c, network); err != nil {
+			return nil, err
+		}
+		contract = from.Contract
+	}
+	contract.Fit = c.Fit
+	t, err := newTrainer(c, network, contract, events)
+	if err != nil {
+		return nil, err
+	}
+	defer t.close()
+	if err := createRunFolder(t.dir, force); err != nil {
+		return nil, err
+	}
+	if err := t.begin(); err != nil {
+		return nil, err
+	}
+	if t.log, err = openLog(t.dir, 0); err != nil {
+		return nil, err
+	}
+	t.initialise(from)
+	if err := t.checkpoint(); err != nil {
+		return nil, err
+	}
+	return t.run(ctx)
+}
+
+// begin writes the settings to the run folder and readies the position.
+func (t *trainer) begin() error {
+	text := t.config.encode()
+	t.position.Config, t.Data = string(text), t.faces.digest
+	return writeList(filepath.Join(t.dir, ConfigFile), []string{string(text)})
+}
+
+// Resume goes on with the run in the folder dir from its newest checkpoint, to the bit as if it
+// had not stopped. Settings that are given must be those of the run, but for those that are Free.
+func Resume(ctx context.Context, dir string, given []Field, events Events) (*Result, error) {
+	if _, err := os.Stat(filepath.Join(dir, ConfigFile)); err != nil {
+		return nil, fmt.Errorf("%s is not a run folder: %w", dir, err)
+	}
+	saved, warning, err := readNewestCheckpoint(filepath.Join(dir, checkpointsDir))
+	if err != nil {
+		return nil, err
+	}
+	if warning != nil {
+		events.warn("going on from the checkpoint of step %d, as a later one is damaged: %v", saved.Step, warning)
+	}
+	c := Default()
+	if err := c.DecodeConfig("the checkpoint's settings", []byte(saved.Config)); err != nil {
+		return nil, err
+	}
+	if err := c.override(given); err != nil {
+		return nil, err
+	}
+	c.Out = dir
+	if err := c.Resolve(); err != nil {
+		return nil, err
+	}
+	network, err := c.network()
+	if err != nil {
+		return nil, err
+	}
+	t, err := newTrainer(c, network, saved.Contract, events)
+	if err != nil {
+		return nil, err
+	}
+	defer t.close()
+	if err := saved.Data.diff(t.faces.digest); err != nil {
+		return nil, err
+	}
+	if err := errors.Join(t.begin(), t.restore(saved), t.bad.read()); err != nil {
+		return nil, err
+	}
+	step := t.Step
+	if t.Pending != nil {
+		step--
+	}
+	if t.log, err = openLog(t.dir, step); err != nil {
+		return nil, err
+	}
+	return t.run(ctx)
+}
