@@ -8,150 +8,101 @@
 // Requires: AVX, FMA3
 TEXT ·window_avx2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
-	MOVQ 80(AX), DX
-	LEAQ (DX)(DX*2), BX
+
+pixel:
 	XORQ CX, CX
-	CMPQ 32(AX), $0x01
-	JNE  several
-
-wide:
-	LEAQ    128(CX), SI
-	CMPQ    SI, 40(AX)
-	JGT     several
-	MOVQ    (AX), DI
-	ADDQ    CX, DI
-	MOVQ    8(AX), R8
-	ADDQ    CX, R8
-	MOVQ    16(AX), R9
-	ADDQ    CX, R9
-	MOVQ    24(AX), R10
-	ADDQ    CX, R10
-	VMOVUPS (R10), Y0
-	VMOVUPS 32(R10), Y1
-	VMOVUPS 64(R10), Y2
-	VMOVUPS 96(R10), Y3
-	MOVQ    R8, CX
-	MOVQ    R9, R8
-	MOVQ    48(AX), R9
-
-wideRow:
-	MOVQ 56(AX), R10
-
-wideCol:
-	VMOVUPS     (R8), Y4
-	VFMADD231PS (CX), Y4, Y0
-	VMOVUPS     32(R8), Y4
-	VFMADD231PS 32(CX), Y4, Y1
-	VMOVUPS     64(R8), Y4
-	VFMADD231PS 64(CX), Y4, Y2
-	VMOVUPS     96(R8), Y4
-	VFMADD231PS 96(CX), Y4, Y3
-	ADDQ        96(AX), CX
-	ADDQ        120(AX), R8
-	DECQ        R10
-	JNZ         wideCol
-	ADDQ        104(AX), CX
-	ADDQ        128(AX), R8
-	DECQ        R9
-	JNZ         wideRow
-	VMOVUPS     Y0, (DI)
-	VMOVUPS     Y1, 32(DI)
-	VMOVUPS     Y2, 64(DI)
-	VMOVUPS     Y3, 96(DI)
-	MOVQ        SI, CX
-	JMP         wide
-
-several:
-	CMPQ CX, 40(AX)
-	JGE  done
-	MOVQ (AX), SI
-	ADDQ CX, SI
-	MOVQ 8(AX), DI
-	ADDQ CX, DI
-	MOVQ 16(AX), R8
-	ADDQ CX, R8
-	MOVQ 24(AX), R9
-	ADDQ CX, R9
-	MOVQ 32(AX), R10
 
 four:
-	CMPQ    R10, $0x04
-	JLT     one
-	VMOVUPS (R9), Y0
-	ADDQ    72(AX), R9
-	VMOVUPS (R9), Y1
-	ADDQ    72(AX), R9
-	VMOVUPS (R9), Y2
-	ADDQ    72(AX), R9
-	VMOVUPS (R9), Y3
-	MOVQ    DI, R11
-	MOVQ    R8, R12
-	MOVQ    48(AX), R13
+	LEAQ    128(CX), DX
+	CMPQ    DX, 40(AX)
+	JGT     fourDone
+	MOVQ    24(AX), BX
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y0
+	VMOVUPS 32(BX), Y1
+	VMOVUPS 64(BX), Y2
+	VMOVUPS 96(BX), Y3
+	MOVQ    8(AX), BX
+	ADDQ    CX, BX
+	MOVQ    16(AX), SI
+	ADDQ    CX, SI
+	MOVQ    48(AX), DI
 
 fourRow:
-	MOVQ 56(AX), R14
+	MOVQ 56(AX), R8
 
 fourCol:
-	VMOVUPS     (R12), Y4
-	VFMADD231PS (R11), Y4, Y0
-	VFMADD231PS (R11)(DX*1), Y4, Y1
-	VFMADD231PS (R11)(DX*2), Y4, Y2
-	VFMADD231PS (R11)(BX*1), Y4, Y3
-	ADDQ        96(AX), R11
-	ADDQ        120(AX), R12
-	DECQ        R14
+	VMOVUPS     (SI), Y4
+	VFMADD231PS (BX), Y4, Y0
+	VMOVUPS     32(SI), Y4
+	VFMADD231PS 32(BX), Y4, Y1
+	VMOVUPS     64(SI), Y4
+	VFMADD231PS 64(BX), Y4, Y2
+	VMOVUPS     96(SI), Y4
+	VFMADD231PS 96(BX), Y4, Y3
+	ADDQ        96(AX), BX
+	ADDQ        120(AX), SI
+	DECQ        R8
 	JNZ         fourCol
-	ADDQ        104(AX), R11
-	ADDQ        128(AX), R12
-	DECQ        R13
+	ADDQ        104(AX), BX
+	ADDQ        128(AX), SI
+	DECQ        DI
 	JNZ         fourRow
-	VMOVUPS     Y0, (SI)
-	ADDQ        64(AX), SI
-	VMOVUPS     Y1, (SI)
-	ADDQ        64(AX), SI
-	VMOVUPS     Y2, (SI)
-	ADDQ        64(AX), SI
-	VMOVUPS     Y3, (SI)
-	ADDQ        72(AX), R9
-	ADDQ        64(AX), SI
-	LEAQ        (DI)(DX*4), DI
-	SUBQ        $0x04, R10
+	MOVQ        (AX), BX
+	ADDQ        CX, BX
+	VMOVUPS     Y0, (BX)
+	VMOVUPS     Y1, 32(BX)
+	VMOVUPS     Y2, 64(BX)
+	VMOVUPS     Y3, 96(BX)
+	MOVQ        DX, CX
 	JMP         four
 
+fourDone:
 one:
-	TESTQ   R10, R10
-	JZ      next
-	VMOVUPS (R9), Y0
-	MOVQ    DI, R11
-	MOVQ    R8, R12
-	MOVQ    48(AX), R13
+	LEAQ    32(CX), DX
+	CMPQ    DX, 40(AX)
+	JGT     oneDone
+	MOVQ    24(AX), BX
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y0
+	MOVQ    8(AX), BX
+	ADDQ    CX, BX
+	MOVQ    16(AX), SI
+	ADDQ    CX, SI
+	MOVQ    48(AX), DI
 
 oneRow:
-	MOVQ 56(AX), R14
+	MOVQ 56(AX), R8
 
 oneCol:
-	VMOVUPS     (R12), Y1
-	VFMADD231PS (R11), Y1, Y0
-	ADDQ        96(AX), R11
-	ADDQ        120(AX), R12
-	DECQ        R14
+	VMOVUPS     (SI), Y1
+	VFMADD231PS (BX), Y1, Y0
+	ADDQ        96(AX), BX
+	ADDQ        120(AX), SI
+	DECQ        R8
 	JNZ         oneCol
-	ADDQ        104(AX), R11
-	ADDQ        128(AX), R12
-	DECQ        R13
+	ADDQ        104(AX), BX
+	ADDQ        128(AX), SI
+	DECQ        DI
 	JNZ         oneRow
-	VMOVUPS     Y0, (SI)
-	ADDQ        72(AX), R9
-	ADDQ        64(AX), SI
-	ADDQ        DX, DI
-	DECQ        R10
+	MOVQ        (AX), BX
+	ADDQ        CX, BX
+	VMOVUPS     Y0, (BX)
+	MOVQ        DX, CX
 	JMP         one
 
-next:
-	ADDQ $0x20, CX
-	JMP  several
-
-done:
+oneDone:
+	MOVQ   64(AX), CX
+	IMUL3Q $0x01, CX, CX
+	ADDQ   CX, (AX)
+	MOVQ   80(AX), CX
+	IMUL3Q $0x01, CX, CX
+	ADDQ   CX, 8(AX)
+	MOVQ   72(AX), CX
+	IMUL3Q $0x01, CX, CX
+	ADDQ   CX, 24(AX)
+	DECQ   32(AX)
+	JNZ    pixel
 	VZEROUPPER
 	RET
 
@@ -717,7 +668,6 @@ tileRow:
 	PREFETCHT1  (R8)(BX*1)
 	PREFETCHT1  (R8)(DX*4)
 	PREFETCHT1  (R8)(SI*1)
-	ADDQ        88(AX), R9
 	MOVQ        (AX), DX
 	ADDQ        CX, DX
 	MOVQ        64(AX), BX
@@ -783,7 +733,6 @@ oneRow:
 	ADDQ        88(AX), SI
 	PREFETCHT1  (SI)
 	PREFETCHT1  (SI)(DX*1)
-	ADDQ        88(AX), SI
 	MOVQ        (AX), DX
 	ADDQ        CX, DX
 	MOVQ        64(AX), BX
@@ -811,80 +760,48 @@ oneDone:
 // Requires: AVX, FMA3
 TEXT ·windowGrad_avx2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
-	MOVQ 8(AX), CX
-	MOVQ 16(AX), DX
-	MOVQ 80(AX), BX
-	MOVQ 64(AX), SI
-	MOVQ DX, DI
-	MOVQ 48(AX), R8
+	XORQ CX, CX
+	MOVQ 80(AX), DX
+	MOVQ 64(AX), BX
+	MOVQ 8(AX), SI
+	ADDQ CX, SI
+	MOVQ 16(AX), DI
+	ADDQ CX, DI
+	MOVQ 48(AX), CX
 
 tapRow:
-	MOVQ 56(AX), R9
+	MOVQ 56(AX), R8
 
 tapCol:
-	XORQ DX, DX
+	XORQ R9, R9
 
 channels:
-	MOVQ    (AX), R10
-	ADDQ    DX, R10
-	MOVQ    CX, R11
-	ADDQ    DX, R11
-	MOVQ    DI, R12
-	ADDQ    DX, R12
-	MOVQ    32(AX), R13
-	VMOVUPS (R12), Y0
-	VXORPS  Y1, Y1, Y1
-	VXORPS  Y2, Y2, Y2
-	VXORPS  Y3, Y3, Y3
+	MOVQ   (AX), R10
+	ADDQ   R9, R10
+	LEAQ   (SI)(R9*1), R11
+	MOVQ   32(AX), R12
+	VXORPS Y0, Y0, Y0
 
-four:
-	CMPQ        R13, $0x04
-	JLT         one
-	VMOVUPS     (R10), Y4
-	VFMADD231PS (R11), Y4, Y0
-	ADDQ        SI, R10
-	ADDQ        BX, R11
-	VMOVUPS     (R10), Y4
-	VFMADD231PS (R11), Y4, Y1
-	ADDQ        SI, R10
-	ADDQ        BX, R11
-	VMOVUPS     (R10), Y4
-	VFMADD231PS (R11), Y4, Y2
-	ADDQ        SI, R10
-	ADDQ        BX, R11
-	VMOVUPS     (R10), Y4
-	VFMADD231PS (R11), Y4, Y3
-	ADDQ        SI, R10
-	ADDQ        BX, R11
-	SUBQ        $0x04, R13
-	JMP         four
-
-one:
-	TESTQ       R13, R13
-	JZ          store
-	VMOVUPS     (R10), Y4
-	VFMADD231PS (R11), Y4, Y0
-	ADDQ        SI, R10
-	ADDQ        BX, R11
-	DECQ        R13
-	JMP         one
-
-store:
-	VADDPS  Y1, Y0, Y0
-	VADDPS  Y3, Y2, Y2
-	VADDPS  Y2, Y0, Y0
-	VMOVUPS Y0, (R12)
-	ADDQ    $0x20, DX
-	CMPQ    DX, 40(AX)
-	JLT     channels
-	ADDQ    96(AX), CX
-	ADDQ    120(AX), DI
-	DECQ    R9
-	JNZ     tapCol
-	ADDQ    104(AX), CX
-	ADDQ    128(AX), DI
-	DECQ    R8
-	JNZ     tapRow
+pixel:
+	VMOVUPS     (R10), Y1
+	VFMADD231PS (R11), Y1, Y0
+	ADDQ        BX, R10
+	ADDQ        DX, R11
+	DECQ        R12
+	JNZ         pixel
+	VADDPS      (DI)(R9*1), Y0, Y0
+	VMOVUPS     Y0, (DI)(R9*1)
+	ADDQ        $0x20, R9
+	CMPQ        R9, 40(AX)
+	JLT         channels
+	ADDQ        96(AX), SI
+	ADDQ        120(AX), DI
+	DECQ        R8
+	JNZ         tapCol
+	ADDQ        104(AX), SI
+	ADDQ        128(AX), DI
+	DECQ        CX
+	JNZ         tapRow
 	VZEROUPPER
 	RET
 
@@ -1157,7 +1074,6 @@ tileRow:
 	PREFETCHT1  (R8)(BX*1)
 	PREFETCHT1  (R8)(DX*4)
 	PREFETCHT1  (R8)(SI*1)
-	ADDQ        88(AX), R9
 	ADDQ        $0x20, CX
 	CMPQ        CX, 40(AX)
 	JLT         tileChannel
@@ -1214,7 +1130,6 @@ oneRow:
 	ADDQ        88(AX), SI
 	PREFETCHT1  (SI)
 	PREFETCHT1  (SI)(DX*1)
-	ADDQ        88(AX), SI
 	ADDQ        $0x20, CX
 	CMPQ        CX, 40(AX)
 	JLT         oneChannel

@@ -8,150 +8,101 @@
 // Requires: AVX, AVX512F
 TEXT ·window_avx512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
-	MOVQ 80(AX), DX
-	LEAQ (DX)(DX*2), BX
+
+pixel:
 	XORQ CX, CX
-	CMPQ 32(AX), $0x01
-	JNE  several
-
-wide:
-	LEAQ    256(CX), SI
-	CMPQ    SI, 40(AX)
-	JGT     several
-	MOVQ    (AX), DI
-	ADDQ    CX, DI
-	MOVQ    8(AX), R8
-	ADDQ    CX, R8
-	MOVQ    16(AX), R9
-	ADDQ    CX, R9
-	MOVQ    24(AX), R10
-	ADDQ    CX, R10
-	VMOVUPS (R10), Z0
-	VMOVUPS 64(R10), Z1
-	VMOVUPS 128(R10), Z2
-	VMOVUPS 192(R10), Z3
-	MOVQ    R8, CX
-	MOVQ    R9, R8
-	MOVQ    48(AX), R9
-
-wideRow:
-	MOVQ 56(AX), R10
-
-wideCol:
-	VMOVUPS     (R8), Z4
-	VFMADD231PS (CX), Z4, Z0
-	VMOVUPS     64(R8), Z4
-	VFMADD231PS 64(CX), Z4, Z1
-	VMOVUPS     128(R8), Z4
-	VFMADD231PS 128(CX), Z4, Z2
-	VMOVUPS     192(R8), Z4
-	VFMADD231PS 192(CX), Z4, Z3
-	ADDQ        96(AX), CX
-	ADDQ        120(AX), R8
-	DECQ        R10
-	JNZ         wideCol
-	ADDQ        104(AX), CX
-	ADDQ        128(AX), R8
-	DECQ        R9
-	JNZ         wideRow
-	VMOVUPS     Z0, (DI)
-	VMOVUPS     Z1, 64(DI)
-	VMOVUPS     Z2, 128(DI)
-	VMOVUPS     Z3, 192(DI)
-	MOVQ        SI, CX
-	JMP         wide
-
-several:
-	CMPQ CX, 40(AX)
-	JGE  done
-	MOVQ (AX), SI
-	ADDQ CX, SI
-	MOVQ 8(AX), DI
-	ADDQ CX, DI
-	MOVQ 16(AX), R8
-	ADDQ CX, R8
-	MOVQ 24(AX), R9
-	ADDQ CX, R9
-	MOVQ 32(AX), R10
 
 four:
-	CMPQ    R10, $0x04
-	JLT     one
-	VMOVUPS (R9), Z0
-	ADDQ    72(AX), R9
-	VMOVUPS (R9), Z1
-	ADDQ    72(AX), R9
-	VMOVUPS (R9), Z2
-	ADDQ    72(AX), R9
-	VMOVUPS (R9), Z3
-	MOVQ    DI, R11
-	MOVQ    R8, R12
-	MOVQ    48(AX), R13
+	LEAQ    256(CX), DX
+	CMPQ    DX, 40(AX)
+	JGT     fourDone
+	MOVQ    24(AX), BX
+	ADDQ    CX, BX
+	VMOVUPS (BX), Z0
+	VMOVUPS 64(BX), Z1
+	VMOVUPS 128(BX), Z2
+	VMOVUPS 192(BX), Z3
+	MOVQ    8(AX), BX
+	ADDQ    CX, BX
+	MOVQ    16(AX), SI
+	ADDQ    CX, SI
+	MOVQ    48(AX), DI
 
 fourRow:
-	MOVQ 56(AX), R14
+	MOVQ 56(AX), R8
 
 fourCol:
-	VMOVUPS     (R12), Z4
-	VFMADD231PS (R11), Z4, Z0
-	VFMADD231PS (R11)(DX*1), Z4, Z1
-	VFMADD231PS (R11)(DX*2), Z4, Z2
-	VFMADD231PS (R11)(BX*1), Z4, Z3
-	ADDQ        96(AX), R11
-	ADDQ        120(AX), R12
-	DECQ        R14
+	VMOVUPS     (SI), Z4
+	VFMADD231PS (BX), Z4, Z0
+	VMOVUPS     64(SI), Z4
+	VFMADD231PS 64(BX), Z4, Z1
+	VMOVUPS     128(SI), Z4
+	VFMADD231PS 128(BX), Z4, Z2
+	VMOVUPS     192(SI), Z4
+	VFMADD231PS 192(BX), Z4, Z3
+	ADDQ        96(AX), BX
+	ADDQ        120(AX), SI
+	DECQ        R8
 	JNZ         fourCol
-	ADDQ        104(AX), R11
-	ADDQ        128(AX), R12
-	DECQ        R13
+	ADDQ        104(AX), BX
+	ADDQ        128(AX), SI
+	DECQ        DI
 	JNZ         fourRow
-	VMOVUPS     Z0, (SI)
-	ADDQ        64(AX), SI
-	VMOVUPS     Z1, (SI)
-	ADDQ        64(AX), SI
-	VMOVUPS     Z2, (SI)
-	ADDQ        64(AX), SI
-	VMOVUPS     Z3, (SI)
-	ADDQ        72(AX), R9
-	ADDQ        64(AX), SI
-	LEAQ        (DI)(DX*4), DI
-	SUBQ        $0x04, R10
+	MOVQ        (AX), BX
+	ADDQ        CX, BX
+	VMOVUPS     Z0, (BX)
+	VMOVUPS     Z1, 64(BX)
+	VMOVUPS     Z2, 128(BX)
+	VMOVUPS     Z3, 192(BX)
+	MOVQ        DX, CX
 	JMP         four
 
+fourDone:
 one:
-	TESTQ   R10, R10
-	JZ      next
-	VMOVUPS (R9), Z0
-	MOVQ    DI, R11
-	MOVQ    R8, R12
-	MOVQ    48(AX), R13
+	LEAQ    64(CX), DX
+	CMPQ    DX, 40(AX)
+	JGT     oneDone
+	MOVQ    24(AX), BX
+	ADDQ    CX, BX
+	VMOVUPS (BX), Z0
+	MOVQ    8(AX), BX
+	ADDQ    CX, BX
+	MOVQ    16(AX), SI
+	ADDQ    CX, SI
+	MOVQ    48(AX), DI
 
 oneRow:
-	MOVQ 56(AX), R14
+	MOVQ 56(AX), R8
 
 oneCol:
-	VMOVUPS     (R12), Z1
-	VFMADD231PS (R11), Z1, Z0
-	ADDQ        96(AX), R11
-	ADDQ        120(AX), R12
-	DECQ        R14
+	VMOVUPS     (SI), Z1
+	VFMADD231PS (BX), Z1, Z0
+	ADDQ        96(AX), BX
+	ADDQ        120(AX), SI
+	DECQ        R8
 	JNZ         oneCol
-	ADDQ        104(AX), R11
-	ADDQ        128(AX), R12
-	DECQ        R13
+	ADDQ        104(AX), BX
+	ADDQ        128(AX), SI
+	DECQ        DI
 	JNZ         oneRow
-	VMOVUPS     Z0, (SI)
-	ADDQ        72(AX), R9
-	ADDQ        64(AX), SI
-	ADDQ        DX, DI
-	DECQ        R10
+	MOVQ        (AX), BX
+	ADDQ        CX, BX
+	VMOVUPS     Z0, (BX)
+	MOVQ        DX, CX
 	JMP         one
 
-next:
-	ADDQ $0x40, CX
-	JMP  several
-
-done:
+oneDone:
+	MOVQ   64(AX), CX
+	IMUL3Q $0x01, CX, CX
+	ADDQ   CX, (AX)
+	MOVQ   80(AX), CX
+	IMUL3Q $0x01, CX, CX
+	ADDQ   CX, 8(AX)
+	MOVQ   72(AX), CX
+	IMUL3Q $0x01, CX, CX
+	ADDQ   CX, 24(AX)
+	DECQ   32(AX)
+	JNZ    pixel
 	VZEROUPPER
 	RET
 
@@ -717,7 +668,6 @@ tileRow:
 	PREFETCHT1  (R8)(BX*1)
 	PREFETCHT1  (R8)(DX*4)
 	PREFETCHT1  (R8)(SI*1)
-	ADDQ        88(AX), R9
 	MOVQ        (AX), DX
 	ADDQ        CX, DX
 	MOVQ        64(AX), BX
@@ -783,7 +733,6 @@ oneRow:
 	ADDQ        88(AX), SI
 	PREFETCHT1  (SI)
 	PREFETCHT1  (SI)(DX*1)
-	ADDQ        88(AX), SI
 	MOVQ        (AX), DX
 	ADDQ        CX, DX
 	MOVQ        64(AX), BX
@@ -811,80 +760,48 @@ oneDone:
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·windowGrad_avx512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
-	MOVQ 8(AX), CX
-	MOVQ 16(AX), DX
-	MOVQ 80(AX), BX
-	MOVQ 64(AX), SI
-	MOVQ DX, DI
-	MOVQ 48(AX), R8
+	XORQ CX, CX
+	MOVQ 80(AX), DX
+	MOVQ 64(AX), BX
+	MOVQ 8(AX), SI
+	ADDQ CX, SI
+	MOVQ 16(AX), DI
+	ADDQ CX, DI
+	MOVQ 48(AX), CX
 
 tapRow:
-	MOVQ 56(AX), R9
+	MOVQ 56(AX), R8
 
 tapCol:
-	XORQ DX, DX
+	XORQ R9, R9
 
 channels:
-	MOVQ    (AX), R10
-	ADDQ    DX, R10
-	MOVQ    CX, R11
-	ADDQ    DX, R11
-	MOVQ    DI, R12
-	ADDQ    DX, R12
-	MOVQ    32(AX), R13
-	VMOVUPS (R12), Z0
-	VXORPS  Z1, Z1, Z1
-	VXORPS  Z2, Z2, Z2
-	VXORPS  Z3, Z3, Z3
+	MOVQ   (AX), R10
+	ADDQ   R9, R10
+	LEAQ   (SI)(R9*1), R11
+	MOVQ   32(AX), R12
+	VXORPS Z0, Z0, Z0
 
-four:
-	CMPQ        R13, $0x04
-	JLT         one
-	VMOVUPS     (R10), Z4
-	VFMADD231PS (R11), Z4, Z0
-	ADDQ        SI, R10
-	ADDQ        BX, R11
-	VMOVUPS     (R10), Z4
-	VFMADD231PS (R11), Z4, Z1
-	ADDQ        SI, R10
-	ADDQ        BX, R11
-	VMOVUPS     (R10), Z4
-	VFMADD231PS (R11), Z4, Z2
-	ADDQ        SI, R10
-	ADDQ        BX, R11
-	VMOVUPS     (R10), Z4
-	VFMADD231PS (R11), Z4, Z3
-	ADDQ        SI, R10
-	ADDQ        BX, R11
-	SUBQ        $0x04, R13
-	JMP         four
-
-one:
-	TESTQ       R13, R13
-	JZ          store
-	VMOVUPS     (R10), Z4
-	VFMADD231PS (R11), Z4, Z0
-	ADDQ        SI, R10
-	ADDQ        BX, R11
-	DECQ        R13
-	JMP         one
-
-store:
-	VADDPS  Z1, Z0, Z0
-	VADDPS  Z3, Z2, Z2
-	VADDPS  Z2, Z0, Z0
-	VMOVUPS Z0, (R12)
-	ADDQ    $0x40, DX
-	CMPQ    DX, 40(AX)
-	JLT     channels
-	ADDQ    96(AX), CX
-	ADDQ    120(AX), DI
-	DECQ    R9
-	JNZ     tapCol
-	ADDQ    104(AX), CX
-	ADDQ    128(AX), DI
-	DECQ    R8
-	JNZ     tapRow
+pixel:
+	VMOVUPS     (R10), Z1
+	VFMADD231PS (R11), Z1, Z0
+	ADDQ        BX, R10
+	ADDQ        DX, R11
+	DECQ        R12
+	JNZ         pixel
+	VADDPS      (DI)(R9*1), Z0, Z0
+	VMOVUPS     Z0, (DI)(R9*1)
+	ADDQ        $0x40, R9
+	CMPQ        R9, 40(AX)
+	JLT         channels
+	ADDQ        96(AX), SI
+	ADDQ        120(AX), DI
+	DECQ        R8
+	JNZ         tapCol
+	ADDQ        104(AX), SI
+	ADDQ        128(AX), DI
+	DECQ        CX
+	JNZ         tapRow
 	VZEROUPPER
 	RET
 
@@ -1157,7 +1074,6 @@ tileRow:
 	PREFETCHT1  (R8)(BX*1)
 	PREFETCHT1  (R8)(DX*4)
 	PREFETCHT1  (R8)(SI*1)
-	ADDQ        88(AX), R9
 	ADDQ        $0x40, CX
 	CMPQ        CX, 40(AX)
 	JLT         tileChannel
@@ -1214,7 +1130,6 @@ oneRow:
 	ADDQ        88(AX), SI
 	PREFETCHT1  (SI)
 	PREFETCHT1  (SI)(DX*1)
-	ADDQ        88(AX), SI
 	ADDQ        $0x40, CX
 	CMPQ        CX, 40(AX)
 	JLT         oneChannel

@@ -6,7 +6,8 @@ import "github.com/faceverify/fv/internal/cpu"
 
 // windowArgs are the operands of the assembly, strides and channels in bytes.
 // xNext and wNext lead from the end of one row of taps to the start of the
-// next. The assembly knows the order of the fields.
+// next. The assembly knows the order of the fields, and counts in them: a call
+// leaves other values behind.
 type windowArgs struct {
 	y, x, w, from                *float32
 	pixels, channels, rows, cols int
