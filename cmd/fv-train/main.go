@@ -17,8 +17,11 @@ const description = `Train a face verification model from a folder of faces. fv-
 
 type grammar struct {
 	cli.Common
+	Train   trainCmd   `cmd:"" default:"withargs" help:"Train a model on a folder of faces; the default command."`
+	Demo    demoCmd    `cmd:"" help:"Draw people, train with and without a margin, and write a report. Needs no data."`
 	Summary summaryCmd `cmd:"" help:"Print a network's layers, shapes, parameters, multiply-accumulates and training memory."`
 	Preview previewCmd `cmd:"" help:"Write a contact sheet of augmented images as the network will see them."`
+	Bench   benchCmd   `cmd:"" help:"Time training steps on random images."`
 	Recipes recipesCmd `cmd:"" help:"List the named training recipes, or show one."`
 }
 

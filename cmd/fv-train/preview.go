@@ -1,19 +1,16 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"image"
 	"image/png"
 	"io"
 	"math"
 	"path/filepath"
-	"strings"
 
 	"github.com/faceverify/fv/embed"
 	"github.com/faceverify/fv/internal/atomicfile"
 	"github.com/faceverify/fv/internal/cli"
-	"github.com/faceverify/fv/pipeline"
 	"github.com/faceverify/fv/pipeline/augment"
 	"github.com/faceverify/fv/pipeline/dataset"
 	"github.com/faceverify/fv/pipeline/loader"
@@ -47,9 +44,9 @@ func (c *previewCmd) Run(e *env) error {
 	if c.Rows < 1 || c.Columns < 2 {
 		return cli.Usagef("--rows %d, --columns %d: want at least 1 row and 2 columns", c.Rows, c.Columns)
 	}
-	changes, err := augmentation(&config)
-	if err != nil {
-		return err
+	changes := augment.Settings{ // Resolve has filled in the preset's
+		Flip: *config.Flip, Shift: *config.Shift, ShiftBy: *config.ShiftBy, RandomCrop: *config.RandomCrop,
+		Downscale: *config.Downscale, Jitter: *config.Jitter, Grey: *config.Grey, Rotate: *config.Rotate,
 	}
 	set, err := dataset.Open(config.Data, dataset.Options{People: config.People, MinImages: config.MinImages, MaxImages: config.MaxImages})
 	if err != nil {
@@ -91,32 +88,6 @@ func (c *previewCmd) Run(e *env) error {
 		return cli.WriteJSON(e.stdout, out)
 	}
 	return nil
-}
-
-// augmentation is the preset with what was set apart from it.
-func augmentation(c *pipeline.Config) (augment.Settings, error) {
-	s, err := augment.Preset(c.Augment)
-	if err != nil {
-		return s, &pipeline.SettingError{Name: "augment", Err: errors.New(strings.TrimPrefix(err.Error(), "augment: "))}
-	}
-	for _, f := range []struct {
-		dst   *float64
-		given *float64
-	}{
-		{&s.Flip, c.Flip}, {&s.Shift, c.Shift}, {&s.RandomCrop, c.RandomCrop}, {&s.Downscale, c.Downscale},
-		{&s.Jitter, c.Jitter}, {&s.Grey, c.Grey}, {&s.Rotate, c.Rotate},
-	} {
-		if f.given != nil {
-			*f.dst = *f.given
-		}
-	}
-	if c.ShiftBy != nil {
-		s.ShiftBy = *c.ShiftBy
-	}
-	if err := s.Validate(); err != nil {
-		return s, &pipeline.SettingError{Name: "augment", Err: errors.New(strings.ReplaceAll(err.Error(), "augment: ", ""))}
-	}
-	return s, nil
 }
 
 // spread returns n images of the set, or all if it has fewer, as far apart as can be.

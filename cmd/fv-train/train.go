@@ -1,0 +1,86 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/faceverify/fv/internal/cli"
+	"github.com/faceverify/fv/pipeline"
+)
+
+type trainCmd struct {
+	settings
+	Resume string `placeholder:"DIR" help:"Go on with the run in this folder, from its last checkpoint. Default: a new run."`
+}
+
+func (c *trainCmd) Run(e *env) error {
+	train, err := c.plan(e)
+	if err != nil {
+		return err
+	}
+	r := newReporter(e, "")
+	result, err := train(r.events())
+	r.close()
+	if err != nil {
+		return explain(err)
+	}
+	c.print(e, result)
+	if e.json {
+		return cli.WriteJSON(e.stdout, result)
+	}
+	return nil
+}
+
+// plan returns what the flags ask for: a new run, or one that goes on.
+func (c *trainCmd) plan(e *env) (func(pipeline.Events) (*pipeline.Result, error), error) {
+	if c.Resume == "" {
+		config, err := c.config(e)
+		if err != nil {
+			return nil, err
+		}
+		return func(ev pipeline.Events) (*pipeline.Result, error) { return pipeline.Train(e.ctx, config, ev) }, nil
+	}
+	if c.Recipe != "" {
+		return nil, cli.Usagef("--recipe: a run that is resumed keeps its settings; leave --recipe out")
+	}
+	given := c.given(e)
+	if c.Folder != "" {
+		given = append(given, pipeline.Field{Name: "data", Value: c.Folder})
+	}
+	for _, f := range given {
+		if f.Name == "out" || f.Name == "force" {
+			return nil, cli.Usagef("--%s: a run that is resumed stays in its folder; leave --%s out", f.Name, f.Name)
+		}
+	}
+	return func(ev pipeline.Events) (*pipeline.Result, error) {
+		return pipeline.Resume(e.ctx, c.Resume, given, ev)
+	}, nil
+}
+
+// explain adds to an error of a run what to do.
+func explain(err error) error {
+	switch {
+	case errors.Is(err, pipeline.ErrRunExists):
+		return cli.WithHint(err, "--force overwrites it, --resume goes on with it, --out DIR writes elsewhere")
+	case errors.Is(err, pipeline.ErrDiverged):
+		return cli.WithHint(err, "the last good checkpoint stays; train anew with a lower --lr, a longer --warmup or a smaller --margin")
+	case errors.Is(err, pipeline.ErrCollapsed):
+		return cli.WithHint(err, "train anew with a lower --lr or a longer --warmup, or begin with --head normface, which has no margin")
+	}
+	return err
+}
+
+// print writes the outcome and the command to use next.
+func (c *trainCmd) print(e *env, r *pipeline.Result) {
+	w := e.text()
+	fmt.Fprintf(w, "\ntrained %d steps (%.4g epochs) in %v, %.1f images/s; loss %.4f\n",
+		r.Steps, r.Epochs, (time.Duration(r.Seconds) * time.Second).String(), r.ImagesPerSecond, r.Loss)
+	if r.Best != nil {
+		fmt.Fprintf(w, "best validation, step %d: %s\n", r.Best.Step, validationText(r.Best))
+	}
+	if r.BadImages > 0 {
+		fmt.Fprintf(w, "%d images could not be read: %s names them\n", r.BadImages, pipeline.QuarantineFile)
+	}
+	fmt.Fprintf(w, "model   %s\nreport  %s\n\nnext: fv-eval verify %s --images DIR --pairs FILE\n", r.Model, r.Report, r.Dir)
+}
