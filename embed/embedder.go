@@ -53,7 +53,7 @@ func OpenWith(path string, o Options) (*Embedder, error) {
 }
 
 // Embedder returns an embedder of the model as it is now: later changes of its parameters
-// do not reach it. Close frees its threads.
+// do not reach it. Close frees its threads and memory, which the garbage collector does not.
 func (m *Model) Embedder(o Options) (*Embedder, error) {
 	if o.Threads < 0 || o.Batch < 0 {
 		return nil, fmt.Errorf("embed: %d threads and a batch of %d; want 0 or more", o.Threads, o.Batch)
@@ -88,13 +88,14 @@ func (e *Embedder) Contract() Contract { return e.model.Contract }
 // contract's flip rule is FlipConcat: Contract().Dim(Dim()).
 func (e *Embedder) Dim() int { return e.model.Dim() }
 
-// Close frees the embedder's threads. It waits for calls that are under way; later ones
+// Close frees the embedder's threads and memory. It waits for calls that are under way; later ones
 // return ErrClosed.
 func (e *Embedder) Close() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if !e.closed {
 		e.closed = true
+		e.plan.Close()
 		e.pool.Close()
 	}
 }
