@@ -65,6 +65,9 @@ func (c *sameCmd) Run(e *env) error {
 	out := comparison{A: c.A, B: c.B, Cosine: cosine, Angle: at.Angle, Degrees: at.Degrees, SquaredL2: at.SquaredL2}
 	out.decide(c.Threshold, m.Model().Threshold)
 	out.print(e.text())
+	if own := m.Contract().Flip; out.ThresholdFrom == "model" && flip != own {
+		fmt.Fprintf(e.stderr, "warning: the model's threshold was found with --flip %s, the cosine is of --flip %s\n", own, flip)
+	}
 	if e.json {
 		return cli.WriteJSON(e.stdout, out)
 	}
