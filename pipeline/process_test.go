@@ -76,7 +76,7 @@ func stopChild(t *testing.T, c Config, lines int, s os.Signal) error {
 // A process that is killed at any moment loses no more than the steps since its last checkpoint: resumed, it is
 // the run that was never killed.
 func TestKill(t *testing.T) {
-	data := drawFaces(t, 16)
+	data := drawFaces(t, 12)
 	whole := tiny(t, data)
 	train(t, whole, Events{})
 	c := tiny(t, data)
@@ -87,8 +87,8 @@ func TestKill(t *testing.T) {
 	if _, err := Resume(t.Context(), c.Out, nil, Events{Start: func(s Start) { first = s.First }}); err != nil {
 		t.Fatal(err)
 	}
-	if first < 3 {
-		t.Errorf("resumed after step %d, a checkpoint was due after step 3", first)
+	if first < 4 {
+		t.Errorf("resumed after step %d, a checkpoint was due after step 4", first)
 	}
 	sameRun(t, whole.Out, c.Out)
 }
@@ -98,7 +98,7 @@ func TestInterrupt(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("a process cannot send os.Interrupt to another on Windows")
 	}
-	data := drawFaces(t, 16)
+	data := drawFaces(t, 12)
 	whole := tiny(t, data)
 	train(t, whole, Events{})
 	c := tiny(t, data)

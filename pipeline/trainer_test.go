@@ -34,7 +34,7 @@ func tiny(t testing.TB, data string, changes ...string) Config {
 	c := Default()
 	for _, s := range append([]string{
 		"data=" + data, "out=" + filepath.Join(t.TempDir(), "run"), "val=none", "size=32x32", "backbone=sfnet4",
-		"embedding=16", "batch=4", "epochs=3", "lr=0.02", "warmup=4", "threads=1", "checkpoint-every=3", "cache=1MiB",
+		"embedding=16", "batch=4", "epochs=2", "lr=0.02", "warmup=4", "threads=1", "checkpoint-every=4", "cache=1MiB",
 	}, changes...) {
 		name, value, _ := strings.Cut(s, "=")
 		if err := c.Set(name, value); err != nil {
@@ -103,14 +103,14 @@ func sameRun(t *testing.T, a, b string) {
 // variants are runs that between them use all state that there is: momentum, moments, a head with
 // memory, running statistics, accumulation and validation.
 var variants = map[string][]string{
-	"sgd":        {"val=0.3", "val-every=4", "nesterov=true"},
-	"accumulate": {"optimizer=adamw", "lr=0.001", "accumulate=3", "head=asoftmax", "backbone=sfnet4-bn", "augment=strong"},
+	"sgd":        {"val=0.34", "val-every=4", "nesterov=true"},
+	"accumulate": {"epochs=4", "optimizer=adamw", "lr=0.001", "accumulate=3", "head=asoftmax", "backbone=sfnet4-bn", "augment=strong"},
 }
 
 // A run that is stopped in mid-epoch and resumed on other threads is the run that was never
 // stopped, to the bit.
 func TestResume(t *testing.T) {
-	data := drawFaces(t, 16)
+	data := drawFaces(t, 12)
 	for name, changes := range variants {
 		t.Run(name, func(t *testing.T) {
 			whole := tiny(t, data, changes...)
@@ -150,8 +150,8 @@ func TestResume(t *testing.T) {
 
 // A run that is stopped while it validates makes up for the validation.
 func TestResumeInValidation(t *testing.T) {
-	data := drawFaces(t, 16)
-	changes := []string{"val=0.3", "val-every=4"}
+	data := drawFaces(t, 12)
+	changes := []string{"val=0.34", "val-every=4"}
 	whole := tiny(t, data, changes...)
 	train(t, whole, Events{})
 	c := tiny(t, data, changes...)
@@ -174,7 +174,7 @@ func TestResumeInValidation(t *testing.T) {
 
 // The run folder has all that the package promises, and the model embeds.
 func TestTrain(t *testing.T) {
-	c := tiny(t, drawFaces(t, 16), "val=0.3", "epochs=2")
+	c := tiny(t, drawFaces(t, 12), "val=0.34", "epochs=2")
 	var started []Start
 	var steps, validations int
 	r := train(t, c, Events{
@@ -182,7 +182,7 @@ func TestTrain(t *testing.T) {
 		Step:      func(Progress) { steps++ },
 		Validated: func(Validation, bool) { validations++ },
 	})
-	if len(started) != 1 || started[0].Steps != steps || steps != r.Steps || validations != 2 || started[0].Identities != r.Identities || r.Identities >= 16 {
+	if len(started) != 1 || started[0].Steps != steps || steps != r.Steps || validations != 2 || started[0].Identities != r.Identities || r.Identities >= 12 {
 		t.Errorf("%d starts %+v, %d steps, %d validations, result %+v", len(started), started, steps, validations, r)
 	}
 	if r.Best == nil || r.Last == nil || r.Last.Step != r.Steps || !(r.Best.AUC >= r.Last.AUC) || r.Seconds <= 0 {
@@ -296,7 +296,7 @@ func TestCollapse(t *testing.T) {
 
 // A bad image costs one image.
 func TestBadImages(t *testing.T) {
-	data := drawFaces(t, 16)
+	data := drawFaces(t, 12)
 	bad := filepath.Join(data, synth.Name(3), "0001.png")
 	if err := os.WriteFile(bad, []byte("no picture"), 0o600); err != nil {
 		t.Fatal(err)
