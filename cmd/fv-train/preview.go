@@ -1,10 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"image"
 	"image/png"
 	"io"
+	"io/fs"
 	"math"
 	"path/filepath"
 
@@ -81,7 +83,11 @@ func (c *previewCmd) Run(e *env) error {
 	}
 	sheet := augment.Sheet(tiles, c.Columns)
 	if err := atomicfile.Write(c.PNG, func(w io.Writer) error { return png.Encode(w, sheet) }); err != nil {
-		return cli.Usage(fmt.Errorf("--png: %w", err))
+		var path *fs.PathError
+		if errors.As(err, &path) { // of the temporary file
+			err = path.Err
+		}
+		return cli.Usage(fmt.Errorf("--png: %s: %w", c.PNG, err))
 	}
 	fmt.Fprintf(e.text(), "%s: %d of %d images, each as it is and in %d epochs\n", c.PNG, len(rows.Samples), len(set.Samples), c.Columns-1)
 	if e.json {
