@@ -154,7 +154,7 @@ func (c *demoCmd) train(e *env, r *demoRun, d demoData) error {
 	r.training, err = pipeline.Train(e.ctx, config, reporter.events())
 	reporter.close()
 	if err != nil {
-		return explain(err)
+		return explain(e, err)
 	}
 	model, err := embed.OpenWith(config.Out, embed.Options{Threads: c.Threads})
 	if err != nil {

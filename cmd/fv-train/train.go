@@ -23,7 +23,7 @@ func (c *trainCmd) Run(e *env) error {
 	result, err := train(r.events())
 	r.close()
 	if err != nil {
-		return explain(err)
+		return explain(e, err)
 	}
 	c.print(e, result)
 	if e.json {
@@ -59,8 +59,11 @@ func (c *trainCmd) plan(e *env) (func(pipeline.Events) (*pipeline.Result, error)
 }
 
 // explain adds to an error of a run what to do.
-func explain(err error) error {
+func explain(e *env, err error) error {
+	var interrupted *pipeline.InterruptedError
 	switch {
+	case errors.As(err, &interrupted): // cli says no more than that
+		fmt.Fprintln(e.stderr, err)
 	case errors.Is(err, pipeline.ErrRunExists):
 		return cli.WithHint(err, "--force overwrites it, --resume goes on with it, --out DIR writes elsewhere")
 	case errors.Is(err, pipeline.ErrDiverged):
@@ -75,7 +78,7 @@ func explain(err error) error {
 func (c *trainCmd) print(e *env, r *pipeline.Result) {
 	w := e.text()
 	fmt.Fprintf(w, "\ntrained %d steps (%.4g epochs) in %v, %.1f images/s; loss %.4f\n",
-		r.Steps, r.Epochs, (time.Duration(r.Seconds) * time.Second).String(), r.ImagesPerSecond, r.Loss)
+		r.Steps, r.Epochs, time.Duration(r.Seconds*float64(time.Second)).Round(100*time.Millisecond), r.ImagesPerSecond, r.Loss)
 	if r.Best != nil {
 		fmt.Fprintf(w, "best validation, step %d: %s\n", r.Best.Step, validationText(r.Best))
 	}
