@@ -52,7 +52,7 @@ func run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writ
 	err = parsed.Run(&env{ctx: ctx, parsed: parsed, json: g.JSON, stdout: stdout, stderr: stderr})
 	var setting *pipeline.SettingError
 	if errors.As(err, &setting) {
-		return cli.Usage(err)
+		return cli.Usage(cli.Blame(parsed, err))
 	}
 	return err
 }

@@ -75,6 +75,34 @@ func TestConfigMistakes(t *testing.T) {
 	}
 }
 
+// What a command finds wrong after parsing is traced to the file, unless a flag won.
+func TestBlame(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "c.yaml")
+	if err := os.WriteFile(path, []byte("count: 3\n\nepochs: 0\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	wrong := errors.Join(errors.New("--epochs: 0 is too small"), errors.Join(errors.New("--head: there is none")), errors.New("broken"))
+	for _, c := range []struct{ flag, want string }{
+		{"", path + ":3: --epochs: 0 is too small\n--head: there is none\nbroken"},
+		{"--epochs=0", "--epochs: 0 is too small\n--head: there is none\nbroken"},
+	} {
+		args := []string{"--config", path}
+		if c.flag != "" {
+			args = append(args, c.flag)
+		}
+		ctx, err := Parse(&grammar{}, "fv", "Test.", args, io.Discard, io.Discard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := Blame(ctx, wrong); got.Error() != c.want {
+			t.Errorf("%s: got %q, want %q", c.flag, got, c.want)
+		}
+		if got := Blame(ctx, nil); got != nil {
+			t.Errorf("nil became %v", got)
+		}
+	}
+}
+
 func TestFlagMistakes(t *testing.T) {
 	_, _, err := parse(t, "", "--epoch", "3")
 	if err == nil || !strings.Contains(err.Error(), "--epochs") {

@@ -62,6 +62,29 @@ func (c *config) blame(err error) error {
 	return err
 }
 
+// Blame names file and line in an error that begins with "--flag", if the flag's value came
+// from the configuration file of the command line that Parse has parsed. Of errors that were joined it
+// does so for each.
+func Blame(parsed *kong.Context, err error) error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var errs []error
+		for _, e := range joined.Unwrap() {
+			errs = append(errs, Blame(parsed, e))
+		}
+		return errors.Join(errs...)
+	}
+	for _, p := range parsed.Path {
+		if p.Resolved && err != nil && strings.HasPrefix(err.Error(), "--"+p.Flag.Name+":") {
+			_, callErr := parsed.Call(func(c *config) { err = c.blame(err) })
+			if callErr != nil {
+				panic(callErr) // Parse has bound the config
+			}
+			break
+		}
+	}
+	return err
+}
+
 func (c *config) read(path string, root *kong.Node) error {
 	text, err := os.ReadFile(path)
 	if err != nil {
