@@ -11,6 +11,7 @@ import (
 	"github.com/faceverify/fv/embed"
 	"github.com/faceverify/fv/internal/kernel"
 	"github.com/faceverify/fv/internal/nn"
+	"github.com/faceverify/fv/internal/offheap"
 	"github.com/faceverify/fv/losses"
 	"github.com/faceverify/fv/pipeline/loader"
 	"github.com/faceverify/fv/pipeline/optim"
@@ -31,8 +32,9 @@ type trainer struct {
 	loader   *loader.Loader
 
 	arena            *optim.Arena
-	sum              []float32 // of the parts of a step's gradient; nil if it has one batch
-	buffers, pending []float32 // running statistics: accepted, and with the step under way
+	sum              []float32   // of the parts of a step's gradient; nil if it has one batch
+	memory           [][]float32 // to give back
+	buffers, pending []float32   // running statistics: accepted, and with the step under way
 	solver           *optim.Solver
 	schedule         optim.Schedule
 	perEpoch         int // steps
@@ -103,10 +105,15 @@ func (t *trainer) build() (err error) {
 	}
 	params, classes := nn.Len(t.network.Params()), len(t.faces.train.Identities)
 	size := arenaLen(params, t.head, classes, t.network.Dim())
-	t.arena = optim.NewArena(make([]float32, size), make([]float32, size))
+	weights, err1 := t.floats(size)
+	gradients, err2 := t.floats(size)
 	if c.Accumulate > 1 {
-		t.sum = make([]float32, size)
+		t.sum, err = t.floats(size)
 	}
+	if err := errors.Join(err, err1, err2); err != nil {
+		return fmt.Errorf("no memory for %d weights and their gradients: %w", size, err)
+	}
+	t.arena = optim.NewArena(weights, gradients)
 	stats := nn.Len(t.network.Buffers())
 	t.buffers, t.pending = make([]float32, stats), make([]float32, stats)
 	t.graph, err = newGraph(t.backbone, t.head, graphSize{
@@ -115,8 +122,16 @@ func (t *trainer) build() (err error) {
 	if err != nil {
 		return err
 	}
-	t.solver = optim.NewSolver(c.optimizer(), ranges(t.network, t.graph.headParams), size, t.pool)
-	return nil
+	t.solver, err = optim.NewSolver(c.optimizer(), ranges(t.network, t.graph.headParams), size, t.pool)
+	return err
+}
+
+// floats returns memory of the operating system, which close gives back: the collector shall not let garbage
+// grow to the size of the weights before it looks.
+func (t *trainer) floats(n int) ([]float32, error) {
+	x, err := offheap.Floats(n)
+	t.memory = append(t.memory, x)
+	return x, err
 }
 
 func (t *trainer) close() {
@@ -131,6 +146,12 @@ func (t *trainer) close() {
 	}
 	if t.pool != nil {
 		t.pool.Close()
+	}
+	if t.solver != nil {
+		t.solver.Close()
+	}
+	for _, x := range t.memory {
+		offheap.FreeFloats(x)
 	}
 }
 
@@ -292,6 +313,9 @@ func (t *trainer) interrupt() error {
 
 // finish writes the report and returns the outcome.
 func (t *trainer) finish() (*Result, error) {
+	if err := t.tellBad(); err != nil {
+		return nil, err
+	}
 	r := &Result{
 		Dir: t.dir, Model: filepath.Join(t.dir, ModelFile), Report: filepath.Join(t.dir, ReportFile),
 		Steps: t.Step, Epochs: t.epoch(), Images: len(t.faces.train.Samples), Identities: len(t.faces.train.Identities),

@@ -339,10 +339,15 @@ func TestInit(t *testing.T) {
 // Mistakes are found before anything is written, and say what would be right.
 func TestTrainMistakes(t *testing.T) {
 	data := drawFaces(t, 8)
+	pairs := filepath.Join(t.TempDir(), "pairs.txt")
+	if err := os.WriteFile(pairs, []byte("1\nperson_0001 0 1\nstranger 0 other 0\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		changes []string
 		want    []string
 	}{
+		{[]string{"val=" + pairs}, []string{"--val", "person_0001"}},
 		{[]string{"batch=64"}, []string{"--batch", "32 images", "64"}},
 		{[]string{"accumulate=9"}, []string{"--batch", "9 batches of 4"}},
 		{[]string{"val=0.01"}, []string{"--val"}},

@@ -8,6 +8,7 @@ import (
 	"gorgonia.org/gorgonia"
 
 	"github.com/faceverify/fv/internal/kernel"
+	"github.com/faceverify/fv/internal/offheap"
 )
 
 // ErrNotFinite is what a step with a gradient that holds NaN or infinity returns. Nothing has
@@ -31,9 +32,9 @@ type Solver struct {
 // momentNames are what the moments are called in checkpoints.
 var momentNames = map[string][]string{SGD: {"velocity"}, AdamW: {"mean", "square"}}
 
-// NewSolver returns a solver for arenas of size numbers. It panics if a range lies outside, or
-// if the settings are not valid.
-func NewSolver(s Settings, ranges []Range, size int, pool *kernel.Pool) *Solver {
+// NewSolver returns a solver for arenas of size numbers; its moments take memory from the operating
+// system until Close. It panics if a range lies outside, or if the settings are not valid.
+func NewSolver(s Settings, ranges []Range, size int, pool *kernel.Pool) (*Solver, error) {
 	if err := s.Validate(); err != nil {
 		panic("optim: " + err.Error())
 	}
@@ -44,9 +45,22 @@ func NewSolver(s Settings, ranges []Range, size int, pool *kernel.Pool) *Solver 
 	}
 	o := &Solver{settings: s, ranges: Merge(ranges), pool: pool}
 	for range momentNames[s.Name] {
-		o.moments = append(o.moments, make([]float32, size))
+		m, err := offheap.Floats(size)
+		if err != nil {
+			o.Close()
+			return nil, fmt.Errorf("no memory for the optimiser's state: %w", err)
+		}
+		o.moments = append(o.moments, m)
 	}
-	return o
+	return o, nil
+}
+
+// Close gives the memory back. The solver, and what State returned, must not be used afterwards.
+func (o *Solver) Close() {
+	for _, m := range o.moments {
+		offheap.FreeFloats(m)
+	}
+	o.moments = nil
 }
 
 // SetRate sets the learning rate of the next steps.

@@ -13,6 +13,16 @@ import (
 
 var _ gorgonia.Solver = (*Solver)(nil)
 
+func newSolver(t *testing.T, s Settings, ranges []Range, size int, pool *kernel.Pool) *Solver {
+	t.Helper()
+	o, err := NewSolver(s, ranges, size, pool)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(o.Close)
+	return o
+}
+
 // oracle is one parameter as the papers' formulas treat it, in float64.
 type oracle struct{ w, v, m, s float64 }
 
@@ -59,7 +69,7 @@ func TestSolver(t *testing.T) {
 			a.Weights[i] = float32(r.NormFloat64())
 			want[i].w = float64(a.Weights[i])
 		}
-		solver := NewSolver(s, rs, size, pool)
+		solver := newSolver(t, s, rs, size, pool)
 		for step := 1; step <= steps; step++ {
 			lr, square := 0.1/float64(step), 0.0
 			for i := range size {
@@ -112,7 +122,7 @@ func TestSolverState(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	first := NewSolver(s, rs, size, pool)
+	first := newSolver(t, s, rs, size, pool)
 	for range 3 {
 		for i := range size {
 			a.Gradients[i] = float32(r.NormFloat64())
@@ -120,7 +130,7 @@ func TestSolverState(t *testing.T) {
 		step(first, a)
 	}
 	b := NewArena(append([]float32(nil), a.Weights...), append([]float32(nil), a.Gradients...))
-	second := NewSolver(s, rs, size, pool)
+	second := newSolver(t, s, rs, size, pool)
 	if err := second.SetState(first.State(), first.Steps()); err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +141,7 @@ func TestSolverState(t *testing.T) {
 			t.Fatalf("weight %d is %v and %v", i, a.Weights[i], b.Weights[i])
 		}
 	}
-	if err := NewSolver(Settings{Name: SGD}, rs, size, pool).SetState(first.State(), 3); err == nil {
+	if err := newSolver(t, Settings{Name: SGD}, rs, size, pool).SetState(first.State(), 3); err == nil {
 		t.Error("SGD takes AdamW's state")
 	}
 }
@@ -141,7 +151,7 @@ func TestSolverRefuses(t *testing.T) {
 	pool := kernel.NewPool(1)
 	for _, bad := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
 		a := NewArena([]float32{1, 2}, []float32{1, float32(bad)})
-		o := NewSolver(Settings{Name: SGD, Momentum: 0.9, Clip: 1}, []Range{{Len: 2, Rate: 1}}, 2, pool)
+		o := newSolver(t, Settings{Name: SGD, Momentum: 0.9, Clip: 1}, []Range{{Len: 2, Rate: 1}}, 2, pool)
 		o.SetRate(1)
 		if err := o.Step([]gorgonia.ValueGrad{a}); !errors.Is(err, ErrNotFinite) {
 			t.Errorf("error %v of a gradient with %v", err, bad)
