@@ -16,13 +16,17 @@ func anyNetwork(t *rapid.T) *nn.Network {
 	kinds := []nn.Kind{nn.Convolution, nn.BatchNorm, nn.PReLU, nn.ReLU, nn.Add, nn.Flatten, nn.Linear}
 	n := &nn.Network{Name: "any", Input: nn.Shape{C: 3, H: 6, W: 5}}
 	names := []string{nn.Input}
-	push := func(l nn.Layer) {
-		n.Layers = append(n.Layers, l)
+	// push adds layers if the network they give passes.
+	push := func(layers ...nn.Layer) {
+		before := len(n.Layers)
+		n.Layers = append(n.Layers, layers...)
 		if n.Check() != nil {
-			n.Layers = n.Layers[:len(n.Layers)-1]
+			n.Layers = n.Layers[:before]
 			return
 		}
-		names = append(names, l.Name)
+		for _, l := range layers {
+			names = append(names, l.Name)
+		}
 	}
 	for i := range rapid.IntRange(1, 8).Draw(t, "layers") {
 		l := nn.Layer{Name: fmt.Sprintf("l%d", i), Kind: rapid.SampledFrom(kinds).Draw(t, "kind")}
@@ -44,10 +48,13 @@ func anyNetwork(t *rapid.T) *nn.Network {
 			l.Out = rapid.IntRange(1, 9).Draw(t, "out")
 			l.Bias = rapid.Bool().Draw(t, "bias")
 		}
+		if l.Kind == nn.Flatten { // which may not be the last one
+			push(l, nn.Layer{Name: l.Name + "fc", Kind: nn.Linear, Out: 4})
+			continue
+		}
 		push(l)
 	}
-	push(nn.Layer{Name: "flatten", Kind: nn.Flatten})
-	push(nn.Layer{Name: "fc", Kind: nn.Linear, Out: 3})
+	push(nn.Layer{Name: "flatten", Kind: nn.Flatten}, nn.Layer{Name: "fc", Kind: nn.Linear, Out: 3})
 	return n
 }
 

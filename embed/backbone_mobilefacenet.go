@@ -9,9 +9,6 @@ import (
 // mobileFaceNet is the network of the MobileFaceNets paper (Chen et al., CCBR 2018, Table 1):
 // inverted residual bottlenecks, then a depthwise convolution as large as what is left
 // of the image, which weighs its places, and a linear layer with batch norm.
-//
-// The kernels are square. Of an image that is not, the depthwise convolution leaves a few places along
-// the longer side, and the linear layer reads them all.
 func mobileFaceNet(b *builder, o BackboneOptions) {
 	// unit is a convolution with batch norm; groups as many as channels make it depthwise.
 	unit := func(name string, out, k, stride, groups int) {
@@ -43,7 +40,7 @@ func mobileFaceNet(b *builder, o BackboneOptions) {
 		}
 	}
 	active("conv3", 512, 1, 1, 1)
-	b.push(nn.Layer{Name: "global.conv", Kind: nn.Convolution, Out: 512, Kernel: min(o.Height, o.Width) / sideUnit, Groups: 512})
+	b.push(nn.Layer{Name: "global.conv", Kind: nn.Convolution, Out: 512, Kernel: o.Height / sideUnit, KernelWidth: o.Width / sideUnit, Groups: 512})
 	b.batchNorm("global.bn")
 	b.linear("fc", o.Embedding, false)
 	b.batchNorm("features")

@@ -140,6 +140,10 @@ func (c Contract) Resize(img image.Image) *image.NRGBA {
 	src := opaque(img)
 	switch c.Fit {
 	case FitStretch:
+		if b.Dx() < c.Width && b.Dy() > c.Height {
+			// Imaging scales widths first, which would make a strip of an image large.
+			src = imaging.Resize(src, b.Dx(), c.Height, filter)
+		}
 		return imaging.Resize(src, c.Width, c.Height, filter)
 	case FitPad:
 		w, h := c.Width, max(1, (b.Dy()*c.Width+b.Dx()/2)/b.Dx())
@@ -149,7 +153,12 @@ func (c Contract) Resize(img image.Image) *image.NRGBA {
 		canvas := imaging.New(c.Width, c.Height, color.NRGBA{A: 255})
 		return imaging.PasteCenter(canvas, imaging.Resize(src, w, h, filter))
 	default:
-		return imaging.Fill(src, c.Width, c.Height, imaging.Center, filter)
+		// Cut first and scale then: scaled whole, a strip of an image would not fit in memory.
+		w, h := b.Dx(), max(1, (b.Dx()*c.Height+c.Width/2)/c.Width)
+		if h > b.Dy() {
+			w, h = max(1, (b.Dy()*c.Width+c.Height/2)/c.Height), b.Dy()
+		}
+		return imaging.Resize(imaging.CropCenter(src, w, h), c.Width, c.Height, filter)
 	}
 }
 

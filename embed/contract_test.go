@@ -5,6 +5,7 @@ import (
 	"image"
 	"image/color"
 	"math/rand/v2"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -225,5 +226,33 @@ func BenchmarkPixels(b *testing.B) {
 	dst := make([]float32, c.Len())
 	for b.Loop() {
 		c.Pixels(dst, img)
+	}
+}
+
+// A strip of an image costs no more memory than another: what is cut off is not scaled first.
+func TestResizeOfStrips(t *testing.T) {
+	for _, size := range []image.Point{{1, 200_000}, {200_000, 1}, {1, 1}, {3, 2}} {
+		for _, fit := range []string{FitCrop, FitStretch, FitPad} {
+			c := DefaultContract(112, 96)
+			c.Fit = fit
+			img := image.NewGray(image.Rectangle{Max: size})
+			for i := range img.Pix {
+				img.Pix[i] = 200
+			}
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			small := c.Resize(img)
+			runtime.ReadMemStats(&after)
+			bytes := after.TotalAlloc - before.TotalAlloc
+			if small.Rect.Dx() != 96 || small.Rect.Dy() != 112 {
+				t.Fatalf("%v with %s has become %v", size, fit, small.Rect)
+			}
+			if v := small.NRGBAAt(48, 56); v.R != 200 || v.A != 255 {
+				t.Errorf("%v with %s: the centre is %v", size, fit, v)
+			}
+			if bytes > 16<<20 {
+				t.Errorf("%v with %s takes %d MiB", size, fit, bytes>>20)
+			}
+		}
 	}
 }

@@ -88,9 +88,6 @@ func (m *Model) describe() error {
 	if err := m.Network.Check(); err != nil {
 		return fmt.Errorf("network: %w", err)
 	}
-	if err := checkFlatten(m.Network); err != nil {
-		return fmt.Errorf("network: %w", err)
-	}
 	if err := m.Contract.Validate(); err != nil {
 		return err
 	}
@@ -104,30 +101,6 @@ func (m *Model) describe() error {
 	}
 	if m.Threshold != nil {
 		return m.Threshold.validate()
-	}
-	return nil
-}
-
-// checkFlatten returns an error unless linear layers alone read flattened images: they know how pixels
-// and channels are ordered in memory, no other layer does.
-func checkFlatten(n *nn.Network) error {
-	flat := map[string]bool{}
-	before := nn.Input
-	for _, l := range n.Layers {
-		inputs := l.Inputs
-		if len(inputs) == 0 {
-			inputs = []string{before}
-		}
-		for _, in := range inputs {
-			if flat[in] && l.Kind != nn.Linear {
-				return fmt.Errorf("layer %q is a %s of a flattened image; only a linear layer can be", l.Name, l.Kind)
-			}
-		}
-		flat[l.Name] = l.Kind == nn.Flatten
-		before = l.Name
-	}
-	if flat[before] {
-		return fmt.Errorf("the last layer %q is a flattened image; a linear layer must follow", before)
 	}
 	return nil
 }

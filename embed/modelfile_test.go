@@ -105,7 +105,7 @@ func TestHostileModels(t *testing.T) {
 		{"null contract", func(f *tensorfile.File) { f.Metadata["fv.contract"] = "null" }, "height is 0"},
 		{"size", meta("fv.contract", `"height":8`, `"height":9`), "the network reads images of 3x8x6, the preprocessing contract makes 3x9x6"},
 		{"layer", meta("fv.network", `"kind":"linear"`, `"kind":"quadratic"`), `layer 5 (quadratic "fc")`},
-		{"flattened", meta("fv.network", `"kind":"linear"`, `"kind":"prelu"`), `layer "fc" is a prelu of a flattened image`},
+		{"flattened", meta("fv.network", `"kind":"linear"`, `"kind":"prelu"`), `"flatten" is a flattened image, which only a linear layer can read`},
 		{"huge layer", meta("fv.network", `"out":5`, `"out":16777216`), `fv.embedding is "5", the network gives 16777216`},
 		{"huge tensor", func(f *tensorfile.File) {
 			meta("fv.network", `"out":5`, `"out":16777216`)(f)

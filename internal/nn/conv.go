@@ -42,7 +42,7 @@ func (b *builder) convolution(i, in int) {
 	x := b.read(in, d.Pad, true)
 	out := b.add(d.shape)
 	u := &convolution{index: len(b.units), node: d, x: x, y: b.tensors[out], source: in == 0}
-	u.y.gradPad = max(0, d.Kernel-1-d.Pad)
+	u.y.gradPad = max(0, max(d.Kernel, d.KernelWidth)-1-d.Pad)
 	if u.y.gradPad > 1 {
 		u.y.gradPad = 0 // wide borders cost more than the copy that the kernel makes
 	}
@@ -66,7 +66,7 @@ func (u *convolution) init(e *engine) {
 	for i, pass := range passes {
 		s := kernel.ConvShape{
 			In: pass.in, Out: pass.out,
-			KH: u.Kernel, KW: u.Kernel, StrideH: u.Stride, StrideW: u.Stride, PadH: u.Pad, PadW: u.Pad, Groups: u.Groups,
+			KH: u.Kernel, KW: u.KernelWidth, StrideH: u.Stride, StrideW: u.Stride, PadH: u.Pad, PadW: u.Pad, Groups: u.Groups,
 		}
 		if u.isDepthwise() {
 			u.geometry[i].depthwise = kernel.NewDepthwise(s)

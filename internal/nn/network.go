@@ -16,7 +16,7 @@ type Kind string
 
 // The kinds of layers.
 const (
-	Convolution Kind = "conv"      // y = w * x [+ bias]; w is [Out, C/Groups, Kernel, Kernel]
+	Convolution Kind = "conv"      // y = w * x [+ bias]; w is [Out, C/Groups, Kernel, KernelWidth]
 	BatchNorm   Kind = "batchnorm" // y = gain (x - mean)/sqrt(variance + Epsilon) + bias, per channel
 	PReLU       Kind = "prelu"     // y = x for x > 0, slope x elsewhere, a slope per channel
 	ReLU        Kind = "relu"      // y = max(0, x)
@@ -38,12 +38,14 @@ type Layer struct {
 	// Inputs are names of earlier layers, or Input. None means the layer before.
 	Inputs []string `json:"inputs,omitempty"`
 
-	Out    int  `json:"out,omitempty"`    // channels that a Convolution, or numbers that a Linear gives
-	Kernel int  `json:"kernel,omitempty"` // height and width of a Convolution's kernel
-	Stride int  `json:"stride,omitempty"` // of a Convolution; 0 means 1
-	Pad    int  `json:"pad,omitempty"`    // zeros on each side, of a Convolution
-	Groups int  `json:"groups,omitempty"` // of a Convolution; 0 means 1
-	Bias   bool `json:"bias,omitempty"`   // of a Convolution or Linear
+	Out    int `json:"out,omitempty"`    // channels that a Convolution, or numbers that a Linear gives
+	Kernel int `json:"kernel,omitempty"` // height of a Convolution's kernel
+	// KernelWidth is its width; 0 means square.
+	KernelWidth int  `json:"kernel_width,omitempty"`
+	Stride      int  `json:"stride,omitempty"` // of a Convolution; 0 means 1
+	Pad         int  `json:"pad,omitempty"`    // zeros on each side, of a Convolution
+	Groups      int  `json:"groups,omitempty"` // of a Convolution; 0 means 1
+	Bias        bool `json:"bias,omitempty"`   // of a Convolution or Linear
 
 	Epsilon float64 `json:"epsilon,omitempty"` // of a BatchNorm; 0 means 1e-5
 }
@@ -89,6 +91,7 @@ type node struct {
 	in     []int // nodes; 0 is the network's input
 	from   Shape // of the first input
 	shape  Shape // of the output
+	flat   bool  // an image made a vector: in memory its numbers are still pixel by pixel
 	params []int // indices in resolved.params
 	stats  []int // indices in resolved.buffers
 }
@@ -131,6 +134,11 @@ func (n *Network) resolve() (*resolved, error) {
 			}
 			d.in = append(d.in, k)
 		}
+		for _, k := range d.in {
+			if r.nodes[k].flat && l.Kind != Linear {
+				return nil, bad("%q is a flattened image, which only a linear layer can read", r.nodes[k].Name)
+			}
+		}
 		d.from = r.nodes[d.in[0]].shape
 		if err := d.infer(r); err != nil {
 			return nil, bad("%v", err)
@@ -140,6 +148,9 @@ func (n *Network) resolve() (*resolved, error) {
 		}
 		index[l.Name] = i + 1
 		r.nodes = append(r.nodes, d)
+	}
+	if last := r.nodes[len(r.nodes)-1]; last.flat {
+		return nil, fmt.Errorf("nn: layer %q is a flattened image: a linear layer must follow", last.Name)
 	}
 	return r, nil
 }
@@ -158,17 +169,20 @@ func (d *node) infer(r *resolved) error {
 	switch d.Kind {
 	case Convolution:
 		d.Stride, d.Groups = max(1, d.Stride), max(1, d.Groups)
+		if d.KernelWidth == 0 {
+			d.KernelWidth = d.Kernel
+		}
 		switch {
-		case d.Out < 1 || d.Out > maxOut || d.Kernel < 1 || d.Kernel > 64 || d.Stride > 64 || d.Pad < 0 || d.Pad > 64:
-			return fmt.Errorf("out %d, kernel %d, stride %d, pad %d are not a convolution", d.Out, d.Kernel, d.Stride, d.Pad)
+		case d.Out < 1 || d.Out > maxOut || min(d.Kernel, d.KernelWidth) < 1 || max(d.Kernel, d.KernelWidth) > 64 || d.Stride > 64 || d.Pad < 0 || d.Pad > 64:
+			return fmt.Errorf("out %d, kernel %dx%d, stride %d, pad %d are not a convolution", d.Out, d.Kernel, d.KernelWidth, d.Stride, d.Pad)
 		case from.C%d.Groups != 0 || d.Out%d.Groups != 0:
 			return fmt.Errorf("%d groups divide not both %d and %d channels", d.Groups, from.C, d.Out)
-		case min(from.H, from.W)+2*d.Pad < d.Kernel:
-			return fmt.Errorf("a kernel of %d is larger than an image of %v", d.Kernel, from)
+		case from.H+2*d.Pad < d.Kernel || from.W+2*d.Pad < d.KernelWidth:
+			return fmt.Errorf("a kernel of %dx%d is larger than an image of %v", d.Kernel, d.KernelWidth, from)
 		}
-		d.shape = Shape{d.Out, (from.H+2*d.Pad-d.Kernel)/d.Stride + 1, (from.W+2*d.Pad-d.Kernel)/d.Stride + 1}
+		d.shape = Shape{d.Out, (from.H+2*d.Pad-d.Kernel)/d.Stride + 1, (from.W+2*d.Pad-d.KernelWidth)/d.Stride + 1}
 		cg := from.C / d.Groups
-		d.weights(r, cg*d.Kernel*d.Kernel, d.Out, cg, d.Kernel, d.Kernel)
+		d.weights(r, cg*d.Kernel*d.KernelWidth, d.Out, cg, d.Kernel, d.KernelWidth)
 	case Linear:
 		if from.H != 1 || from.W != 1 {
 			return fmt.Errorf("wants a vector, gets %v: put a flatten before it", from)
@@ -196,6 +210,7 @@ func (d *node) infer(r *resolved) error {
 	case ReLU:
 	case Flatten:
 		d.shape = Shape{from.Len(), 1, 1}
+		d.flat = from.H*from.W > 1
 	case Add:
 		if other := r.nodes[d.in[1]].shape; other != from {
 			return fmt.Errorf("adds %v to %v", other, from)

@@ -53,6 +53,12 @@ var networks = []*Network{
 		layer(Flatten, "f"), {Name: "l", Kind: Linear, Out: 7}, layer(PReLU, "lp"),
 		{Name: "l2", Kind: Linear, Out: 3, Bias: true},
 	}},
+	{Name: "oblong kernels", Input: Shape{3, 6, 4}, Layers: []Layer{
+		{Name: "c", Kind: Convolution, Out: 5, Kernel: 3, KernelWidth: 1, Pad: 0}, layer(PReLU, "p"),
+		{Name: "d", Kind: Convolution, Out: 5, Kernel: 1, KernelWidth: 3, Pad: 1, Groups: 5},
+		{Name: "g", Kind: Convolution, Out: 5, Kernel: 6, KernelWidth: 4, Groups: 5},
+		layer(BatchNorm, "b"), layer(Flatten, "f"), {Name: "l", Kind: Linear, Out: 4},
+	}},
 	{Name: "linear alone", Input: Shape{4, 1, 1}, Layers: []Layer{{Name: "l", Kind: Linear, Out: 3}}},
 }
 
@@ -248,8 +254,10 @@ func TestMistakes(t *testing.T) {
 		{Network{Input: image, Layers: []Layer{conv("c", 4, 3, 1, 1, 1, false)}}, "want a vector"},
 		{Network{Input: image, Layers: []Layer{layer(PReLU, "p"), conv("c", 4, 8, 1, 0, 1, false), conv("d", 4, 8, 1, 0, 1, false)}}, "larger than"},
 		{Network{Input: image, Layers: []Layer{layer(PReLU, "p"), {Name: "c", Kind: Convolution, Inputs: []string{Input}, Out: 4, Kernel: 8}}}, `nothing reads layer "p"`},
-		{Network{Input: image, Layers: []Layer{layer(Flatten, "f"), layer(BatchNorm, "b")}}, "only a linear layer"},
-		{Network{Input: image, Layers: []Layer{layer(Flatten, "f")}}, "nothing of its own"},
+		{Network{Input: image, Layers: []Layer{layer(Flatten, "f"), layer(BatchNorm, "b")}}, "which only a linear layer can read"},
+		{Network{Input: image, Layers: []Layer{layer(Flatten, "f")}}, "a linear layer must follow"},
+		{Network{Input: image, Layers: []Layer{layer(PReLU, "p"), layer(Flatten, "f"), conv("c", 4, 1, 1, 0, 1, false)}}, "which only a linear layer can read"},
+		{Network{Input: Shape{3, 1, 1}, Layers: []Layer{layer(Flatten, "f")}}, "nothing of its own"},
 	} {
 		_, err := NewTraining(&c.net, 2, nil)
 		if err == nil || !strings.Contains(err.Error(), c.want) {

@@ -64,7 +64,7 @@ type engine struct {
 type builder struct {
 	*plan
 	of    []int // the tensor of each node; -1 where a node is inside of a unit
-	flat  []Shape
+	flat  []Shape // of each node before it was flattened
 	uses  []int // how many nodes read a node
 	first []int // the only node that does, or the first one
 	done  []bool
@@ -105,9 +105,7 @@ func newPlan(n *Network, batch int, pool *kernel.Pool, training bool) (*plan, er
 		if b.done[i] {
 			continue
 		}
-		if err := b.layer(i); err != nil {
-			return nil, fmt.Errorf("nn: layer %q: %w", r.nodes[i].Name, err)
-		}
+		b.layer(i)
 	}
 	p.output = b.of[last]
 	if p.output == 0 || len(p.tensors[p.output].readers) > 0 {
@@ -133,7 +131,7 @@ func (b *builder) read(t, pad int, kept bool) *tensor {
 }
 
 // layer makes the unit of node i, and of those after it that it can take along.
-func (b *builder) layer(i int) error {
+func (b *builder) layer(i int) {
 	d := &b.net.nodes[i]
 	in := b.of[d.in[0]]
 	b.done[i] = true
@@ -141,7 +139,6 @@ func (b *builder) layer(i int) error {
 	case Flatten:
 		// A view: what reads it knows the order of channels and pixels by b.flat.
 		b.of[i], b.flat[i] = in, b.flat[d.in[0]]
-		return nil
 	case Convolution:
 		b.convolution(i, in)
 	case Linear:
@@ -151,14 +148,10 @@ func (b *builder) layer(i int) error {
 		b.of[i] = out
 		b.chain(i, d.Bias)
 	default:
-		if b.flat[d.in[0]] != d.from {
-			return fmt.Errorf("of a flattened image there is only a linear layer")
-		}
 		b.done[i] = false
 		b.of[i] = -1
 		b.chainFrom(d.in[0], i, false)
 	}
-	return nil
 }
 
 // next returns the node that is alone in reading node i, or 0.

@@ -52,12 +52,12 @@ func (f *reference) forward(images []float32, n int) []float64 {
 							}
 							for c := range cg {
 								for ky := range d.Kernel {
-									for kx := range d.Kernel {
+									for kx := range d.KernelWidth {
 										iy, ix := oy*d.Stride+ky-d.Pad, ox*d.Stride+kx-d.Pad
 										if iy < 0 || ix < 0 || iy >= s.H || ix >= s.W {
 											continue
 										}
-										sum += w[((o*cg+c)*d.Kernel+ky)*d.Kernel+kx] * x[((b*s.C+o/og*cg+c)*s.H+iy)*s.W+ix]
+										sum += w[((o*cg+c)*d.Kernel+ky)*d.KernelWidth+kx] * x[((b*s.C+o/og*cg+c)*s.H+iy)*s.W+ix]
 									}
 								}
 							}

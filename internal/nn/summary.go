@@ -20,7 +20,7 @@ type Summary struct {
 }
 
 // Summary returns the layers with their shapes, parameters and multiply-accumulates. A
-// convolution's are out.H out.W out.C (in.C/groups) kernel²; borders count as if they were
+// convolution's are out.H out.W out.C (in.C/groups) kernel height × width; borders count as if they were
 // pixels, as in the papers.
 func (n *Network) Summary() Summary {
 	r := n.must()
@@ -32,7 +32,7 @@ func (n *Network) Summary() Summary {
 		}
 		switch d.Kind {
 		case Convolution:
-			row.MACs = d.shape.Len() * d.from.C / d.Groups * d.Kernel * d.Kernel
+			row.MACs = d.shape.Len() * d.from.C / d.Groups * d.Kernel * d.KernelWidth
 		case Linear:
 			row.MACs = d.Out * d.from.C
 		}
