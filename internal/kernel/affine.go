@@ -22,12 +22,12 @@ type Affine struct {
 }
 
 type affineCall struct {
-	y, x, res, dy      []float32
-	ly, lx, lres, ldy  Layout
-	p                  affineParams
-	a, b, c            []float32
-	rows, chunks, each int // rows in all, chunks of them, rows a chunk
-	add                bool
+	y, x, res, dy     []float32
+	ly, lx, lres, ldy Layout
+	p                 affineParams
+	a, b, c           []float32
+	rows, chunks      int // rows in all, chunks of them
+	add               bool
 }
 
 // NewAffine returns an Affine for passes over images of this many channels.
