@@ -76,9 +76,12 @@ func (m *monitor) step(step int, cosine float64) error {
 	return collapsed(step, fmt.Sprintf("all embeddings of a batch have been alike since step %d", m.since))
 }
 
-// validated takes the outcome of a validation.
+// validated takes the outcome of a validation. Before collapseSteps the running statistics of batch
+// norms still remember their start, and embeddings may be alike that are not to a training batch.
 func (m *monitor) validated(step int, v *Validation, alike bool) error {
 	switch {
+	case step < collapseSteps:
+		return nil
 	case alike:
 		return collapsed(step, "the embeddings of all validation images are alike")
 	case v.Accuracy == 0.5 && v.AUC == 0.5:

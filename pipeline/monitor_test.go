@@ -67,10 +67,16 @@ func TestMonitor(t *testing.T) {
 	if !errors.Is(err, ErrCollapsed) || !strings.Contains(err.Error(), "step 106:") || !strings.Contains(err.Error(), "since step 7") {
 		t.Errorf("error %v, want a collapse that names the steps", err)
 	}
-	if err := m.validated(3, &Validation{Accuracy: 0.5, AUC: 0.5}, false); !errors.Is(err, ErrCollapsed) || !strings.Contains(err.Error(), "exactly 0.5") {
+	if err := m.validated(collapseSteps, &Validation{Accuracy: 0.5, AUC: 0.5}, false); !errors.Is(err, ErrCollapsed) || !strings.Contains(err.Error(), "exactly 0.5") {
 		t.Errorf("error %v of a validation like guessing", err)
 	}
-	if err := m.validated(3, &Validation{Accuracy: 0.5, AUC: 0.51}, false); err != nil {
+	if err := m.validated(collapseSteps, &Validation{Accuracy: 0.5, AUC: 0.51}, false); err != nil {
 		t.Errorf("error %v of a poor validation", err)
+	}
+	if err := m.validated(collapseSteps, &Validation{Accuracy: 0.6, AUC: 0.6}, true); !errors.Is(err, ErrCollapsed) {
+		t.Errorf("error %v of embeddings that are alike", err)
+	}
+	if err := m.validated(8, &Validation{Accuracy: 0.5, AUC: 0.5}, true); err != nil {
+		t.Errorf("error %v of running statistics that have not settled", err)
 	}
 }

@@ -50,7 +50,14 @@ func (t *trainer) validate(ctx context.Context) (*Validation, error) {
 		}
 	}
 	v.Seconds = time.Since(started).Seconds()
-	return v, t.monitor.validated(t.Step, v, alike(r.Scores))
+	same := alike(r.Scores)
+	if err := t.monitor.validated(t.Step, v, same); err != nil {
+		return nil, err
+	}
+	if same {
+		t.events.warn("validation after step %d is too early to mean anything: all embeddings are alike as long as batch norms' running statistics have not settled", t.Step)
+	}
+	return v, nil
 }
 
 // alike reports whether all pairs, of one person or two, score as one and the same face would.
