@@ -95,7 +95,6 @@ func writeAngles(w io.Writer, runs []*demoRun) error {
 		parts = append(parts, img)
 		width, height = width+img.Bounds().Dx(), max(height, img.Bounds().Dy())
 	}
-	// Few colours suffice for lines and fills; the file is a third of the size.
 	all := image.NewNRGBA(image.Rect(0, 0, width, height))
 	draw.Draw(all, all.Rect, image.NewUniform(color.White), image.Point{}, draw.Src)
 	x := 0
