@@ -141,6 +141,9 @@ func (t *trainer) close() {
 	if t.graph != nil {
 		t.graph.close()
 	}
+	if t.backbone != nil {
+		t.backbone.Close()
+	}
 	if t.log != nil {
 		t.log.close()
 	}
