@@ -51,6 +51,7 @@ func (c *summaryCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
+	defer training.Close()
 	const floats = 4 * 3 // weight, gradient and momentum
 	m := trainingMemory{Activations: training.Bytes(), Parameters: floats * (s.Params + c.Classes*s.Dim)}
 	m.Total = m.Activations + m.Parameters
