@@ -78,6 +78,8 @@ func parseError(name string, err error) error {
 	if parse.Context != nil {
 		if c := parse.Context.Selected(); c != nil {
 			command = name + " " + strings.Fields(c.Path())[0]
+		} else if d := parse.Context.Model.DefaultCmd; d != nil { // its flags are not among the program's own
+			command = name + " " + d.Name
 		}
 	}
 	return WithHint(err, "%s --help lists the flags and arguments", command)
