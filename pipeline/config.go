@@ -183,7 +183,7 @@ func (c *Config) resolveAugmentation() error {
 		}
 	}
 	if err := c.augmentation().Validate(); err != nil {
-		return settingError("augment", "%w", err)
+		return settingError("augment", "%s", strings.ReplaceAll(err.Error(), "augment: ", ""))
 	}
 	return nil
 }
@@ -268,7 +268,7 @@ func (c *Config) schedule(perEpoch int) optim.Schedule {
 	return s
 }
 
-// absolute makes paths independent of the folder that the program runs in.
+// absolute makes the paths of resolved settings independent of the folder that the program runs in.
 func (c *Config) absolute() error {
 	_, file, err := c.validation()
 	if err != nil {
@@ -297,7 +297,10 @@ func (c *Config) override(given []Field) error {
 			return err
 		}
 	}
-	if err := errors.Join(changed.absolute(), changed.Resolve()); err != nil {
+	if err := changed.Resolve(); err != nil {
+		return err
+	}
+	if err := changed.absolute(); err != nil {
 		return err
 	}
 	var errs []error

@@ -37,6 +37,11 @@ func (c *Config) validation() (share float64, file string, err error) {
 
 // openFaces finds the images, holds out those of validation and checks that nobody is in both.
 func openFaces(c *Config, warn func(format string, args ...any)) (*faces, error) {
+	if c.People != "" {
+		if _, err := os.Stat(c.People); err != nil {
+			return nil, settingError("people", "%w", err)
+		}
+	}
 	set, err := dataset.Open(c.Data, dataset.Options{People: c.People, MinImages: c.MinImages, MaxImages: c.MaxImages})
 	if err != nil {
 		return nil, err

@@ -354,7 +354,10 @@ func Train(ctx context.Context, c Config, events Events) (*Result, error) {
 	if c.Data == "" {
 		return nil, settingError("data", "name the folder that has one sub-folder of images for each identity")
 	}
-	if err := errors.Join(c.Resolve(), c.absolute()); err != nil {
+	if err := c.Resolve(); err != nil {
+		return nil, err
+	}
+	if err := c.absolute(); err != nil {
 		return nil, err
 	}
 	force := c.Force
