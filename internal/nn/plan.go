@@ -63,10 +63,10 @@ type engine struct {
 // builder collects units while it walks through the layers.
 type builder struct {
 	*plan
-	of    []int // the tensor of each node; -1 where a node is inside of a unit
+	of    []int   // the tensor of each node; -1 where a node is inside of a unit
 	flat  []Shape // of each node before it was flattened
-	uses  []int // how many nodes read a node
-	first []int // the only node that does, or the first one
+	uses  []int   // how many nodes read a node
+	first []int   // the only node that does, or the first one
 	done  []bool
 }
 
