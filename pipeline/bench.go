@@ -26,7 +26,7 @@ type BenchResult struct {
 	ImgS     float64 `json:"img_s"`   // images a second in the median step
 	Best     float64 `json:"best"`    // images a second in the fastest step
 	StepMS   float64 `json:"step_ms"` // milliseconds of the median step
-	Bytes    int     `json:"bytes"`   // of activations and packed weights
+	Bytes    int     `json:"bytes"`   // of activations and gradients
 }
 
 // benchWarmup is how many steps come before those that are timed: they touch all memory.

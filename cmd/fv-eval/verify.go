@@ -166,7 +166,7 @@ func (c *verifyCmd) scores(_ *env, o eval.Options, report *eval.ReportOptions) (
 func (c *verifyCmd) model(e *env, o eval.Options, report *eval.ReportOptions) (*eval.Result, error) {
 	pairs, err := eval.ReadPairs(c.Pairs)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("--pairs: %w", err)
 	}
 	files, err := pairs.Resolve(c.Images)
 	var missing *eval.ImagesError

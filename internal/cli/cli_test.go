@@ -114,6 +114,25 @@ func TestFlagMistakes(t *testing.T) {
 	}
 }
 
+// A misspelt command is taken for an argument of the default one; the hint says so.
+func TestMisspeltCommand(t *testing.T) {
+	there := t.TempDir()
+	for _, c := range []struct {
+		args []string
+		hint string
+	}{
+		{[]string{"trian", there}, "trian is neither a command"},
+		{[]string{there, "other"}, "fv train --help"},
+		{[]string{"train", "trian", there}, "fv train --help"},
+	} {
+		_, _, err := parse(t, "", c.args...)
+		var h *hinted
+		if !errors.As(err, &h) || !strings.HasPrefix(h.hint, c.hint) {
+			t.Errorf("%q: %v, want the hint %q", c.args, err, c.hint)
+		}
+	}
+}
+
 func TestHelpAndVersion(t *testing.T) {
 	for _, flag := range []string{"--help", "--version"} {
 		_, out, err := parse(t, "", flag)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -60,13 +61,13 @@ func Parse(grammar any, name, description string, args []string, stdout, stderr 
 	}()
 	ctx, err = parser.Parse(args)
 	if err != nil {
-		return nil, Usage(config.blame(parseError(name, err)))
+		return nil, Usage(config.blame(parseError(name, args, err)))
 	}
 	return ctx, nil
 }
 
 // parseError adds to kong's errors what to do.
-func parseError(name string, err error) error {
+func parseError(name string, args []string, err error) error {
 	var (
 		parse *kong.ParseError
 		h     *hinted
@@ -81,6 +82,27 @@ func parseError(name string, err error) error {
 		} else if d := parse.Context.Model.DefaultCmd; d != nil { // its flags are not among the program's own
 			command = name + " " + d.Name
 		}
+		if wrong, commands := misspelt(parse.Context.Model, args); wrong != "" {
+			return WithHint(err, "%s is neither a command nor a file or folder; the commands are %s", wrong, strings.Join(commands, ", "))
+		}
 	}
 	return WithHint(err, "%s --help lists the flags and arguments", command)
+}
+
+// misspelt returns the first argument, with the commands that there are, if a default command
+// took it for an argument of its own and it does not exist.
+func misspelt(app *kong.Application, args []string) (wrong string, commands []string) {
+	if app.DefaultCmd == nil || len(args) == 0 || strings.HasPrefix(args[0], "-") {
+		return "", nil
+	}
+	for _, c := range app.Children {
+		if c.Name == args[0] {
+			return "", nil
+		}
+		commands = append(commands, c.Name)
+	}
+	if _, err := os.Stat(args[0]); err == nil {
+		return "", nil
+	}
+	return args[0], commands
 }

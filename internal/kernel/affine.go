@@ -15,6 +15,7 @@ import "math"
 type Affine struct {
 	channels    int
 	ones, zeros []float32
+	first       []float32 // the mean of the first row
 	partials    []float32 // [chunks][3][C], sums of a few hundred pixels
 	totals      []float64 // [chunks][3][C]
 	call        affineCall
@@ -32,7 +33,7 @@ type affineCall struct {
 
 // NewAffine returns an Affine for passes over images of this many channels.
 func NewAffine(channels int) *Affine {
-	a := &Affine{channels: channels, ones: make([]float32, channels), zeros: make([]float32, channels)}
+	a := &Affine{channels: channels, ones: make([]float32, channels), zeros: make([]float32, channels), first: make([]float32, channels)}
 	for i := range a.ones {
 		a.ones[i] = 1
 	}
@@ -94,11 +95,11 @@ func (a *Affine) forwardChunk(chunk int) {
 //
 //	mean = sum x / P,  variance = sum (x - mean)^2 / P,  P = n*H*W
 //
-// Sums are taken of x less the channel's first value, so that a mean that is
-// large beside the deviation costs no accuracy; in float32 over a row, in
+// Sums are taken of x less the mean of the channel's first row, so that a mean that
+// is large beside the deviation costs no accuracy; in float32 over a row, in
 // float64 beyond.
 func (a *Affine) Moments(p *Pool, n int, mean, variance []float32, x []float32, lx Layout) {
-	q := a.begin(n, lx.H, nil, row(x, lx, 0, 0), nil)
+	q := a.begin(n, lx.H, nil, a.pivot(row(x, lx, 0, 0)), nil)
 	q.x, q.lx = x, lx
 	a.grow(q.chunks)
 	p.Run(q.chunks, a.f[1])
@@ -108,6 +109,21 @@ func (a *Affine) Moments(p *Pool, n int, mean, variance []float32, x []float32, 
 		mean[c] = float32(float64(q.p.shift[c]) + s)
 		variance[c] = float32(math.Max(0, s2-s*s))
 	}
+}
+
+// pivot returns the mean of each channel over the pixels of a row.
+func (a *Affine) pivot(row []float32) []float32 {
+	clear(a.first)
+	for x := 0; x < len(row); x += a.channels {
+		for c, v := range row[x:][:a.channels] {
+			a.first[c] += v
+		}
+	}
+	pixels := float32(len(row) / a.channels)
+	for c := range a.first {
+		a.first[c] /= pixels
+	}
+	return a.first
 }
 
 func (a *Affine) momentsChunk(chunk int) {
