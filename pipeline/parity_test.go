@@ -121,7 +121,7 @@ func seeded(network *nn.Network, weights []float32) {
 		case len(p.Shape) > 1:
 			scale(x, 0, math.Sqrt(3/(float64(p.Len)/float64(p.Shape[0]))))
 		case kinds[layer] == nn.PReLU:
-			scale(x, 0.97, 0.01)
+			scale(x, 0.997, 0.001)
 		case strings.HasSuffix(p.Name, ".bias"):
 			scale(x, 0, 0.1)
 		default:
