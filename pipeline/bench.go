@@ -1,77 +1,219 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
 	"gorgonia.org/gorgonia"
 
 	"github.com/faceverify/fv/internal/kernel"
+	"github.com/faceverify/fv/internal/nn"
 	"github.com/faceverify/fv/internal/random"
 	"github.com/faceverify/fv/losses"
 	"github.com/faceverify/fv/pipeline/dataset"
 )
 
-// BenchResult says how fast training steps were.
+// BenchOptions say what Bench times.
+type BenchOptions struct {
+	Classes   int  // identities of the head
+	Steps     int  // to time
+	Inference bool // the network alone, as an Embedder runs it, in place of training steps
+	Kernels   bool // also what each kind of unit takes
+}
+
+// BenchResult says how fast training steps, or embeddings, were.
 type BenchResult struct {
-	Backbone string  `json:"backbone"`
-	Head     string  `json:"head"`
-	Batch    int     `json:"batch"`
-	Classes  int     `json:"classes"`
-	Threads  int     `json:"threads"`
-	Kernels  string  `json:"kernels"`
-	Steps    int     `json:"steps"`   // that were timed
-	ImgS     float64 `json:"img_s"`   // images a second in the median step
-	Best     float64 `json:"best"`    // images a second in the fastest step
-	StepMS   float64 `json:"step_ms"` // milliseconds of the median step
-	Bytes    int     `json:"bytes"`   // of activations and gradients
+	Backbone  string  `json:"backbone"`
+	Inference bool    `json:"inference"`
+	Precision string  `json:"precision"` // fp32
+	Head      string  `json:"head,omitempty"`
+	Classes   int     `json:"classes,omitempty"`
+	Batch     int     `json:"batch"`
+	Threads   int     `json:"threads"`
+	Variant   string  `json:"variant"` // of the kernels
+	Steps     int     `json:"steps"`   // that were timed
+	ImgS      float64 `json:"img_s"`   // images a second in the median step
+	BestImgS  float64 `json:"best_img_s"`
+	StepMS    float64 `json:"step_ms"` // milliseconds of the median step
+	// Two operations for each multiply-accumulate of convolutions, linear layers and the head,
+	// forward and backward, in the median step; and what the processor's threads reach together
+	// in a loop of multiply-adds on registers. Both 0 where there is no such loop.
+	GFLOPS      float64 `json:"gflops"`
+	PeakGFLOPS  float64 `json:"peak_gflops"`
+	ShareOfPeak float64 `json:"share_of_peak"`
+	Bytes       int     `json:"bytes"`                 // of activations and gradients
+	PeakRSSMB   float64 `json:"peak_rss_mb,omitempty"` // the process's largest memory, in MB of 10⁶ bytes, where the system tells
+
+	Kernels []KernelTime `json:"kernels,omitempty"`
+}
+
+// KernelTime says what units of the same kind and shape took in an average step.
+type KernelTime struct {
+	Unit           string  `json:"unit"`
+	Count          int     `json:"count"`
+	ForwardMS      float64 `json:"forward_ms"`
+	BackwardMS     float64 `json:"backward_ms"`
+	ForwardGFLOPS  float64 `json:"forward_gflops"` // 0 where nothing is multiplied but by one value a channel
+	BackwardGFLOPS float64 `json:"backward_gflops"`
 }
 
 // benchWarmup is how many steps come before those that are timed: they touch all memory.
 const benchWarmup = 2
 
+// bench is what Bench times.
+type bench struct {
+	step    func() error
+	timings func() []nn.Timing
+	bytes   int
+	macs    int // of an image, beyond the units'
+	close   func()
+}
+
 // Bench times training steps of c's backbone, head and optimiser, on one batch of random images
-// with random labels of so many classes. It runs the graph and the optimiser that Train runs;
-// only loading images is left out.
-func Bench(ctx context.Context, c Config, classes, steps int) (*BenchResult, error) {
-	if err := errors.Join(c.Resolve(), atLeast("classes", classes, 2), atLeast("steps", steps, 1), atLeast("batch", c.Batch, 2)); err != nil {
+// with random labels. It runs the graph and the optimiser that Train runs; only loading images
+// is left out.
+func Bench(ctx context.Context, c Config, o BenchOptions) (*BenchResult, error) {
+	least := 2
+	if o.Inference {
+		least = 1
+	}
+	// A batch of 1 is no training batch, which Resolve would say.
+	batch := c.Batch
+	c.Batch = max(batch, 2)
+	if err := errors.Join(c.Resolve(), atLeast("classes", o.Classes, 2), atLeast("steps", o.Steps, 1), atLeast("batch", batch, least)); err != nil {
 		return nil, err
 	}
-	t := &trainer{config: c, faces: &faces{train: &dataset.Set{Identities: make([]string, classes)}}}
-	var err error
-	if t.network, err = c.network(); err != nil {
+	c.Batch = batch
+	network, err := c.network()
+	if err != nil {
 		return nil, err
 	}
-	if t.head, err = c.head(); err != nil {
+	pool := kernel.NewPool(c.Threads)
+	defer pool.Close()
+	r := &BenchResult{
+		Backbone: c.Backbone, Inference: o.Inference, Precision: "fp32", Batch: batch, Threads: pool.Threads(), Variant: kernel.Variant(), Steps: o.Steps,
+		PeakGFLOPS: kernel.PeakGFLOPS(pool),
+	}
+	var b *bench
+	if o.Inference {
+		b, err = benchInference(&c, network, pool)
+	} else {
+		r.Head, r.Classes = c.Head, o.Classes
+		b, err = benchTraining(&c, network, o.Classes)
+	}
+	if err != nil {
 		return nil, err
 	}
-	defer t.close()
-	if err := t.build(); err != nil {
-		return nil, err
-	}
-	t.initialise(nil)
-	images, labels := noise(&c, classes)
-	seconds := make([]float64, 0, steps)
-	for i := range benchWarmup + steps {
+	defer b.close()
+
+	seconds := make([]float64, 0, o.Steps)
+	for i := range benchWarmup + o.Steps {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
+		if i == benchWarmup {
+			b.timings() // forgets the first steps
+		}
 		began := time.Now()
-		if err := t.benchStep(images, labels); err != nil {
+		if err := b.step(); err != nil {
 			return nil, err
 		}
 		if i >= benchWarmup {
 			seconds = append(seconds, time.Since(began).Seconds())
 		}
 	}
+	timings := b.timings()
 	slices.Sort(seconds)
-	median := (seconds[(steps-1)/2] + seconds[steps/2]) / 2
-	return &BenchResult{
-		Backbone: c.Backbone, Head: c.Head, Batch: c.Batch, Classes: classes, Threads: t.pool.Threads(), Kernels: kernel.Variant(),
-		Steps: steps, ImgS: float64(c.Batch) / median, Best: float64(c.Batch) / seconds[0], StepMS: 1000 * median, Bytes: t.backbone.Bytes(),
+	median := (seconds[(o.Steps-1)/2] + seconds[o.Steps/2]) / 2
+	r.ImgS, r.BestImgS, r.StepMS = float64(batch)/median, float64(batch)/seconds[0], 1000*median
+	if r.PeakGFLOPS > 0 {
+		macs := b.macs
+		for _, t := range timings {
+			macs += t.ForwardMACs + t.BackwardMACs
+		}
+		r.GFLOPS = 2 * float64(macs) * r.ImgS / 1e9
+		r.ShareOfPeak = r.GFLOPS / r.PeakGFLOPS
+	}
+	r.Bytes, r.PeakRSSMB = b.bytes, float64(peakMemory())/1e6
+	if o.Kernels {
+		r.Kernels = kernelTimes(timings, batch, o.Steps)
+	}
+	return r, nil
+}
+
+// benchTraining readies training steps.
+func benchTraining(c *Config, network *nn.Network, classes int) (*bench, error) {
+	t := &trainer{config: *c, network: network, faces: &faces{train: &dataset.Set{Identities: make([]string, classes)}}}
+	var err error
+	if t.head, err = c.head(); err != nil {
+		return nil, err
+	}
+	if err := t.build(); err != nil {
+		t.close()
+		return nil, err
+	}
+	t.initialise(nil)
+	images, labels := noise(c, classes)
+	return &bench{
+		step:    func() error { return t.benchStep(images, labels) },
+		timings: t.backbone.Timings,
+		bytes:   t.backbone.Bytes(),
+		macs:    3 * network.Dim() * classes,
+		close:   t.close,
 	}, nil
+}
+
+// benchInference readies forward passes, of initial weights.
+func benchInference(c *Config, network *nn.Network, pool *kernel.Pool) (*bench, error) {
+	theta, buffers := make([]float32, nn.Len(network.Params())), make([]float32, nn.Len(network.Buffers()))
+	network.Init(theta, buffers, c.Seed)
+	plan, err := nn.NewInference(network, theta, buffers, c.Batch, pool)
+	if err != nil {
+		return nil, err
+	}
+	images, _ := noise(c, 1)
+	return &bench{
+		step:    func() error { plan.Forward(images, c.Batch); return nil },
+		timings: plan.Timings,
+		bytes:   plan.Bytes(),
+		close:   plan.Close,
+	}, nil
+}
+
+// kernelTimes adds up the timings of units alike, those that took longest first.
+func kernelTimes(timings []nn.Timing, batch, steps int) []KernelTime {
+	total := map[string]nn.Timing{}
+	count := map[string]int{}
+	for _, t := range timings {
+		sum := total[t.Unit]
+		total[t.Unit] = nn.Timing{
+			Unit: t.Unit, Forward: sum.Forward + t.Forward, Backward: sum.Backward + t.Backward,
+			ForwardMACs: sum.ForwardMACs + t.ForwardMACs, BackwardMACs: sum.BackwardMACs + t.BackwardMACs,
+		}
+		count[t.Unit]++
+	}
+	speed := func(macs int, d time.Duration) float64 {
+		if d == 0 {
+			return 0
+		}
+		return 2 * float64(macs*batch*steps) / d.Seconds() / 1e9
+	}
+	ms := func(d time.Duration) float64 { return 1000 * d.Seconds() / float64(steps) }
+	sorted := slices.SortedFunc(maps.Values(total), func(a, b nn.Timing) int {
+		return cmp.Or(cmp.Compare(b.Forward+b.Backward, a.Forward+a.Backward), cmp.Compare(a.Unit, b.Unit))
+	})
+	var ks []KernelTime
+	for _, t := range sorted {
+		ks = append(ks, KernelTime{
+			Unit: t.Unit, Count: count[t.Unit], ForwardMS: ms(t.Forward), BackwardMS: ms(t.Backward),
+			ForwardGFLOPS: speed(t.ForwardMACs, t.Forward), BackwardGFLOPS: speed(t.BackwardMACs, t.Backward),
+		})
+	}
+	return ks
 }
 
 // noise returns a batch of normally distributed pixels and uniform labels.

@@ -10,3 +10,6 @@ func totalMemory() int64 {
 	}
 	return int64(n)
 }
+
+// peakMemory returns the most bytes of memory that the process has had. 0: unknown.
+func peakMemory() int64 { return 0 }

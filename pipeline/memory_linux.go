@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"bytes"
 	"os"
 	"strconv"
 	"strings"
@@ -24,4 +25,20 @@ func totalMemory() int64 {
 		}
 	}
 	return total
+}
+
+// peakMemory returns the most bytes of memory that the process has had. 0: unknown.
+func peakMemory() int64 {
+	// Not getrusage, whose figure may be that of the program that started this one.
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := bytes.Cut(status, []byte("VmHWM:"))
+	fields := bytes.Fields(rest)
+	if len(fields) == 0 {
+		return 0
+	}
+	kib, _ := strconv.ParseInt(string(fields[0]), 10, 64)
+	return kib << 10
 }

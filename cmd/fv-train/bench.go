@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"io"
+	"text/tabwriter"
 
 	"github.com/faceverify/fv/internal/cli"
 	"github.com/faceverify/fv/pipeline"
@@ -11,26 +13,60 @@ type benchCmd struct {
 	Backbone  string        `default:"mobilefacenet" placeholder:"NAME" help:"Network. Default: ${default}."`
 	Embedding int           `default:"512" help:"Numbers in an embedding. Default: ${default}."`
 	Size      pipeline.Size `default:"112x112" placeholder:"HxW" help:"Height and width of the input, multiples of 16. Default: ${default}."`
+	Inference bool          `help:"Time embeddings in place of training steps."`
 	Head      string        `default:"amsoftmax" placeholder:"NAME" help:"Head. Default: ${default}."`
 	Classes   int           `default:"10575" help:"Identities. Default: ${default}."`
 	Batch     int           `default:"64" help:"Images in a step. Default: ${default}."`
 	Steps     int           `default:"6" help:"Steps to time, after two that are not. Default: ${default}."`
 	Threads   int           `default:"0" help:"Threads; 0 means one for each processor. Default: ${default}."`
 	Seed      uint64        `default:"1" help:"Seed of weights and images. Default: ${default}."`
+	Kernels   bool          `help:"Show what each kind of layer takes, and its speed."`
 }
 
 func (c *benchCmd) Run(e *env) error {
 	config := pipeline.Default()
 	config.Backbone, config.Embedding, config.Size = c.Backbone, c.Embedding, c.Size
 	config.Head, config.Batch, config.Threads, config.Seed = c.Head, c.Batch, c.Threads, c.Seed
-	r, err := pipeline.Bench(e.ctx, config, c.Classes, c.Steps)
+	r, err := pipeline.Bench(e.ctx, config, pipeline.BenchOptions{Classes: c.Classes, Steps: c.Steps, Inference: c.Inference, Kernels: c.Kernels})
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(e.text(), "%s, %s over %d classes, batch %d, %d threads, %s kernels: %.1f images/s (median of %d steps, %.0f ms each; best %.1f), %s of activations\n",
-		r.Backbone, r.Head, r.Classes, r.Batch, r.Threads, r.Kernels, r.ImgS, r.Steps, r.StepMS, r.Best, bytesText(r.Bytes))
+	benchText(e.text(), r)
 	if e.json {
 		return cli.WriteJSON(e.stdout, r)
 	}
 	return nil
+}
+
+func benchText(w io.Writer, r *pipeline.BenchResult) {
+	what := fmt.Sprintf("training with %s over %d classes", r.Head, r.Classes)
+	if r.Inference {
+		what = "inference"
+	}
+	fmt.Fprintf(w, "%s, %s in %s, batch %d, threads %d, %s kernels\n", r.Backbone, what, r.Precision, r.Batch, r.Threads, r.Variant)
+	fmt.Fprintf(w, "%.1f images/s in the median of %d steps, %.3g ms each; best %.1f\n", r.ImgS, r.Steps, r.StepMS, r.BestImgS)
+	if r.PeakGFLOPS > 0 {
+		fmt.Fprintf(w, "%.0f of the %.0f GFLOP/s that multiply-adds on registers reach here: %.0f %%\n", r.GFLOPS, r.PeakGFLOPS, 100*r.ShareOfPeak)
+	}
+	fmt.Fprintf(w, "%s of activations", bytesText(r.Bytes))
+	if r.PeakRSSMB > 0 {
+		fmt.Fprintf(w, "; the process took up to %.0f MB", r.PeakRSSMB)
+	}
+	fmt.Fprintln(w)
+	if len(r.Kernels) == 0 {
+		return
+	}
+	speed := func(gflops float64) string {
+		if gflops == 0 {
+			return ""
+		}
+		return fmt.Sprintf("%.0f", gflops)
+	}
+	fmt.Fprintln(w)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprint(t, "forward ms\tGFLOP/s\tbackward ms\tGFLOP/s\t\n")
+	for _, k := range r.Kernels {
+		fmt.Fprintf(t, "%.2f\t%s\t%.2f\t%s\t  %d x %s\n", k.ForwardMS, speed(k.ForwardGFLOPS), k.BackwardMS, speed(k.BackwardGFLOPS), k.Count, k.Unit)
+	}
+	t.Flush()
 }

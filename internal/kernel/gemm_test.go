@@ -105,7 +105,9 @@ func BenchmarkGemm(b *testing.B) {
 }
 
 func BenchmarkPeak(b *testing.B) {
+	p := NewPool(1)
+	defer p.Close()
 	for b.Loop() {
-		b.ReportMetric(PeakGFLOPS(), "GFLOP/s")
+		b.ReportMetric(PeakGFLOPS(p), "GFLOP/s")
 	}
 }

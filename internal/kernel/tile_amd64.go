@@ -141,11 +141,16 @@ func fma_avx512(n int)
 
 func fma_avx2(n int)
 
-// PeakGFLOPS measures, on the calling goroutine, the single-precision speed of one core
-// with the current variant: a loop of independent multiply-adds on
-// registers, each counted as two operations. It returns 0 for the generic variant.
-func PeakGFLOPS() float64 {
-	const chains, n = 10, 100_000
+// PeakGFLOPS measures the single-precision speed of all of p's threads at once with the current
+// variant: loops of independent multiply-adds on registers, each counted as two
+// operations. It returns 0 for the generic variant.
+func PeakGFLOPS(p *Pool) float64 {
+	const (
+		chains = 10
+		n      = 10_000 // a few dozen microseconds
+		loops  = 50
+		rounds = 10
+	)
 	f, width := fma_avx2, 8
 	switch variant {
 	case cpu.Generic:
@@ -154,10 +159,14 @@ func PeakGFLOPS() float64 {
 		f, width = fma_avx512, 16
 	}
 	var best float64
-	for range 20 {
+	for range rounds {
 		start := time.Now()
-		f(n)
-		best = max(best, float64(2*n*chains*width)/time.Since(start).Seconds()/1e9)
+		p.Run(p.Threads(), func(int) {
+			for range loops {
+				f(n)
+			}
+		})
+		best = max(best, float64(2*n*loops*chains*width*p.Threads())/time.Since(start).Seconds()/1e9)
 	}
 	return best
 }

@@ -6,4 +6,4 @@ package kernel
 func (t *tile) run(rows int) { t.runGeneric(rows) }
 
 // PeakGFLOPS returns 0: the generic variant has no peak to compare with.
-func PeakGFLOPS() float64 { return 0 }
+func PeakGFLOPS(*Pool) float64 { return 0 }

@@ -36,12 +36,7 @@ func (f *Inference) Load(theta, buffers []float32) {
 // Forward returns the embeddings [n, Dim] of images [n, H, W, C], valid until the next Forward.
 func (f *Inference) Forward(images []float32, n int) []float32 {
 	f.check(nil, images, n)
-	f.n = n
-	f.tensors[0].data = images
-	for _, u := range f.units {
-		u.forward(&f.engine)
-	}
-	return f.result()
+	return f.forward(images, n)
 }
 
 // Close gives the memory back. Neither the value nor a result may be used afterwards.

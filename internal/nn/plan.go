@@ -2,6 +2,7 @@ package nn
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/faceverify/fv/internal/kernel"
 	"github.com/faceverify/fv/internal/offheap"
@@ -34,6 +35,9 @@ type unit interface {
 	// backward reads the gradient of what the unit gave, and writes, or adds to, that
 	// of what it read, and writes its part of e.dTheta.
 	backward(e *engine)
+	// String and macs say what the unit does, for Timings.
+	fmt.Stringer
+	macs() (forward, backward int)
 }
 
 // plan is a network made into units, with memory for a batch.
@@ -45,6 +49,7 @@ type plan struct {
 	net     *resolved
 	arena   []float32
 	bytes   int
+	took    []took // of each unit
 }
 
 // engine is what units need to know of the pass under way.
@@ -258,11 +263,33 @@ func (p *plan) allocate() (err error) {
 			*at = p.arena[s.slot.offset:][:s.layout.Len():s.layout.Len()]
 		}
 	}
+	p.took = make([]took, len(p.units))
 	for _, u := range p.units {
 		u.init(&p.engine)
 	}
 	return nil
 }
+
+// forward runs the units, in training on newly loaded parameters, and returns the last one's output.
+func (p *plan) forward(images []float32, n int) []float32 {
+	p.n = n
+	p.tensors[0].data = images
+	for i, u := range p.units {
+		began := time.Now()
+		if p.training {
+			u.load(&p.engine)
+		}
+		u.forward(&p.engine)
+		p.took[i].forward += time.Since(began)
+	}
+	return p.tensors[p.output].data[:n*p.Dim()]
+}
+
+// Dim returns the length of an embedding.
+func (p *plan) Dim() int { return p.tensors[p.output].shape.C }
+
+// Bytes returns the size of the activations and gradients.
+func (p *plan) Bytes() int { return p.bytes }
 
 // close gives the memory back.
 func (p *plan) close() {

@@ -2,6 +2,8 @@ package nn
 
 import (
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/faceverify/fv/internal/kernel"
 )
@@ -47,13 +49,8 @@ func (p *plan) check(theta, images []float32, n int) {
 // needs at least 2 images to have a variance.
 func (t *Training) Forward(theta, images []float32, n int) []float32 {
 	t.check(theta, images, n)
-	t.theta, t.n = theta, n
-	t.tensors[0].data = images
-	for _, u := range t.units {
-		u.load(&t.engine)
-		u.forward(&t.engine)
-	}
-	return t.result()
+	t.theta = theta
+	return t.forward(images, n)
 }
 
 // Backward overwrites dTheta with the gradient with respect to theta, given dEmbedding
@@ -65,8 +62,10 @@ func (t *Training) Backward(theta, dEmbedding, dTheta []float32) {
 	}
 	t.theta, t.dTheta = theta, dTheta
 	copy(t.tensors[t.output].grad, dEmbedding[:t.n*t.Dim()])
-	for i := len(t.units) - 1; i >= 0; i-- {
-		t.units[i].backward(&t.engine)
+	for i, u := range slices.Backward(t.units) {
+		began := time.Now()
+		u.backward(&t.engine)
+		t.took[i].backward += time.Since(began)
 	}
 }
 
@@ -79,15 +78,6 @@ func (t *Training) UpdateBuffers(buffers []float32) {
 		}
 	}
 }
-
-// result returns the last unit's output.
-func (p *plan) result() []float32 { return p.tensors[p.output].data[:p.n*p.Dim()] }
-
-// Dim returns the length of an embedding.
-func (p *plan) Dim() int { return p.tensors[p.output].shape.C }
-
-// Bytes returns the size of the activations and gradients.
-func (p *plan) Bytes() int { return p.bytes }
 
 // Close gives the memory back. Neither the value nor a result may be used afterwards.
 func (t *Training) Close() { t.close() }
