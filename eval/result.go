@@ -82,7 +82,8 @@ func (r *Result) judge() {
 	case r.ROC.constant():
 		warn("all scores are equal: they tell nothing apart")
 	case r.Accuracy == 0.5 && r.Genuine == r.Impostor:
-		warn("the accuracy is exactly 0.5: the model accepts, or refuses, everything")
+		_, best := r.ROC.Best()
+		warn("the accuracy is exactly 0.5: with its thresholds, protocol %s accepts everything or refuses everything; over all thresholds the best is %.4f", r.Protocol, best)
 	case r.AUC < 0.5:
 		warn("the AUC is below 0.5: worse than guessing; are the labels swapped, or is a distance given as a score?")
 	}

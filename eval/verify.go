@@ -234,7 +234,7 @@ func (p Protocol) accuracy(scores []float64, pairs *Pairs, v *Vectors, flip stri
 // kinds.
 func (s foldScores) check() error {
 	if s.folds < 2 {
-		return fmt.Errorf("the pairs have no folds; it needs two or more")
+		return fmt.Errorf("the pairs have no folds; it needs two or more (%s needs none)", OpenSphere)
 	}
 	total, counts := [2]int{}, make([][2]int, s.folds)
 	for i, f := range s.fold {

@@ -17,9 +17,9 @@ import (
 
 type embedCmd struct {
 	Model string `arg:"" name:"run" help:"Run folder or model file."`
-	Dir   string `arg:"" help:"Folder of images, or of one folder of images for each identity."`
+	Dir   string `arg:"" name:"folder" help:"Folder of images, or of one folder of images for each identity."`
 
-	Out     string `short:"o" required:"" placeholder:"FILE" help:"File to write: .npy (float32 [N,D], with FILE.names.csv beside it), .parquet or .csv. Needed."`
+	Out     string `short:"o" required:"" placeholder:"FILE" help:"File to write: .npy (float32 [N,D], with the images' names in a .names.csv beside it), .parquet or .csv. Needed."`
 	Raw     bool   `help:"Write vectors as the network gives them instead of normalised to unit length. Default: off."`
 	Flip    string `default:"model" enum:"model,none,sum,concat" help:"How the mirror image takes part: none, sum, concat, or as the model says. Default: ${default}."`
 	Batch   int    `default:"64" help:"Images embedded at once. Default: ${default}."`

@@ -14,8 +14,8 @@ import (
 
 type sameCmd struct {
 	Model string `arg:"" name:"run" help:"Run folder or model file."`
-	A     string `arg:"" help:"Image of a face."`
-	B     string `arg:"" help:"Another."`
+	A     string `arg:"" name:"image" help:"Image of a face."`
+	B     string `arg:"" name:"other-image" help:"Another."`
 
 	Threshold *float64 `placeholder:"COSINE" help:"Cosine from which on two faces are said to be one person. Default: what the model's validation found."`
 	Flip      string   `default:"model" enum:"model,none,sum,concat" help:"How the mirror image takes part in embeddings. Default: ${default}."`

@@ -24,7 +24,7 @@ type verifyCmd struct {
 	Pairs    string    `placeholder:"FILE" help:"Pairs file in one of LFW's formats. Needed, unless --scores is given."`
 	Scores   string    `placeholder:"FILE.csv" help:"Evaluate the scores of this file (label,score,a,b,fold) instead of a model. Default: none."`
 	Out      string    `short:"o" default:"eval-out" placeholder:"DIR" help:"Folder for pictures, scores.csv, result.json and report.html. Default: ${default}."`
-	Protocol []string  `placeholder:"NAME,..." help:"Accuracy protocols: insightface, sphereface, plain, facexzoo, opensphere or all; the first is the headline. Default: insightface; with --scores plain."`
+	Protocol []string  `placeholder:"NAME,..." help:"Accuracy protocols: insightface, sphereface, plain, facexzoo, opensphere or all; the first is the headline. Default: insightface; with --scores plain, or opensphere if the file has no folds."`
 	Flip     string    `default:"model" enum:"model,none,sum,concat" help:"How the mirror image takes part in embeddings: none, sum, concat, or as the model says. A protocol that prescribes it uses its own. Default: ${default}."`
 	FAR      []float64 `name:"far" default:"0.1,0.01,0.001,0.0001" help:"False accept rates to give thresholds for. Default: ${default}."`
 	Overlay  []string  `type:"existingfile" placeholder:"FILE" help:"ROC points of another system (TPR FPR a line) to draw as well; can be repeated. Default: none."`
@@ -147,6 +147,9 @@ func (c *verifyCmd) scores(_ *env, o eval.Options, report *eval.ReportOptions) (
 	scores, pairs, err := eval.ReadScores(c.Scores)
 	if err != nil {
 		return nil, err
+	}
+	if len(c.Protocol) == 0 && pairs.Folds < 2 {
+		o.Protocols = []string{eval.OpenSphere} // it needs no folds
 	}
 	result, err := eval.Evaluate(scores, pairs, o)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"math"
+	"os"
 	"path/filepath"
 
 	"github.com/faceverify/fv/embed"
@@ -24,6 +25,9 @@ type previewCmd struct {
 	Rows    int    `default:"8" help:"Images, spread over the folder: a row each. Default: ${default}."`
 	Columns int    `default:"9" help:"Pictures in a row: the image as it is, then as the network sees it in one epoch after another. Default: ${default}."`
 }
+
+// mostTiles is how many pictures a sheet has at most.
+const mostTiles = 10_000
 
 // previewJSON is what --json prints.
 type previewJSON struct {
@@ -43,8 +47,11 @@ func (c *previewCmd) Run(e *env) error {
 	if err := config.Resolve(); err != nil {
 		return err
 	}
-	if c.Rows < 1 || c.Columns < 2 {
-		return cli.Usagef("--rows %d, --columns %d: want at least 1 row and 2 columns", c.Rows, c.Columns)
+	if c.Rows < 1 || c.Columns < 2 || c.Rows*c.Columns > mostTiles {
+		return cli.Usagef("--rows %d, --columns %d: want at least 1 row and 2 columns, and at most %d pictures", c.Rows, c.Columns, mostTiles)
+	}
+	if c.PNG == "" {
+		return cli.Usagef("--png: name the file to write")
 	}
 	changes := augment.Settings{ // Resolve has filled in the preset's
 		Flip: *config.Flip, Shift: *config.Shift, ShiftBy: *config.ShiftBy, RandomCrop: *config.RandomCrop,
@@ -84,8 +91,12 @@ func (c *previewCmd) Run(e *env) error {
 	sheet := augment.Sheet(tiles, c.Columns)
 	if err := atomicfile.Write(c.PNG, func(w io.Writer) error { return png.Encode(w, sheet) }); err != nil {
 		var path *fs.PathError
-		if errors.As(err, &path) { // of the temporary file
+		var link *os.LinkError
+		switch { // of the temporary file
+		case errors.As(err, &path):
 			err = path.Err
+		case errors.As(err, &link):
+			err = link.Err
 		}
 		return cli.Usage(fmt.Errorf("--png: %s: %w", c.PNG, err))
 	}

@@ -36,7 +36,7 @@ func (s *Set) LookAligned(height, width int) string {
 	h, w := median(heights), median(widths)
 	const advice = "; faces that are not cropped and aligned alike make a worse model"
 	if h > largeFrame*height && w > largeFrame*width {
-		return fmt.Sprintf("%s may hold whole photographs: its images have about %dx%d pixels, the network takes %dx%d"+advice, s.Root, w, h, width, height)
+		return fmt.Sprintf("%s may hold whole photographs: its images are about %dx%d pixels (height x width), the network takes %dx%d"+advice, s.Root, h, w, height, width)
 	}
 	odd := 0
 	for i := range heights {

@@ -37,7 +37,7 @@ func TestLookAligned(t *testing.T) {
 		"small":          {repeat(20, 40, 40), ""},
 		"one odd of ten": {append(repeat(9, 112, 112), image.Pt(300, 200)), ""},
 		"nearly alike":   {append(repeat(5, 112, 112), repeat(5, 120, 105)...), ""},
-		"large":          {repeat(20, 250, 251), "may hold whole photographs: its images have about 250x251 pixels, the network takes 112x112; faces"},
+		"large":          {repeat(20, 250, 251), "may hold whole photographs: its images are about 251x250 pixels (height x width), the network takes 112x112; faces"},
 		"varied":         {append(repeat(8, 112, 112), image.Pt(90, 112), image.Pt(112, 140)), "may hold unaligned faces: its images have 90 to 112 pixels across and 112 to 140 down; faces"},
 		"none":           {nil, ""},
 	} {
