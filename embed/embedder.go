@@ -65,7 +65,7 @@ func (m *Model) Embedder(o Options) (*Embedder, error) {
 		return nil, err
 	}
 	e := &Embedder{model: m, pool: kernel.NewPool(o.Threads), batch: o.Batch}
-	plan, err := nn.NewInference(m.Network, m.Theta, m.Buffers, o.Batch, e.pool)
+	plan, err := nn.NewInference(m.Network, m.Theta, m.Buffers, o.Batch, nn.FP32, e.pool)
 	if err != nil {
 		e.pool.Close()
 		return nil, err

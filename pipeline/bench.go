@@ -29,7 +29,7 @@ type BenchOptions struct {
 type BenchResult struct {
 	Backbone  string  `json:"backbone"`
 	Inference bool    `json:"inference"`
-	Precision string  `json:"precision"` // fp32
+	Precision string  `json:"precision"` // fp32 or bf16
 	Head      string  `json:"head,omitempty"`
 	Classes   int     `json:"classes,omitempty"`
 	Batch     int     `json:"batch"`
@@ -41,7 +41,7 @@ type BenchResult struct {
 	StepMS    float64 `json:"step_ms"` // milliseconds of the median step
 	// Two operations for each multiply-accumulate of convolutions, linear layers and the head,
 	// forward and backward, in the median step; and what the processor's threads reach together
-	// in a loop of multiply-adds on registers. Both 0 where there is no such loop.
+	// in a loop of multiply-adds of that precision on registers. Both 0 where there is no such loop.
 	GFLOPS      float64 `json:"gflops"`
 	PeakGFLOPS  float64 `json:"peak_gflops"`
 	ShareOfPeak float64 `json:"share_of_peak"`
@@ -95,8 +95,8 @@ func Bench(ctx context.Context, c Config, o BenchOptions) (*BenchResult, error) 
 	pool := kernel.NewPool(c.Threads)
 	defer pool.Close()
 	r := &BenchResult{
-		Backbone: c.Backbone, Inference: o.Inference, Precision: "fp32", Batch: batch, Threads: pool.Threads(), Variant: kernel.Variant(), Steps: o.Steps,
-		PeakGFLOPS: kernel.PeakGFLOPS(pool),
+		Backbone: c.Backbone, Inference: o.Inference, Precision: c.Precision, Batch: batch, Threads: pool.Threads(), Variant: kernel.Variant(), Steps: o.Steps,
+		PeakGFLOPS: nn.Precision(c.Precision).PeakGFLOPS(pool),
 	}
 	var b *bench
 	if o.Inference {
@@ -171,7 +171,7 @@ func benchTraining(c *Config, network *nn.Network, classes int) (*bench, error) 
 func benchInference(c *Config, network *nn.Network, pool *kernel.Pool) (*bench, error) {
 	theta, buffers := make([]float32, nn.Len(network.Params())), make([]float32, nn.Len(network.Buffers()))
 	network.Init(theta, buffers, c.Seed)
-	plan, err := nn.NewInference(network, theta, buffers, c.Batch, pool)
+	plan, err := nn.NewInference(network, theta, buffers, c.Batch, nn.Precision(c.Precision), pool)
 	if err != nil {
 		return nil, err
 	}

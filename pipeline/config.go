@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/faceverify/fv/internal/kernel"
+	"github.com/faceverify/fv/internal/nn"
 	"github.com/faceverify/fv/losses"
 	"github.com/faceverify/fv/pipeline/augment"
 	"github.com/faceverify/fv/pipeline/optim"
@@ -71,10 +73,11 @@ type Config struct {
 	Power       float64   `name:"power" group:"Optimisation" default:"1" help:"Power of the polynomial schedule. Default: ${default}."`
 	Seed        uint64    `name:"seed" group:"Optimisation" default:"1" help:"Seed of every random draw. Default: ${default}."`
 
-	Threads         int  `name:"threads" keep:"free" group:"Running" default:"0" help:"Threads; 0 means one for each processor. The result is the same. Default: ${default}."`
-	CheckpointEvery Span `name:"checkpoint-every" keep:"free" group:"Running" default:"1epochs" placeholder:"N|Nepochs" help:"Steps or epochs between checkpoints. Default: ${default}."`
-	ValEvery        Span `name:"val-every" keep:"free" group:"Running" default:"1epochs" placeholder:"N|Nepochs" help:"Steps or epochs between validations. Default: ${default}."`
-	LogEvery        int  `name:"log-every" keep:"free" group:"Running" default:"20" help:"Steps between lines of text; log.jsonl has every step. Default: ${default}."`
+	Precision       string `name:"precision" group:"Running" default:"fp32" placeholder:"fp32|bf16" help:"What convolutions multiply: float32, or bfloat16 (faster, and less exact) on processors that can. Default: ${default}."`
+	Threads         int    `name:"threads" keep:"free" group:"Running" default:"0" help:"Threads; 0 means one for each processor. The result is the same. Default: ${default}."`
+	CheckpointEvery Span   `name:"checkpoint-every" keep:"free" group:"Running" default:"1epochs" placeholder:"N|Nepochs" help:"Steps or epochs between checkpoints. Default: ${default}."`
+	ValEvery        Span   `name:"val-every" keep:"free" group:"Running" default:"1epochs" placeholder:"N|Nepochs" help:"Steps or epochs between validations. Default: ${default}."`
+	LogEvery        int    `name:"log-every" keep:"free" group:"Running" default:"20" help:"Steps between lines of text; log.jsonl has every step. Default: ${default}."`
 }
 
 // SettingError is a mistake in a setting: its name, and what would be right.
@@ -211,7 +214,10 @@ func atLeast(name string, value, least int) error {
 }
 
 func (c *Config) checkData() error {
-	_, _, err := c.validation()
+	_, file, err := c.validation()
+	if err == nil && file == "" && c.ValImages != "" {
+		err = settingError("val-images", "it goes with a pairs file, and --val is %s", c.Val)
+	}
 	return errors.Join(
 		err,
 		atLeast("min-images", c.MinImages, 1),
@@ -230,6 +236,7 @@ func (c *Config) checkOptimisation() error {
 		atLeast("max-steps", c.MaxSteps, 0),
 		atLeast("threads", c.Threads, 0),
 		atLeast("log-every", c.LogEvery, 1),
+		c.checkPrecision(),
 		oneOf("schedule", c.Schedule, optim.Decays()...),
 		oneOf("optimizer", c.Optimizer, optim.SGD, optim.AdamW),
 	)
@@ -244,6 +251,16 @@ func (c *Config) checkOptimisation() error {
 	}
 	if err := c.optimizer().Validate(); err != nil {
 		return settingError("optimizer", "%w", err)
+	}
+	return nil
+}
+
+func (c *Config) checkPrecision() error {
+	if err := oneOf("precision", c.Precision, string(nn.FP32), string(nn.BF16)); err != nil {
+		return err
+	}
+	if !nn.Precision(c.Precision).Fast() {
+		return settingError("precision", "bf16 needs a processor with AVX512-BF16 or AMX, and this program runs %s kernels here; use fp32", kernel.Variant())
 	}
 	return nil
 }

@@ -181,7 +181,7 @@ func parity(t *testing.T, name string) {
 	}
 	pool := kernel.NewPool(0)
 	defer pool.Close()
-	backbone, err := nn.NewTraining(network, g.Batch, pool)
+	backbone, err := nn.NewTraining(network, g.Batch, nn.FP32, pool)
 	if err != nil {
 		t.Fatal(err)
 	}

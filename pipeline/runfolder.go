@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/faceverify/fv/internal/atomicfile"
 )
@@ -38,6 +39,8 @@ func checkRunFolder(dir string, force bool) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
+	case errors.Is(err, syscall.ENOTDIR):
+		return settingError("out", "%s is a file; want a folder to write the run to", dir)
 	case err != nil:
 		return settingError("out", "%w", err)
 	case len(entries) == 0:
@@ -48,6 +51,19 @@ func checkRunFolder(dir string, force bool) error {
 	}
 	if !force {
 		return settingError("out", "%s: %w", dir, ErrRunExists)
+	}
+	return nil
+}
+
+// checkApart returns an error if the run folder lies in the folder of images, where the next run would take it
+// for that of an identity.
+func checkApart(out, data string) error {
+	out, err := filepath.Abs(out)
+	if err != nil {
+		return settingError("out", "%w", err)
+	}
+	if inside, err := filepath.Rel(data, out); err == nil && filepath.IsLocal(inside) {
+		return settingError("out", "%s lies in the folder of images, %s: choose a folder outside it", out, data)
 	}
 	return nil
 }

@@ -100,7 +100,7 @@ func (t *trainer) openLoader() error {
 func (t *trainer) build() (err error) {
 	c := &t.config
 	t.pool = kernel.NewPool(c.Threads)
-	if t.backbone, err = nn.NewTraining(t.network, c.Batch, t.pool); err != nil {
+	if t.backbone, err = nn.NewTraining(t.network, c.Batch, nn.Precision(c.Precision), t.pool); err != nil {
 		return err
 	}
 	params, classes := nn.Len(t.network.Params()), len(t.faces.train.Identities)
@@ -362,7 +362,7 @@ func Train(ctx context.Context, c Config, events Events) (*Result, error) {
 	}
 	force := c.Force
 	c.Force = false // it is not part of what is run
-	if err := checkRunFolder(c.Out, force); err != nil {
+	if err := errors.Join(checkApart(c.Out, c.Data), checkRunFolder(c.Out, force)); err != nil {
 		return nil, err
 	}
 	network, err := c.network()
@@ -410,7 +410,10 @@ func (t *trainer) begin() error {
 // had not stopped. Settings that are given must be those of the run, but for those that are Free.
 func Resume(ctx context.Context, dir string, given []Field, events Events) (*Result, error) {
 	if _, err := os.Stat(filepath.Join(dir, ConfigFile)); err != nil {
-		return nil, fmt.Errorf("%s is not a run folder: %w", dir, err)
+		if _, err := os.Stat(dir); err != nil {
+			return nil, fmt.Errorf("there is no run to resume: %w", err)
+		}
+		return nil, fmt.Errorf("%s is not a run folder: it has no %s", dir, ConfigFile)
 	}
 	saved, warning, err := readNewestCheckpoint(filepath.Join(dir, checkpointsDir))
 	if err != nil {

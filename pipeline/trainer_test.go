@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/faceverify/fv/embed"
+	"github.com/faceverify/fv/internal/nn"
 	"github.com/faceverify/fv/pipeline/synth"
 )
 
@@ -104,6 +105,7 @@ func sameRun(t *testing.T, a, b string) {
 // memory, running statistics, accumulation and validation.
 var variants = map[string][]string{
 	"sgd":        {"val=0.34", "val-every=4", "nesterov=true"},
+	"bf16":       {"precision=bf16", "backbone=sfnet4-bn"},
 	"accumulate": {"epochs=4", "optimizer=adamw", "lr=0.001", "accumulate=3", "head=asoftmax", "backbone=sfnet4-bn", "augment=strong"},
 }
 
@@ -113,6 +115,9 @@ func TestResume(t *testing.T) {
 	data := drawFaces(t, 12)
 	for name, changes := range variants {
 		t.Run(name, func(t *testing.T) {
+			if name == "bf16" && !nn.BF16.Fast() {
+				t.Skip("this processor has no products of bfloat16")
+			}
 			whole := tiny(t, data, changes...)
 			train(t, whole, Events{})
 

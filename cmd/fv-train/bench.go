@@ -19,6 +19,7 @@ type benchCmd struct {
 	Batch     int           `default:"64" help:"Images in a step. Default: ${default}."`
 	Steps     int           `default:"6" help:"Steps to time, after two that are not. Default: ${default}."`
 	Threads   int           `default:"0" help:"Threads; 0 means one for each processor. Default: ${default}."`
+	Precision string        `default:"fp32" placeholder:"fp32|bf16" help:"What convolutions multiply. Default: ${default}."`
 	Seed      uint64        `default:"1" help:"Seed of weights and images. Default: ${default}."`
 	Kernels   bool          `help:"Show what each kind of layer takes, and its speed."`
 }
@@ -26,7 +27,7 @@ type benchCmd struct {
 func (c *benchCmd) Run(e *env) error {
 	config := pipeline.Default()
 	config.Backbone, config.Embedding, config.Size = c.Backbone, c.Embedding, c.Size
-	config.Head, config.Batch, config.Threads, config.Seed = c.Head, c.Batch, c.Threads, c.Seed
+	config.Head, config.Batch, config.Threads, config.Seed, config.Precision = c.Head, c.Batch, c.Threads, c.Seed, c.Precision
 	r, err := pipeline.Bench(e.ctx, config, pipeline.BenchOptions{Classes: c.Classes, Steps: c.Steps, Inference: c.Inference, Kernels: c.Kernels})
 	if err != nil {
 		return err

@@ -48,15 +48,18 @@ func (r *reporter) events() pipeline.Events {
 func (r *reporter) start(s pipeline.Start) {
 	r.every = s.Config.LogEvery
 	var b strings.Builder
-	if s.First > 0 {
+	switch {
+	case s.First > 0 && s.First == s.Steps:
+		fmt.Fprintf(&b, "%s has done all its %d steps; only its model and report are written again\n", s.Dir, s.Steps)
+	case s.First > 0:
 		fmt.Fprintf(&b, "resuming %s after step %d\n", s.Dir, s.First)
 	}
 	fmt.Fprintf(&b, "%d identities, %d images; %d steps an epoch, %d in all", s.Identities, s.Images, s.StepsPerEpoch, s.Steps)
 	if s.ValidationPairs > 0 {
 		fmt.Fprintf(&b, "; validation on %d pairs", s.ValidationPairs)
 	}
-	fmt.Fprintf(&b, "\n%s with %s parameters, head %s with %s; %s of activations; %d threads, %s kernels\n",
-		s.Config.Backbone, count(s.Params), s.Config.Head, count(s.HeadParams), bytesText(s.Bytes), s.Threads, s.Kernels)
+	fmt.Fprintf(&b, "\n%s with %s parameters, head %s with %s; %s of activations; %d threads, %s kernels, %s\n",
+		s.Config.Backbone, count(s.Params), s.Config.Head, count(s.HeadParams), bytesText(s.Bytes), s.Threads, s.Kernels, s.Config.Precision)
 	io.WriteString(r.lines, b.String())
 	if r.bars == nil {
 		return

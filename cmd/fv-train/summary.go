@@ -28,7 +28,7 @@ type summaryJSON struct {
 
 // trainingMemory is what training a network takes, in bytes.
 type trainingMemory struct {
-	Activations int `json:"activations"` // and packed weights
+	Activations int `json:"activations"` // and their gradients
 	Parameters  int `json:"parameters"`  // of backbone and head: weights, gradients and momentum
 	Total       int `json:"total"`
 }
@@ -37,6 +37,9 @@ func (c *summaryCmd) Run(e *env) error {
 	network, err := network(c.Backbone, c.Embedding, c.Size)
 	if err != nil {
 		return err
+	}
+	if c.Embedding < 1 {
+		return cli.Usagef("--embedding %d: want 1 or more", c.Embedding)
 	}
 	if c.Batch < 2 {
 		return cli.Usagef("--batch %d: want 2 or more", c.Batch)
@@ -47,7 +50,7 @@ func (c *summaryCmd) Run(e *env) error {
 	s := network.Summary()
 	pool := kernel.NewPool(1)
 	defer pool.Close()
-	training, err := nn.NewTraining(network, c.Batch, pool)
+	training, err := nn.NewTraining(network, c.Batch, nn.FP32, pool)
 	if err != nil {
 		return err
 	}

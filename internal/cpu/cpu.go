@@ -14,12 +14,14 @@ type Variant int
 
 // The variants, slowest first.
 const (
-	Generic Variant = iota // plain Go
-	AVX2                   // AVX2 and FMA
-	AVX512                 // AVX-512 F, BW, DQ and VL
+	Generic    Variant = iota // plain Go
+	AVX2                      // AVX2 and FMA
+	AVX512                    // AVX-512 F, BW, DQ and VL
+	AVX512BF16                // AVX512-BF16: products of pairs of bfloat16
+	AMX                       // AMX-BF16: products of tiles of bfloat16
 )
 
-var names = [...]string{"generic", "avx2", "avx512"}
+var names = [...]string{"generic", "avx2", "avx512", "avx512bf16", "amx"}
 
 func (v Variant) String() string { return names[v] }
 
@@ -36,11 +38,15 @@ func Variants() []Variant {
 	return vs
 }
 
+// proven is the largest variant whose kernels have passed their tests on a real processor. One beyond it is
+// used only where it is named.
+const proven = AVX512BF16
+
 // Select returns the variant to use: the one named by name, or the fastest
-// where name is empty. It is an error to name one that cannot run here.
+// proven one where name is empty. It is an error to name one that cannot run here.
 func Select(name string) (Variant, error) {
 	if name == "" {
-		return best(), nil
+		return min(best(), proven), nil
 	}
 	for _, v := range Variants() {
 		if v.String() == name {

@@ -28,12 +28,16 @@ func (s ConvShape) check() {
 }
 
 // Conv is a convolution with everything about its geometry worked out. It
-// holds no weights, but scratch memory: one goroutine at a time may use it.
+// holds weights in the order in which its kernels read them, and scratch memory: one
+// goroutine at a time may use it. It takes memory when a pass runs for the first time.
 type Conv struct {
 	s      ConvShape
 	cg, og int     // channels of a group, in and out
 	phases []phase // of the data gradient
 
+	packed   []float32 // what Forward reads
+	packedT  []float32 // what BackwardData reads
+	partials []float32 // of BackwardWeights
 	bordered []float32 // a copy of the input, or of dy, with the border that reading in place needs
 	pending  convCall
 	forward  func(int)

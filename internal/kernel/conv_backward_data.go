@@ -44,16 +44,12 @@ func (c *Conv) makePhases() []phase {
 	return ps
 }
 
-// PackedBackwardLen returns the length of the weights that BackwardData reads.
-func (c *Conv) PackedBackwardLen() int {
-	return c.s.Groups * c.s.KH * c.s.KW * c.og * even(c.cg, maxTileCols) * maxTileCols
-}
-
-// PackBackward puts the weights w [out, in/groups, KH, KW] into the order in
-// which BackwardData reads them: for each phase, panels of columns, each
+// LoadBackward takes the weights w [out, in/groups, KH, KW] of BackwardData. It puts them into the
+// order in which that reads them: for each phase, panels of columns, each
 // [taps, out/groups, columns].
-func (c *Conv) PackBackward(p *Pool, dst, w []float32) {
-	c.pending = convCall{y: dst, w: w}
+func (c *Conv) LoadBackward(p *Pool, w []float32) {
+	c.packedT = grown(c.packedT, c.s.Groups*c.s.KH*c.s.KW*c.og*even(c.cg, maxTileCols)*maxTileCols)
+	c.pending = convCall{y: c.packedT, w: w}
 	p.Run(c.s.Groups*even(c.cg, tileCols()), c.packB)
 	c.pending = convCall{}
 }
@@ -101,10 +97,10 @@ func (c *Conv) border() int {
 
 // BackwardData computes the gradient of the loss with respect to x, for the
 // first n images: it overwrites the interior of dx [N,H,W,in], or adds to it. dy
-// [N,OH,OW,out] has the layout Out; packed comes from PackBackward.
-func (c *Conv) BackwardData(p *Pool, n int, dx, dy, packed []float32, add bool) {
+// [N,OH,OW,out] has the layout Out. The weights are those of LoadBackward.
+func (c *Conv) BackwardData(p *Pool, n int, dx, dy []float32, add bool) {
 	dy, ly := c.withBorder(p, n, dy, c.s.Out, c.border())
-	c.pending = convCall{n: n, chunks: rowChunks(n, c.s.In.H), y: dx, x: dy, w: packed, lx: ly, add: add}
+	c.pending = convCall{n: n, chunks: rowChunks(n, c.s.In.H), y: dx, x: dy, w: c.packedT, lx: ly, add: add}
 	p.Run(n*c.pending.chunks, c.backward)
 	c.pending = convCall{}
 }

@@ -19,15 +19,13 @@ func (c *Conv) splits(n int) int {
 // gradientLen is the length of one partial sum: [KH, groups, KW*in/groups, out/groups].
 func (c *Conv) gradientLen() int { return c.s.KH * c.s.KW * c.cg * c.s.Out.C }
 
-// ScratchLen returns the length of the scratch memory of BackwardWeights.
-func (c *Conv) ScratchLen() int { return c.splits(c.s.In.N) * c.gradientLen() }
-
 // BackwardWeights computes the gradient of the loss with respect to the
 // weights, dw [out, in/groups, KH, KW], overwritten, over the first n images of
 // x [N,H,W,in] and dy [N,OH,OW,out].
-func (c *Conv) BackwardWeights(p *Pool, n int, dw, x, dy, scratch []float32) {
+func (c *Conv) BackwardWeights(p *Pool, n int, dw, x, dy []float32) {
+	c.partials = grown(c.partials, c.splits(c.s.In.N)*c.gradientLen())
 	x, lx := c.withBorder(p, n, x, c.s.In, max(c.s.PadH, c.s.PadW))
-	c.pending = convCall{n: n, chunks: c.splits(n), y: dy, x: x, w: scratch, dw: dw, lx: lx}
+	c.pending = convCall{n: n, chunks: c.splits(n), y: dy, x: x, w: c.partials, dw: dw, lx: lx}
 	p.Run(c.pending.chunks*c.s.KH, c.weights)
 	p.Run(even(c.s.Out.C, 16), c.reduce)
 	c.pending = convCall{}

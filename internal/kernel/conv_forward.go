@@ -1,16 +1,21 @@
 package kernel
 
-// PackedForwardLen returns the length of the weights that Forward reads.
-func (c *Conv) PackedForwardLen() int {
-	return c.s.Groups * even(c.og, tileCols()) * tileCols() * c.s.KH * c.s.KW * c.cg
+// Load takes the weights w [out, in/groups, KH, KW] of Forward. It puts them into the order in
+// which that reads them: panels of columns, each [KH, KW*in/groups, columns].
+func (c *Conv) Load(p *Pool, w []float32) {
+	panels := c.s.Groups * even(c.og, tileCols())
+	c.packed = grown(c.packed, panels*tileCols()*c.s.KH*c.s.KW*c.cg)
+	c.pending = convCall{y: c.packed, w: w}
+	p.Run(panels, c.packF)
+	c.pending = convCall{}
 }
 
-// PackForward puts the weights w [out, in/groups, KH, KW] into the order in
-// which Forward reads them: panels of columns, each [KH, KW*in/groups, columns].
-func (c *Conv) PackForward(p *Pool, dst, w []float32) {
-	c.pending = convCall{y: dst, w: w}
-	p.Run(c.s.Groups*even(c.og, tileCols()), c.packF)
-	c.pending = convCall{}
+// grown returns x, or a slice that has n elements if that has not.
+func grown[T any](x []T, n int) []T {
+	if len(x) < n {
+		return make([]T, n)
+	}
+	return x
 }
 
 func (c *Conv) packForwardPanel(panel int) {
@@ -33,10 +38,10 @@ func (c *Conv) packForwardPanel(panel int) {
 }
 
 // Forward computes the convolution of the first n images of x [N,H,W,in] into
-// the interior of y [N,OH,OW,out]. packed comes from PackForward; bias [out] may be nil.
-func (c *Conv) Forward(p *Pool, n int, y, x, packed, bias []float32) {
+// the interior of y [N,OH,OW,out], with the weights of Load; bias [out] may be nil.
+func (c *Conv) Forward(p *Pool, n int, y, x, bias []float32) {
 	x, lx := c.withBorder(p, n, x, c.s.In, max(c.s.PadH, c.s.PadW))
-	c.pending = convCall{n: n, chunks: rowChunks(n, c.s.Out.H), y: y, x: x, w: packed, bias: bias, lx: lx}
+	c.pending = convCall{n: n, chunks: rowChunks(n, c.s.Out.H), y: y, x: x, w: c.packed, bias: bias, lx: lx}
 	p.Run(n*c.pending.chunks, c.forward)
 	c.pending = convCall{}
 }

@@ -70,14 +70,24 @@ func TestConv(t *testing.T) {
 		for _, s := range convShapes {
 			t.Run(fmt.Sprintf("%v-%v_%dx%d_s%d_g%d", s.In, s.Out, s.KH, s.KW, s.StrideH, s.Groups), func(t *testing.T) {
 				for _, n := range []int{s.In.N, 1} {
-					testConv(t, s, n)
+					testConv(t, NewConv(s), s, n, func(x []float32) []float32 { return x })
 				}
 			})
 		}
 	})
 }
 
-func testConv(t *testing.T, s ConvShape, n int) {
+// dense is what Conv and MixedConv have in common.
+type dense interface {
+	Load(p *Pool, w []float32)
+	Forward(p *Pool, n int, y, x, bias []float32)
+	LoadBackward(p *Pool, w []float32)
+	BackwardData(p *Pool, n int, dx, dy []float32, add bool)
+	BackwardWeights(p *Pool, n int, dw, x, dy []float32)
+}
+
+// testConv compares c with the oracle, which multiplies numbers as rounded by round.
+func testConv(t *testing.T, c dense, s ConvShape, n int, round func([]float32) []float32) {
 	pool := NewPool(2)
 	defer pool.Close()
 	r := rand.New(rand.NewPCG(3, 4))
@@ -87,41 +97,37 @@ func testConv(t *testing.T, s ConvShape, n int) {
 	dy, checkDY := guarded(t, r, s.Out.Len())
 	clearBorder(x, s.In)
 	clearBorder(dy, s.Out)
-	wantY, wantDX, wantDW := oracle(s, n, x, w, bias, dy)
+	wantY, wantDX, wantDW := oracle(s, n, round(x), round(w), bias, round(dy))
 
-	c := NewConv(s)
 	y, checkY := guarded(t, r, s.Out.Len())
 	clearBorder(y, s.Out)
 	before := slices.Clone(y)
-	packed, checkPacked := guarded(t, r, c.PackedForwardLen())
-	c.PackForward(pool, packed, w)
-	c.Forward(pool, n, y, x, packed, bias)
+	c.Load(pool, w)
+	c.Forward(pool, n, y, x, bias)
 	compare(t, "y", y, wantY, before, s.Out, n, s.KH*s.KW*s.In.C)
 
 	dx, checkDX := guarded(t, r, s.In.Len())
 	clearBorder(dx, s.In)
 	before = slices.Clone(dx)
-	packedB, checkPackedB := guarded(t, r, c.PackedBackwardLen())
-	c.PackBackward(pool, packedB, w)
-	c.BackwardData(pool, n, dx, dy, packedB, false)
+	c.LoadBackward(pool, w)
+	c.BackwardData(pool, n, dx, dy, false)
 	compare(t, "dx", dx, wantDX, before, s.In, n, s.KH*s.KW*s.Out.C)
 	before = slices.Clone(dx)
 	for i := range wantDX {
 		wantDX[i] *= 2
 	}
-	c.BackwardData(pool, n, dx, dy, packedB, true)
+	c.BackwardData(pool, n, dx, dy, true)
 	compare(t, "dx added", dx, wantDX, before, s.In, n, s.KH*s.KW*s.Out.C)
 
 	dw, checkDW := guarded(t, r, len(w))
-	scratch, checkScratch := guarded(t, r, c.ScratchLen())
-	c.BackwardWeights(pool, n, dw, x, dy, scratch)
+	c.BackwardWeights(pool, n, dw, x, dy)
 	terms := n * s.Out.H * s.Out.W
 	for i := range dw {
 		if !close32(dw[i], wantDW[i], terms, 1) {
 			t.Fatalf("dw[%d] = %v, want %v", i, dw[i], wantDW[i])
 		}
 	}
-	for _, check := range []func(){checkX, checkW, checkDY, checkY, checkPacked, checkDX, checkPackedB, checkDW, checkScratch} {
+	for _, check := range []func(){checkX, checkW, checkDY, checkY, checkDX, checkDW} {
 		check()
 	}
 }
@@ -158,12 +164,11 @@ func TestConvSameForAnyThreads(t *testing.T) {
 		clearBorder(dy, s.Out)
 		c := NewConv(s)
 		y, dx, dw := make([]float32, s.Out.Len()), make([]float32, s.In.Len()), make([]float32, len(w))
-		pf, pb := make([]float32, c.PackedForwardLen()), make([]float32, c.PackedBackwardLen())
-		c.PackForward(pool, pf, w)
-		c.PackBackward(pool, pb, w)
-		c.Forward(pool, 5, y, x, pf, nil)
-		c.BackwardData(pool, 5, dx, dy, pb, false)
-		c.BackwardWeights(pool, 5, dw, x, dy, make([]float32, c.ScratchLen()))
+		c.Load(pool, w)
+		c.LoadBackward(pool, w)
+		c.Forward(pool, 5, y, x, nil)
+		c.BackwardData(pool, 5, dx, dy, false)
+		c.BackwardWeights(pool, 5, dw, x, dy)
 		pool.Close()
 		got := [][]float32{y, dx, dw}
 		if first == nil {
@@ -205,7 +210,8 @@ func BenchmarkConv(b *testing.B) {
 			return x
 		}
 		x, w, y := fill(s.In.Len()), fill(s.Out.C*s.In.C*s.KH*s.KW), fill(s.Out.Len())
-		pf, pb, scratch := fill(c.PackedForwardLen()), fill(c.PackedBackwardLen()), fill(c.ScratchLen())
+		c.Load(pool, w)
+		c.LoadBackward(pool, w)
 		flop := 2 * float64(s.Out.Pixels()) * float64(s.Out.C*s.In.C*s.KH*s.KW)
 		name := fmt.Sprintf("%v-%v_%dx%d", s.In, s.Out, s.KH, s.KW)
 		run := func(op string, f func()) {
@@ -216,8 +222,8 @@ func BenchmarkConv(b *testing.B) {
 				b.ReportMetric(flop*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
 			})
 		}
-		run("forward", func() { c.Forward(pool, n, y, x, pf, nil) })
-		run("data", func() { c.BackwardData(pool, n, x, y, pb, false) })
-		run("weights", func() { c.BackwardWeights(pool, n, w, x, y, scratch) })
+		run("forward", func() { c.Forward(pool, n, y, x, nil) })
+		run("data", func() { c.BackwardData(pool, n, x, y, false) })
+		run("weights", func() { c.BackwardWeights(pool, n, w, x, y) })
 	}
 }

@@ -7,7 +7,7 @@ import "github.com/faceverify/fv/internal/cpu"
 // rowVector returns whether the assembly of the current variant serves this
 // number of channels.
 func rowVector(channels int) bool {
-	switch variant {
+	switch single() {
 	case cpu.AVX512:
 		return channels%16 == 0
 	case cpu.AVX2:
@@ -41,13 +41,13 @@ func affineRun(y, x, res []float32, p *affineParams) {
 	a := p.args(x)
 	a.out = first(y)
 	switch {
-	case res == nil && variant == cpu.AVX512:
+	case res == nil && single() == cpu.AVX512:
 		affine_avx512(&a)
 	case res == nil:
 		affine_avx2(&a)
 	default:
 		a.dy = first(res[:len(y)])
-		if variant == cpu.AVX512 {
+		if single() == cpu.AVX512 {
 			affineAdd_avx512(&a)
 		} else {
 			affineAdd_avx2(&a)
@@ -62,7 +62,7 @@ func momentsRun(sums, x, pivot []float32) {
 		return
 	}
 	a := rowArgs{x: first(x), shift: first(pivot), sums: first(sums[:2*n]), pixels: len(x) / n, channels: n}
-	if variant == cpu.AVX512 {
+	if single() == cpu.AVX512 {
 		moments_avx512(&a)
 	} else {
 		moments_avx2(&a)
@@ -77,7 +77,7 @@ func affineSumsRun(sums, x, dy []float32, p *affineParams, pa, pb []float32) {
 	}
 	a := p.args(x)
 	a.dy, a.a, a.b, a.sums = first(dy[:len(x)]), first(pa[:n]), first(pb[:n]), first(sums[:3*n])
-	if variant == cpu.AVX512 {
+	if single() == cpu.AVX512 {
 		affineSums_avx512(&a)
 	} else {
 		affineSums_avx2(&a)
@@ -94,11 +94,11 @@ func affineGradRun(dx, x, dy []float32, p *affineParams, pa, pb, pc []float32, a
 	a := p.args(x)
 	a.out, a.dy, a.a, a.b, a.c = first(dx), first(dy[:len(dx)]), first(pa[:n]), first(pb[:n]), first(pc[:n])
 	switch {
-	case add && variant == cpu.AVX512:
+	case add && single() == cpu.AVX512:
 		affineGradAdd_avx512(&a)
 	case add:
 		affineGradAdd_avx2(&a)
-	case variant == cpu.AVX512:
+	case single() == cpu.AVX512:
 		affineGrad_avx512(&a)
 	default:
 		affineGrad_avx2(&a)

@@ -80,3 +80,15 @@ func close32(got float32, want float64, terms int, size float64) bool {
 	const eps = 1.0 / (1 << 24)
 	return math.Abs(float64(got)-want) <= 4*eps*(math.Sqrt(float64(terms))+4)*(size*math.Sqrt(float64(terms))+math.Abs(want))
 }
+
+// forEachVariantB is forEachVariant for benchmarks.
+func forEachVariantB(b *testing.B, f func(b *testing.B)) {
+	for _, v := range cpu.Variants() {
+		b.Run(v.String(), func(b *testing.B) {
+			old := variant
+			defer SetVariant(old)
+			SetVariant(v)
+			f(b)
+		})
+	}
+}

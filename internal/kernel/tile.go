@@ -37,7 +37,7 @@ const (
 
 // tileRows and tileCols return the size of the current variant's tile.
 func tileRows() int {
-	switch variant {
+	switch single() {
 	case cpu.AVX512:
 		return 14
 	case cpu.AVX2:
@@ -47,7 +47,7 @@ func tileRows() int {
 }
 
 func tileCols() int {
-	if variant == cpu.AVX512 {
+	if single() == cpu.AVX512 {
 		return 32
 	}
 	return 16

@@ -13,7 +13,7 @@ func (t *tile) run(rows int) {
 	if rows < 1 || t.k < 1 || t.segs < 1 || t.imgs < 1 {
 		panic("kernel: empty tile")
 	}
-	switch variant {
+	switch single() {
 	case cpu.AVX512:
 		t.runAVX512(rows)
 	case cpu.AVX2:
@@ -145,19 +145,23 @@ func fma_avx2(n int)
 // variant: loops of independent multiply-adds on registers, each counted as two
 // operations. It returns 0 for the generic variant.
 func PeakGFLOPS(p *Pool) float64 {
+	const chains = 10
+	switch single() {
+	case cpu.AVX2:
+		return peak(p, fma_avx2, 2*chains*8)
+	case cpu.AVX512:
+		return peak(p, fma_avx512, 2*chains*16)
+	}
+	return 0
+}
+
+// peak returns the GFLOP/s of a loop with so many operations a turn.
+func peak(p *Pool, f func(n int), operations int) float64 {
 	const (
-		chains = 10
-		n      = 10_000 // a few dozen microseconds
+		n      = 10_000 // some dozen microseconds
 		loops  = 50
 		rounds = 10
 	)
-	f, width := fma_avx2, 8
-	switch variant {
-	case cpu.Generic:
-		return 0
-	case cpu.AVX512:
-		f, width = fma_avx512, 16
-	}
 	var best float64
 	for range rounds {
 		start := time.Now()
@@ -166,7 +170,7 @@ func PeakGFLOPS(p *Pool) float64 {
 				f(n)
 			}
 		})
-		best = max(best, float64(2*n*loops*chains*width*p.Threads())/time.Since(start).Seconds()/1e9)
+		best = max(best, float64(n*loops*operations*p.Threads())/time.Since(start).Seconds()/1e9)
 	}
 	return best
 }

@@ -20,6 +20,9 @@ func init() {
 	SetVariant(v)
 }
 
+// single returns the variant of the float32 kernels: what is beyond AVX-512 adds bfloat16 only.
+func single() cpu.Variant { return min(variant, cpu.AVX512) }
+
 // Variant returns the name of the set of kernels in use, such as "avx512".
 func Variant() string { return variant.String() }
 

@@ -37,7 +37,7 @@ func (t *window) args(y, x, w []float32, w0 int) windowArgs {
 func (t *window) vectors() (whole, rest window, c int) {
 	whole, rest = *t, *t
 	if t.rows*t.cols > 0 {
-		switch variant {
+		switch single() {
 		case cpu.AVX512:
 			c = t.channels &^ 15
 		case cpu.AVX2:
@@ -53,7 +53,7 @@ func windowRun(t *window, y, x, w []float32, w0 int, from []float32) {
 	if c > 0 {
 		a := whole.args(y, x, w, w0)
 		a.from = &from[:(t.pixels-1)*t.fromStride+c][0]
-		wide := variant == cpu.AVX512
+		wide := single() == cpu.AVX512
 		switch {
 		case t.pixels == 1:
 			a.window(wide)
@@ -80,7 +80,7 @@ func windowGradRun(t *window, y, x, w []float32, w0 int) {
 	whole, rest, c := t.vectors()
 	if c > 0 {
 		a := whole.args(y, x, w, w0)
-		wide := variant == cpu.AVX512
+		wide := single() == cpu.AVX512
 		switch {
 		case t.cols == 3 && t.xStride == t.xCol:
 			a.windowGrad3(wide)

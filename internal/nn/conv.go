@@ -19,9 +19,7 @@ type convolution struct {
 	shift []float32
 
 	geometry [3]geometry // of the passes; activations and gradients have borders of their own
-	packed   []float32
-	packedT  []float32 // for the data gradient; of a depthwise one the same as packed
-	scratch  []float32
+	packed   []float32   // of a depthwise one, for all passes
 }
 
 // The passes of a convolution.
@@ -33,7 +31,7 @@ const (
 
 // geometry is one of the two.
 type geometry struct {
-	dense     *kernel.Conv
+	dense     dense
 	depthwise *kernel.Depthwise
 }
 
@@ -71,17 +69,11 @@ func (u *convolution) init(e *engine) {
 		if u.isDepthwise() {
 			u.geometry[i].depthwise = kernel.NewDepthwise(s)
 		} else {
-			u.geometry[i].dense = kernel.NewConv(s)
+			u.geometry[i].dense = e.precision.newDense(s)
 		}
 	}
 	if u.isDepthwise() {
 		u.packed = make([]float32, u.geometry[forwardPass].depthwise.PackedLen())
-		return
-	}
-	u.packed = make([]float32, u.geometry[forwardPass].dense.PackedForwardLen())
-	if e.training {
-		u.packedT = make([]float32, u.geometry[dataPass].dense.PackedBackwardLen())
-		u.scratch = make([]float32, u.geometry[weightsPass].dense.ScratchLen())
 	}
 }
 
@@ -98,7 +90,7 @@ func (u *convolution) load(e *engine) {
 		u.shift = e.own(u.bias.of(e.theta))
 	}
 	if g := u.geometry[forwardPass]; g.dense != nil {
-		g.dense.PackForward(e.pool, u.packed, w)
+		g.dense.Load(e.pool, w)
 	} else {
 		g.depthwise.Pack(e.pool, u.packed, w)
 	}
@@ -123,7 +115,7 @@ func (u *convolution) fold(e *engine, w []float32) []float32 {
 
 func (u *convolution) forward(e *engine) {
 	if g := u.geometry[forwardPass]; g.dense != nil {
-		g.dense.Forward(e.pool, e.n, u.y.data, u.x.data, u.packed, u.shift)
+		g.dense.Forward(e.pool, e.n, u.y.data, u.x.data, u.shift)
 	} else {
 		g.depthwise.Forward(e.pool, e.n, u.y.data, u.x.data, u.packed, u.shift)
 	}
@@ -132,7 +124,7 @@ func (u *convolution) forward(e *engine) {
 func (u *convolution) backward(e *engine) {
 	dw, dy := u.weights(e, e.dTheta), u.y.grad
 	if g := u.geometry[weightsPass]; g.dense != nil {
-		g.dense.BackwardWeights(e.pool, e.n, dw, u.x.data, dy, u.scratch)
+		g.dense.BackwardWeights(e.pool, e.n, dw, u.x.data, dy)
 	} else {
 		g.depthwise.BackwardWeights(e.pool, e.n, dw, u.x.data, dy)
 	}
@@ -140,8 +132,8 @@ func (u *convolution) backward(e *engine) {
 		return
 	}
 	if g := u.geometry[dataPass]; g.dense != nil {
-		g.dense.PackBackward(e.pool, u.packedT, u.weights(e, e.theta))
-		g.dense.BackwardData(e.pool, e.n, u.x.grad, dy, u.packedT, e.adds(u.index, u.x))
+		g.dense.LoadBackward(e.pool, u.weights(e, e.theta))
+		g.dense.BackwardData(e.pool, e.n, u.x.grad, dy, e.adds(u.index, u.x))
 	} else {
 		g.depthwise.BackwardData(e.pool, e.n, u.x.grad, dy, u.packed, e.adds(u.index, u.x))
 	}

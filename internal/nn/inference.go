@@ -8,8 +8,8 @@ type Inference struct{ *plan }
 
 // NewInference works out inference on batches of up to batch images under the given
 // parameters and buffers, which it copies what it needs of.
-func NewInference(n *Network, theta, buffers []float32, batch int, pool *kernel.Pool) (*Inference, error) {
-	p, err := newPlan(n, batch, pool, false)
+func NewInference(n *Network, theta, buffers []float32, batch int, precision Precision, pool *kernel.Pool) (*Inference, error) {
+	p, err := newPlan(n, batch, precision, pool, false)
 	if err != nil {
 		return nil, err
 	}

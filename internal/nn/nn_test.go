@@ -111,7 +111,7 @@ func TestTraining(t *testing.T) {
 		t.Run(net.Name, func(t *testing.T) {
 			const batch, n = 7, 5 // a batch that is not full
 			theta, buffers, images := sample(net, batch)
-			tr, err := NewTraining(net, batch, pool)
+			tr, err := NewTraining(net, batch, FP32, pool)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -188,7 +188,7 @@ func TestInference(t *testing.T) {
 			theta, buffers, images := sample(net, batch)
 			f := reference{net: net, theta: wide(theta), buffers: slices.Clone(buffers)}
 			want := f.forward(images, n)
-			inf, err := NewInference(net, theta, buffers, batch, pool)
+			inf, err := NewInference(net, theta, buffers, batch, FP32, pool)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -209,7 +209,7 @@ func TestThreads(t *testing.T) {
 		var first []float32
 		for threads := 1; threads <= 3; threads++ {
 			pool := kernel.NewPool(threads)
-			tr, err := NewTraining(net, batch, pool)
+			tr, err := NewTraining(net, batch, FP32, pool)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -259,7 +259,7 @@ func TestMistakes(t *testing.T) {
 		{Network{Input: image, Layers: []Layer{layer(PReLU, "p"), layer(Flatten, "f"), conv("c", 4, 1, 1, 0, 1, false)}}, "which only a linear layer can read"},
 		{Network{Input: Shape{3, 1, 1}, Layers: []Layer{layer(Flatten, "f")}}, "nothing of its own"},
 	} {
-		_, err := NewTraining(&c.net, 2, nil)
+		_, err := NewTraining(&c.net, 2, FP32, nil)
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%+v: error %v, want one with %q", c.net, err, c.want)
 		}
@@ -297,9 +297,53 @@ func TestSummary(t *testing.T) {
 		t.Errorf("%d parameters in all, Dim %d", s.Params, s.Dim)
 	}
 	bytes, err := TrainingBytes(networks[1], 8)
-	tr, err2 := NewTraining(networks[1], 8, kernel.NewPool(1))
+	tr, err2 := NewTraining(networks[1], 8, FP32, kernel.NewPool(1))
 	if err != nil || err2 != nil || bytes != tr.Bytes() {
 		t.Errorf("TrainingBytes is %d, %v; Bytes %d, %v", bytes, err, tr.Bytes(), err2)
 	}
 	tr.Close()
+}
+
+// Products of bfloat16 change the results, by no more than its eight bits explain.
+func TestBF16(t *testing.T) {
+	pool := kernel.NewPool(2)
+	defer pool.Close()
+	net := &Network{Name: "mixed", Input: Shape{3, 16, 16}, Layers: []Layer{
+		conv("c1", 32, 3, 1, 1, 1, false), layer(BatchNorm, "b1"), layer(PReLU, "p1"),
+		conv("c2", 64, 3, 2, 1, 1, false), layer(BatchNorm, "b2"), layer(PReLU, "p2"),
+		conv("d", 64, 3, 1, 1, 64, false), conv("c3", 32, 1, 1, 0, 1, true), layer(PReLU, "p3"),
+		layer(Flatten, "f"), {Name: "l", Kind: Linear, Out: 16},
+	}}
+	const batch = 8
+	theta, buffers, images := sample(net, batch)
+	run := func(p Precision) (y, d, embedding []float32) {
+		tr, err := NewTraining(net, batch, p, pool)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer tr.Close()
+		inf, err := NewInference(net, theta, buffers, batch, p, pool)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer inf.Close()
+		y, d = slices.Clone(tr.Forward(theta, images, batch)), make([]float32, len(theta))
+		tr.Backward(theta, y, d)
+		return y, d, slices.Clone(inf.Forward(images, batch))
+	}
+	y32, d32, e32 := run(FP32)
+	y16, d16, e16 := run(BF16)
+	for _, c := range []struct {
+		what      string
+		want, got []float32
+	}{{"output", y32, y16}, {"gradient", d32, d16}, {"embedding", e32, e16}} {
+		var difference, size float64
+		for i, v := range c.want {
+			difference += math.Pow(float64(c.got[i]-v), 2)
+			size += math.Pow(float64(v), 2)
+		}
+		if relative := math.Sqrt(difference / size); !(relative > 1e-5 && relative < 2e-2) {
+			t.Errorf("%s: the error is %.2g of its norm", c.what, relative)
+		}
+	}
 }

@@ -54,15 +54,16 @@ type plan struct {
 
 // engine is what units need to know of the pass under way.
 type engine struct {
-	params   []Param
-	stats    []Param // the buffers
-	pool     *kernel.Pool
-	batch    int // largest
-	training bool
-	theta    []float32
-	buffers  []float32
-	dTheta   []float32
-	n        int // images
+	params    []Param
+	stats     []Param // the buffers
+	pool      *kernel.Pool
+	batch     int // largest
+	training  bool
+	precision Precision
+	theta     []float32
+	buffers   []float32
+	dTheta    []float32
+	n         int // images
 }
 
 // builder collects units while it walks through the layers.
@@ -76,7 +77,7 @@ type builder struct {
 }
 
 // newPlan makes the units and tensors of a network; no memory is taken yet.
-func newPlan(n *Network, batch int, pool *kernel.Pool, training bool) (*plan, error) {
+func newPlan(n *Network, batch int, precision Precision, pool *kernel.Pool, training bool) (*plan, error) {
 	r, err := n.resolve()
 	if err != nil {
 		return nil, err
@@ -84,7 +85,7 @@ func newPlan(n *Network, batch int, pool *kernel.Pool, training bool) (*plan, er
 	if batch < 1 {
 		return nil, fmt.Errorf("nn: a batch of %d", batch)
 	}
-	p := &plan{net: r, engine: engine{params: r.params, stats: r.buffers, pool: pool, batch: batch, training: training}}
+	p := &plan{net: r, engine: engine{params: r.params, stats: r.buffers, pool: pool, batch: batch, training: training, precision: precision}}
 	b := &builder{plan: p, of: make([]int, len(r.nodes)), flat: make([]Shape, len(r.nodes)),
 		uses: make([]int, len(r.nodes)), first: make([]int, len(r.nodes)), done: make([]bool, len(r.nodes))}
 	for i, d := range r.nodes {

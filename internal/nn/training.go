@@ -14,8 +14,8 @@ import (
 type Training struct{ *plan }
 
 // NewTraining works out training on batches of up to batch images, on the threads of pool.
-func NewTraining(n *Network, batch int, pool *kernel.Pool) (*Training, error) {
-	p, err := newPlan(n, batch, pool, true)
+func NewTraining(n *Network, batch int, precision Precision, pool *kernel.Pool) (*Training, error) {
+	p, err := newPlan(n, batch, precision, pool, true)
 	if err != nil {
 		return nil, err
 	}
@@ -25,7 +25,7 @@ func NewTraining(n *Network, batch int, pool *kernel.Pool) (*Training, error) {
 // TrainingBytes returns the memory that NewTraining takes for activations and gradients, without
 // taking it.
 func TrainingBytes(n *Network, batch int) (int, error) {
-	p, err := newPlan(n, batch, nil, true)
+	p, err := newPlan(n, batch, FP32, nil, true)
 	if err != nil {
 		return 0, err
 	}

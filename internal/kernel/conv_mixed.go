@@ -1,0 +1,369 @@
+package kernel
+
+import "github.com/faceverify/fv/internal/cpu"
+
+// MixedConv is a convolution that multiplies bfloat16 numbers and adds the products up in float32: x,
+// dy and the weights are rounded on the way into the products, everything that it
+// takes and gives is float32. It is for dense convolutions whose numbers of channels are multiples of 32:
+// see Mixes. It holds weights and scratch memory: one goroutine at a time may use it. It takes memory when
+// a pass runs for the first time.
+type MixedConv struct {
+	s        ConvShape
+	forward  mixedPass
+	backward mixedPass
+	weights  mixedWeights
+}
+
+// Mixes reports whether there is a MixedConv of the given geometry.
+func Mixes(s ConvShape) bool {
+	return s.Groups <= 1 && s.In.C%pairBlock == 0 && s.Out.C%pairBlock == 0 && s.StrideH == s.StrideW
+}
+
+// MixedIsFast reports whether this processor has instructions for products of bfloat16.
+func MixedIsFast() bool { return variant >= cpu.AVX512BF16 }
+
+// NewMixedConv returns a convolution of a geometry that Mixes.
+func NewMixedConv(s ConvShape) *MixedConv {
+	s.Groups = max(1, s.Groups)
+	s.check()
+	if !Mixes(s) {
+		panic("kernel: no mixed convolution has this shape")
+	}
+	c := &MixedConv{s: s}
+
+	x := stream{in: s.In, out: s.Out, stride: s.StrideH}
+	j := streamJob{rows: s.Out.H, cols: s.Out.W, step: 1}
+	for ky := range s.KH {
+		for kx := range s.KW {
+			y, phaseY := floorDiv(ky-s.PadH, s.StrideH)
+			x, phaseX := floorDiv(kx-s.PadW, s.StrideW)
+			j.taps = append(j.taps, streamTap{phaseY, phaseX, y, x, ky*s.KW + kx})
+		}
+	}
+	x.jobs = []streamJob{j}
+	x.lay()
+	c.forward.init(x)
+	c.forward.packF = c.packForward
+	c.weights.init(s, x)
+
+	dy := stream{in: s.Out, out: s.In, stride: 1}
+	for _, f := range NewConv(s).phases {
+		j := streamJob{
+			rows: (s.In.H - f.ry + s.StrideH - 1) / s.StrideH, cols: (s.In.W - f.rx + s.StrideW - 1) / s.StrideW,
+			y: f.ry, x: f.rx, step: s.StrideH,
+		}
+		for a := range f.kh {
+			for b := range f.kw {
+				j.taps = append(j.taps, streamTap{0, 0, f.oy + a, f.ox + b, (f.ky-s.StrideH*a)*s.KW + f.kx - s.StrideW*b})
+			}
+		}
+		dy.jobs = append(dy.jobs, j)
+	}
+	dy.lay()
+	c.backward.init(dy)
+	c.backward.packF = c.packBackward
+	return c
+}
+
+// floorDiv returns the quotient a/b rounded down, and the remainder.
+func floorDiv(a, b int) (q, r int) {
+	r = ((a % b) + b) % b
+	return (a - r) / b, r
+}
+
+// Load takes the weights w [out, in, KH, KW] of Forward.
+func (c *MixedConv) Load(p *Pool, w []float32) { c.forward.load(p, w) }
+
+// Forward computes the convolution of the first n images of x into the interior of y, with the weights of Load;
+// bias [out] may be nil.
+func (c *MixedConv) Forward(p *Pool, n int, y, x, bias []float32) {
+	c.forward.run(p, n, y, x, bias, false)
+}
+
+// LoadBackward takes the weights w [out, in, KH, KW] of BackwardData.
+func (c *MixedConv) LoadBackward(p *Pool, w []float32) { c.backward.load(p, w) }
+
+// BackwardData computes the gradient of the loss with respect to x for the first n images: it overwrites the
+// interior of dx, or adds to it. The weights are those of LoadBackward.
+func (c *MixedConv) BackwardData(p *Pool, n int, dx, dy []float32, add bool) {
+	c.backward.run(p, n, dx, dy, nil, add)
+}
+
+// BackwardWeights computes the gradient of the loss with respect to the weights, dw [out, in, KH, KW],
+// overwritten, over the first n images of x and dy.
+func (c *MixedConv) BackwardWeights(p *Pool, n int, dw, x, dy []float32) {
+	c.weights.run(p, n, dw, x, dy)
+}
+
+// packForward packs the weights of a panel of 32 outputs: for each tap and 32 inputs, 16 pairs of
+// inputs times the outputs.
+func (c *MixedConv) packForward(panel int) {
+	f := &c.forward
+	in, taps := c.s.In.C, c.s.KH*c.s.KW
+	rows, row := pairBuffers.get(pairBlock*in/2), sumBuffers.get(in)
+	defer pairBuffers.put(rows)
+	defer sumBuffers.put(row)
+	dst := f.packed[panel*f.panelLen:]
+	for tap := range taps {
+		for o := range pairBlock {
+			w := f.w[(panel*pairBlock+o)*in*taps:][:in*taps]
+			roundPairs(rows[o*in/2:][:in/2], gather(row, w, taps, tap))
+		}
+		for k := 0; k < in/2; k += pairBlock / 2 {
+			transposePairs(dst, rows[k:], pairBlock, in/2, 2)
+			dst = dst[pairBlock*pairBlock/2:]
+		}
+	}
+}
+
+// packBackward packs the weights of a panel of 32 inputs: for each tap and 32 outputs, 16 pairs of
+// outputs times the inputs.
+func (c *MixedConv) packBackward(panel int) {
+	f := &c.backward
+	in, out, taps := c.s.In.C, c.s.Out.C, c.s.KH*c.s.KW
+	rows, row := pairBuffers.get(out*pairBlock/2), sumBuffers.get(pairBlock)
+	defer pairBuffers.put(rows)
+	defer sumBuffers.put(row)
+	dst := f.packed[panel*f.panelLen:]
+	for i := range f.jobs {
+		for _, t := range f.jobs[i].taps {
+			for o := range out {
+				w := f.w[(o*in+panel*pairBlock)*taps:][:pairBlock*taps]
+				roundPairs(rows[o*pairBlock/2:][:pairBlock/2], gather(row, w, taps, t.tap))
+			}
+			interleavePairs(dst, rows, pairBlock/2, out/2)
+			dst = dst[out*pairBlock/2:]
+		}
+	}
+}
+
+// gather returns every taps-th element of w from tap on, in row if they are not contiguous.
+func gather(row, w []float32, taps, tap int) []float32 {
+	if taps == 1 {
+		return w
+	}
+	for i := range len(w) / taps {
+		row[i] = w[i*taps+tap]
+	}
+	return row
+}
+
+// The sizes, in words, that strips are cut to: an image's by rows so that a strip and some weights stay in a
+// second-level cache, and that several small images together reach, so that weights are read
+// rarely.
+const (
+	mixedStrip   = 64 << 10
+	weightsStrip = 48 << 10
+	mixedChunks  = 16 // at least, where there is so much to share out
+)
+
+// mixedPass is a convolution by streams.
+type mixedPass struct {
+	stream
+	packed   []Pair // the weights of all panels
+	panelLen int
+	panels   int
+	w        []float32 // being loaded
+	packF    func(panel int)
+
+	partition
+	off      [][]int // of each job
+	groups   int     // that the panels are cut into
+	y, x     []float32
+	bias     []float32
+	add      bool
+	computeF func(chunk int)
+}
+
+func (f *mixedPass) init(s stream) {
+	f.stream = s
+	taps := 0
+	for i := range s.jobs {
+		taps += len(s.jobs[i].taps)
+	}
+	f.panels = s.out.C / pairBlock
+	f.panelLen = taps * s.words * pairBlock
+	f.off = make([][]int, len(s.jobs))
+	f.computeF = f.compute
+}
+
+func (f *mixedPass) load(p *Pool, w []float32) {
+	f.packed = grown(f.packed, f.panels*f.panelLen)
+	f.w = w
+	p.Run(f.panels, f.packF)
+	f.w = nil
+}
+
+func (f *mixedPass) run(p *Pool, n int, y, x, bias []float32, add bool) {
+	f.partition = f.stream.partition(n, mixedStrip)
+	for i := range f.jobs {
+		f.off[i] = f.offsets(f.off[i][:0], &f.jobs[i], &f.partition)
+	}
+	f.groups = min(f.panels, even(mixedChunks, f.count()))
+	f.y, f.x, f.bias, f.add = y, x, bias, add
+	p.Run(f.count()*f.groups, f.computeF)
+	f.y, f.x, f.bias = nil, nil, nil
+}
+
+func (f *mixedPass) compute(chunk int) {
+	at, group := f.part(&f.stream, chunk/f.groups), chunk%f.groups
+	strips, sums := pairBuffers.get(f.phases*f.phaseWords), sumBuffers.get(streamCall*pairBlock*pairBlock)
+	defer pairBuffers.put(strips)
+	defer sumBuffers.put(sums)
+	f.fill(strips, &f.partition, at, f.x)
+	for panel := group * f.panels / f.groups; panel < (group+1)*f.panels/f.groups; panel++ {
+		weights := f.packed[panel*f.panelLen:][:f.panelLen]
+		for i := range f.jobs {
+			j := &f.jobs[i]
+			if len(j.taps) > 0 {
+				f.stream.run(f.y, j, at, panel, strips, weights[j.packed*f.words*pairBlock:], f.off[i], f.bias, f.add, sums)
+			} else if !f.add {
+				f.clear(f.y, j, at, panel)
+			}
+		}
+	}
+}
+
+// mixedWeights is the gradient with respect to the weights: a product of matrices whose sums run over
+// positions, those of dy being a strip of the same pitch as that of x.
+type mixedWeights struct {
+	s ConvShape
+	stream
+	taps   []streamTap
+	parity [][2]bool // of each sub-image: which pairs of neighbouring positions are read
+	sums   []float32 // [splits][taps][out][in]
+	off    []int     // of each 32 positions in a row of dyT
+
+	partition
+	splits, groups int // of the parts, and of the taps
+	dw, x, dy      []float32
+	computeF       func(chunk int)
+	reduceF        func(chunk int)
+}
+
+func (m *mixedWeights) init(s ConvShape, x stream) {
+	m.s, m.stream, m.taps = s, x, x.jobs[0].taps
+	m.parity = make([][2]bool, x.stride*x.stride)
+	for _, t := range m.taps {
+		m.parity[t.phaseY*x.stride+t.phaseX][m.position(t)%2] = true
+	}
+	m.computeF = m.compute
+	m.reduceF = m.reduce
+}
+
+// position returns that of the strip which an output at position 0 sees through a tap.
+func (m *mixedWeights) position(t streamTap) int { return m.front() + t.y*m.pitch + t.x }
+
+// sumLen is the length of one partial sum.
+func (m *mixedWeights) sumLen() int { return len(m.taps) * m.s.In.C * m.s.Out.C }
+
+func (m *mixedWeights) run(p *Pool, n int, dw, x, dy []float32) {
+	m.partition = m.stream.partition(n, weightsStrip)
+	m.splits = min(m.count(), maxSplits, max(2, weightPartials/m.sumLen()))
+	m.groups = min(len(m.taps), even(maxSplits, m.splits))
+	m.sums = grown(m.sums, m.splits*m.sumLen())
+	for s := len(m.off); s < even(m.most(), pairBlock); s++ {
+		m.off = append(m.off, s*pairBlock/2)
+	}
+	m.dw, m.x, m.dy = dw, x, dy
+	p.Run(m.splits*m.groups, m.computeF)
+	p.Run(even(m.s.Out.C, 16), m.reduceF)
+	m.dw, m.x, m.dy = nil, nil, nil
+}
+
+// most returns the number of positions that a part has at most, rounded up to whole steps.
+func (m *mixedWeights) most() int {
+	return even(m.positions(m.imgs, m.partition.rows), pairBlock) * pairBlock
+}
+
+// compute adds up the parts of one split, for some of the taps.
+func (m *mixedWeights) compute(chunk int) {
+	split, group := chunk/m.groups, chunk%m.groups
+	taps := m.taps[group*len(m.taps)/m.groups : (group+1)*len(m.taps)/m.groups]
+	in, out := m.s.In.C, m.s.Out.C
+
+	// dyT has a row for each channel of dy; its rows are kept from starting in the same set of a cache.
+	most := m.most()
+	strips := pairBuffers.get(m.phases * m.phaseWords)
+	neighbours := [2][]Pair{pairBuffers.get(m.phases * m.phaseWords), pairBuffers.get(m.phases * m.phaseWords)}
+	dy, dyT := pairBuffers.get(most*out), pairBuffers.get(out*(most/2+pairBlock/2))
+	defer pairBuffers.put(strips)
+	defer pairBuffers.put(neighbours[0])
+	defer pairBuffers.put(neighbours[1])
+	defer pairBuffers.put(dy)
+	defer pairBuffers.put(dyT)
+
+	count := m.count()
+	first := split * count / m.splits
+	for i := first; i < (split+1)*count/m.splits; i++ {
+		at := m.part(&m.stream, i)
+		m.fill(strips, &m.partition, at, m.x)
+		for phase, needed := range m.parity {
+			strip := strips[phase*m.phaseWords:][:m.phaseWords]
+			for q, pairs := range neighbours {
+				if needed[q] {
+					interleavePairs(pairs[phase*m.phaseWords:], strip[q*m.words:], m.words, (len(strip)/m.words-q)/2)
+				}
+			}
+		}
+		steps := even(m.positions(at.imgs, at.rows)-m.pitch+m.s.Out.W, pairBlock)
+		dyRow := steps*pairBlock/2 + pairBlock/2
+		m.transposed(dyT, dy, at, steps, dyRow)
+		t := pairTile{
+			blocks: out / pairBlock, aRow: dyRow, aBlock: pairBlock * dyRow,
+			bRow: in, bStep: in * pairBlock / 2, ldc: in, cBlock: pairBlock * in,
+		}
+		if i > first {
+			t.add = 1
+		}
+		for _, tap := range taps {
+			phase, at := tap.phaseY*m.stride+tap.phaseX, m.position(tap)
+			b := neighbours[at%2][phase*m.phaseWords+at/2*in:]
+			c := m.sums[split*m.sumLen()+tap.tap*in*out:][:in*out]
+			for i := 0; i < in; i += pairBlock {
+				t.run(pairOperands{dyT, b[i:], c[i:], m.off[:steps]})
+			}
+		}
+	}
+}
+
+// transposed writes pairs of neighbouring positions of a part of dy, a row for each channel.
+func (m *mixedWeights) transposed(dst, buffer []Pair, at part, steps, dstRow int) {
+	l := m.s.Out
+	words, positions := l.C/2, steps*pairBlock
+	strip, pairs := buffer[:positions*words], buffer[positions*words:]
+	p := 0
+	for img := range at.imgs {
+		for r := range at.rows {
+			next := (img*m.imagePitch + r) * m.pitch
+			clear(strip[p*words : next*words])
+			p = next + l.W
+			roundPairs(strip[next*words:p*words], m.dy[l.Offset(at.n+img, at.y+r, 0):])
+		}
+	}
+	clear(strip[p*words:])
+	interleavePairs(pairs, strip, words, positions/2)
+	for i := 0; i < l.C; i += pairBlock / 2 {
+		transposePairs(dst[i*dstRow:], pairs[i:], dstRow, l.C, steps)
+	}
+}
+
+// reduce adds up the partial sums, in order, for some channels of dy.
+func (m *mixedWeights) reduce(chunk int) {
+	in, out, taps := m.s.In.C, m.s.Out.C, len(m.taps)
+	size := m.sumLen()
+	chunks := even(out, 16)
+	for o := chunk * out / chunks; o < (chunk+1)*out/chunks; o++ {
+		for tap := range taps {
+			dw := m.dw[o*in*taps+tap:]
+			for i := range in {
+				at := (tap*out+o)*in + i
+				v := m.sums[at]
+				for split := 1; split < m.splits; split++ {
+					v += m.sums[split*size+at]
+				}
+				dw[i*taps] = v
+			}
+		}
+	}
+}

@@ -1,0 +1,103 @@
+//go:build amd64 && !purego
+
+package kernel
+
+import "github.com/faceverify/fv/internal/cpu"
+
+func (t *pairTile) dispatch(o pairOperands) {
+	if variant < cpu.AVX512BF16 {
+		t.runGeneric(o)
+		return
+	}
+	t.a, t.b, t.c, t.off = &o.a[0], &o.b[0], &o.c[0], &o.off[0]
+	if variant == cpu.AMX {
+		pairTile_amx(t)
+	} else {
+		pairTile_avx512bf16(t)
+	}
+	t.a, t.b, t.c, t.off = nil, nil, nil, nil
+}
+
+// PeakMixedGFLOPS is PeakGFLOPS of products of bfloat16, of which each is two operations.
+func PeakMixedGFLOPS(p *Pool) float64 {
+	switch variant {
+	case cpu.AVX512BF16:
+		return peak(p, dots_avx512bf16, 2*12*32)
+	case cpu.AMX:
+		return peak(p, dots_amx, 2*4*16*16*32)
+	}
+	return 0
+}
+
+func roundPairs(dst []Pair, src []float32) {
+	if variant < cpu.AVX512BF16 || len(dst)%16 != 0 {
+		roundPairsGeneric(dst, src)
+		return
+	}
+	if len(dst) > 0 {
+		src = src[:2*len(dst)]
+		roundPairs_avx512bf16(&dst[0], &src[0], len(src))
+	}
+}
+
+func interleavePairs(dst, src []Pair, words, count int) {
+	if variant < cpu.AVX512BF16 || words%16 != 0 {
+		interleavePairsGeneric(dst, src, words, count)
+		return
+	}
+	if n := 2 * words * count; n > 0 {
+		interleavePairs_avx512bf16(&dst[:n][0], &src[:n][0], words, count)
+	}
+}
+
+func transposePairs(dst, src []Pair, dstRow, srcRow, blocks int) {
+	if variant < cpu.AVX512BF16 {
+		transposePairsGeneric(dst, src, dstRow, srcRow, blocks)
+		return
+	}
+	if blocks > 0 {
+		_, _ = dst[15*dstRow+16*blocks-1], src[(16*blocks-1)*srcRow+15]
+		transposePairs_avx512bf16(&dst[0], &src[0], dstRow, srcRow, blocks)
+	}
+}
+
+func rowsOut(dst, src, bias []float32, pixels, ldc int, add bool) {
+	if variant < cpu.AVX512BF16 {
+		rowsOutGeneric(dst, src, bias, pixels, ldc, add)
+		return
+	}
+	if pixels == 0 {
+		return
+	}
+	_, _ = dst[(pixels-1)*ldc+pairBlock-1], src[pixels*pairBlock-1]
+	adds := 0
+	if add {
+		adds = 1
+	}
+	if bias != nil {
+		bias = bias[:pairBlock]
+	}
+	rowsOut_avx512bf16(&dst[0], &src[0], first(bias), pixels, ldc, adds)
+}
+
+//go:noescape
+func pairTile_amx(t *pairTile)
+
+//go:noescape
+func pairTile_avx512bf16(t *pairTile)
+
+func dots_amx(n int)
+
+func dots_avx512bf16(n int)
+
+//go:noescape
+func roundPairs_avx512bf16(dst *Pair, src *float32, n int)
+
+//go:noescape
+func interleavePairs_avx512bf16(dst, src *Pair, words, count int)
+
+//go:noescape
+func transposePairs_avx512bf16(dst, src *Pair, dstRow, srcRow, blocks int)
+
+//go:noescape
+func rowsOut_avx512bf16(dst, src, bias *float32, pixels, ldc, add int)

@@ -1,0 +1,22 @@
+//go:build !amd64 || purego
+
+package kernel
+
+// PeakMixedGFLOPS returns 0: the generic variant has no peak to compare with.
+func PeakMixedGFLOPS(*Pool) float64 { return 0 }
+
+func (t *pairTile) dispatch(o pairOperands) { t.runGeneric(o) }
+
+func roundPairs(dst []Pair, src []float32) { roundPairsGeneric(dst, src) }
+
+func interleavePairs(dst, src []Pair, words, count int) {
+	interleavePairsGeneric(dst, src, words, count)
+}
+
+func transposePairs(dst, src []Pair, dstRow, srcRow, blocks int) {
+	transposePairsGeneric(dst, src, dstRow, srcRow, blocks)
+}
+
+func rowsOut(dst, src, bias []float32, pixels, ldc int, add bool) {
+	rowsOutGeneric(dst, src, bias, pixels, ldc, add)
+}

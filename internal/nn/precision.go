@@ -1,0 +1,41 @@
+package nn
+
+import "github.com/faceverify/fv/internal/kernel"
+
+// Precision says what a network's products are of. Sums, activations, gradients and parameters are float32 with all.
+type Precision string
+
+// The precisions.
+const (
+	FP32 Precision = "fp32" // float32
+	BF16 Precision = "bf16" // bfloat16 in dense convolutions whose channels are multiples of 32, else float32
+)
+
+// Fast reports whether this processor has instructions for the products of p.
+func (p Precision) Fast() bool { return p == FP32 || kernel.MixedIsFast() }
+
+// PeakGFLOPS measures the speed of all of pool's threads at once in a loop of products of p on registers. It
+// returns 0 where there is no such loop.
+func (p Precision) PeakGFLOPS(pool *kernel.Pool) float64 {
+	if p == BF16 {
+		return kernel.PeakMixedGFLOPS(pool)
+	}
+	return kernel.PeakGFLOPS(pool)
+}
+
+// dense is a convolution that is not depthwise; the methods are those of kernel.Conv.
+type dense interface {
+	Load(p *kernel.Pool, w []float32)
+	Forward(p *kernel.Pool, n int, y, x, bias []float32)
+	LoadBackward(p *kernel.Pool, w []float32)
+	BackwardData(p *kernel.Pool, n int, dx, dy []float32, add bool)
+	BackwardWeights(p *kernel.Pool, n int, dw, x, dy []float32)
+}
+
+// newDense returns a convolution with products of the precision.
+func (p Precision) newDense(s kernel.ConvShape) dense {
+	if p == BF16 && kernel.Mixes(s) {
+		return kernel.NewMixedConv(s)
+	}
+	return kernel.NewConv(s)
+}
