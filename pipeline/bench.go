@@ -41,7 +41,8 @@ type BenchResult struct {
 	StepMS    float64 `json:"step_ms"` // milliseconds of the median step
 	// Two operations for each multiply-accumulate of convolutions, linear layers and the head,
 	// forward and backward, in the median step; and what the processor's threads reach together
-	// in a loop of multiply-adds of that precision on registers. Both 0 where there is no such loop.
+	// in a loop of multiply-adds of that precision on registers. Both 0 where there is no such loop. A convolution
+	// counts as it is defined, so that the share of one that saves products (Winograd's) can be above 1.
 	GFLOPS      float64 `json:"gflops"`
 	PeakGFLOPS  float64 `json:"peak_gflops"`
 	ShareOfPeak float64 `json:"share_of_peak"`

@@ -27,18 +27,16 @@ func (s ConvShape) check() {
 	}
 }
 
-// Conv is a convolution with everything about its geometry worked out. It
-// holds weights in the order in which its kernels read them, and scratch memory: one
-// goroutine at a time may use it. It takes memory when a pass runs for the first time.
+// Conv is a convolution with everything about its geometry worked out. One goroutine at a time
+// may use it, and those that share its Scratch.
 type Conv struct {
 	s      ConvShape
 	cg, og int     // channels of a group, in and out
 	phases []phase // of the data gradient
 
-	packed   []float32 // what Forward reads
-	packedT  []float32 // what BackwardData reads
-	partials []float32 // of BackwardWeights
-	bordered []float32 // a copy of the input, or of dy, with the border that reading in place needs
+	scratch  *Scratch
+	own      []float32 // packed, if scratch keeps it
+	packed   []float32 // what Forward, or BackwardData, reads
 	pending  convCall
 	forward  func(int)
 	backward func(int)
@@ -58,10 +56,10 @@ type convCall struct {
 }
 
 // NewConv returns a convolution of the given geometry.
-func NewConv(s ConvShape) *Conv {
+func NewConv(s ConvShape, scratch *Scratch) *Conv {
 	s.Groups = max(1, s.Groups)
 	s.check()
-	c := &Conv{s: s, cg: s.In.C / s.Groups, og: s.Out.C / s.Groups}
+	c := &Conv{s: s, scratch: scratch, cg: s.In.C / s.Groups, og: s.Out.C / s.Groups}
 	c.phases = c.makePhases()
 	c.forward = c.forwardChunk
 	c.backward = c.backwardChunk
@@ -80,13 +78,11 @@ func (c *Conv) withBorder(p *Pool, n int, x []float32, l Layout, pad int) ([]flo
 	}
 	b := l
 	b.Pad = pad
-	if len(c.bordered) < b.Len() {
-		c.bordered = make([]float32, b.Len())
-	}
 	l.N, b.N = n, n
-	clear(c.bordered[:b.Len()])
-	copyImages(p, c.bordered, b, x, l)
-	return c.bordered, b
+	bordered := take(&c.scratch.second, b.Len())
+	clear(bordered)
+	copyImages(p, bordered, b, x, l)
+	return bordered, b
 }
 
 // copyImages copies the interior pixels of src to dst.

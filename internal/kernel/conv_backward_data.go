@@ -48,8 +48,8 @@ func (c *Conv) makePhases() []phase {
 // order in which that reads them: for each phase, panels of columns, each
 // [taps, out/groups, columns].
 func (c *Conv) LoadBackward(p *Pool, w []float32) {
-	c.packedT = grown(c.packedT, c.s.Groups*c.s.KH*c.s.KW*c.og*even(c.cg, maxTileCols)*maxTileCols)
-	c.pending = convCall{y: c.packedT, w: w}
+	c.packed = c.scratch.weights(&c.own, c.s.Groups*c.s.KH*c.s.KW*c.og*even(c.cg, maxTileCols)*maxTileCols)
+	c.pending = convCall{y: c.packed, w: w}
 	p.Run(c.s.Groups*even(c.cg, tileCols()), c.packB)
 	c.pending = convCall{}
 }
@@ -100,7 +100,7 @@ func (c *Conv) border() int {
 // [N,OH,OW,out] has the layout Out. The weights are those of LoadBackward.
 func (c *Conv) BackwardData(p *Pool, n int, dx, dy []float32, add bool) {
 	dy, ly := c.withBorder(p, n, dy, c.s.Out, c.border())
-	c.pending = convCall{n: n, chunks: rowChunks(n, c.s.In.H), y: dx, x: dy, w: c.packedT, lx: ly, add: add}
+	c.pending = convCall{n: n, chunks: rowChunks(n, c.s.In.H), y: dx, x: dy, w: c.packed, lx: ly, add: add}
 	p.Run(n*c.pending.chunks, c.backward)
 	c.pending = convCall{}
 }

@@ -23,9 +23,8 @@ func (c *Conv) gradientLen() int { return c.s.KH * c.s.KW * c.cg * c.s.Out.C }
 // weights, dw [out, in/groups, KH, KW], overwritten, over the first n images of
 // x [N,H,W,in] and dy [N,OH,OW,out].
 func (c *Conv) BackwardWeights(p *Pool, n int, dw, x, dy []float32) {
-	c.partials = grown(c.partials, c.splits(c.s.In.N)*c.gradientLen())
 	x, lx := c.withBorder(p, n, x, c.s.In, max(c.s.PadH, c.s.PadW))
-	c.pending = convCall{n: n, chunks: c.splits(n), y: dy, x: x, w: c.partials, dw: dw, lx: lx}
+	c.pending = convCall{n: n, chunks: c.splits(n), y: dy, x: x, w: take(&c.scratch.first, c.splits(n)*c.gradientLen()), dw: dw, lx: lx}
 	p.Run(c.pending.chunks*c.s.KH, c.weights)
 	p.Run(even(c.s.Out.C, 16), c.reduce)
 	c.pending = convCall{}

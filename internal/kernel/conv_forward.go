@@ -4,18 +4,10 @@ package kernel
 // which that reads them: panels of columns, each [KH, KW*in/groups, columns].
 func (c *Conv) Load(p *Pool, w []float32) {
 	panels := c.s.Groups * even(c.og, tileCols())
-	c.packed = grown(c.packed, panels*tileCols()*c.s.KH*c.s.KW*c.cg)
+	c.packed = c.scratch.weights(&c.own, panels*tileCols()*c.s.KH*c.s.KW*c.cg)
 	c.pending = convCall{y: c.packed, w: w}
 	p.Run(panels, c.packF)
 	c.pending = convCall{}
-}
-
-// grown returns x, or a slice that has n elements if that has not.
-func grown[T any](x []T, n int) []T {
-	if len(x) < n {
-		return make([]T, n)
-	}
-	return x
 }
 
 func (c *Conv) packForwardPanel(panel int) {

@@ -5,8 +5,7 @@ import "github.com/faceverify/fv/internal/cpu"
 // MixedConv is a convolution that multiplies bfloat16 numbers and adds the products up in float32: x,
 // dy and the weights are rounded on the way into the products, everything that it
 // takes and gives is float32. It is for dense convolutions whose numbers of channels are multiples of 32:
-// see Mixes. It holds weights and scratch memory: one goroutine at a time may use it. It takes memory when
-// a pass runs for the first time.
+// see Mixes. One goroutine at a time may use it, and those that share its Scratch.
 type MixedConv struct {
 	s        ConvShape
 	forward  mixedPass
@@ -23,7 +22,7 @@ func Mixes(s ConvShape) bool {
 func MixedIsFast() bool { return variant >= cpu.AVX512BF16 }
 
 // NewMixedConv returns a convolution of a geometry that Mixes.
-func NewMixedConv(s ConvShape) *MixedConv {
+func NewMixedConv(s ConvShape, scratch *Scratch) *MixedConv {
 	s.Groups = max(1, s.Groups)
 	s.check()
 	if !Mixes(s) {
@@ -42,12 +41,12 @@ func NewMixedConv(s ConvShape) *MixedConv {
 	}
 	x.jobs = []streamJob{j}
 	x.lay()
-	c.forward.init(x)
+	c.forward.init(x, scratch)
 	c.forward.packF = c.packForward
-	c.weights.init(s, x)
+	c.weights.init(s, x, scratch)
 
 	dy := stream{in: s.Out, out: s.In, stride: 1}
-	for _, f := range NewConv(s).phases {
+	for _, f := range NewConv(s, scratch).phases {
 		j := streamJob{
 			rows: (s.In.H - f.ry + s.StrideH - 1) / s.StrideH, cols: (s.In.W - f.rx + s.StrideW - 1) / s.StrideW,
 			y: f.ry, x: f.rx, step: s.StrideH,
@@ -60,7 +59,7 @@ func NewMixedConv(s ConvShape) *MixedConv {
 		dy.jobs = append(dy.jobs, j)
 	}
 	dy.lay()
-	c.backward.init(dy)
+	c.backward.init(dy, scratch)
 	c.backward.packF = c.packBackward
 	return c
 }
@@ -160,6 +159,8 @@ const (
 // mixedPass is a convolution by streams.
 type mixedPass struct {
 	stream
+	scratch  *Scratch
+	own      []Pair // packed, if scratch keeps it
 	packed   []Pair // the weights of all panels
 	panelLen int
 	panels   int
@@ -175,8 +176,8 @@ type mixedPass struct {
 	computeF func(chunk int)
 }
 
-func (f *mixedPass) init(s stream) {
-	f.stream = s
+func (f *mixedPass) init(s stream, scratch *Scratch) {
+	f.stream, f.scratch = s, scratch
 	taps := 0
 	for i := range s.jobs {
 		taps += len(s.jobs[i].taps)
@@ -188,7 +189,7 @@ func (f *mixedPass) init(s stream) {
 }
 
 func (f *mixedPass) load(p *Pool, w []float32) {
-	f.packed = grown(f.packed, f.panels*f.panelLen)
+	f.packed = f.scratch.pairWeights(&f.own, f.panels*f.panelLen)
 	f.w = w
 	p.Run(f.panels, f.packF)
 	f.w = nil
@@ -227,7 +228,8 @@ func (f *mixedPass) compute(chunk int) {
 // mixedWeights is the gradient with respect to the weights: a product of matrices whose sums run over
 // positions, those of dy being a strip of the same pitch as that of x.
 type mixedWeights struct {
-	s ConvShape
+	s       ConvShape
+	scratch *Scratch
 	stream
 	taps   []streamTap
 	parity [][2]bool // of each sub-image: which pairs of neighbouring positions are read
@@ -241,8 +243,8 @@ type mixedWeights struct {
 	reduceF        func(chunk int)
 }
 
-func (m *mixedWeights) init(s ConvShape, x stream) {
-	m.s, m.stream, m.taps = s, x, x.jobs[0].taps
+func (m *mixedWeights) init(s ConvShape, x stream, scratch *Scratch) {
+	m.s, m.stream, m.taps, m.scratch = s, x, x.jobs[0].taps, scratch
 	m.parity = make([][2]bool, x.stride*x.stride)
 	for _, t := range m.taps {
 		m.parity[t.phaseY*x.stride+t.phaseX][m.position(t)%2] = true
@@ -261,7 +263,7 @@ func (m *mixedWeights) run(p *Pool, n int, dw, x, dy []float32) {
 	m.partition = m.stream.partition(n, weightsStrip)
 	m.splits = min(m.count(), maxSplits, max(2, weightPartials/m.sumLen()))
 	m.groups = min(len(m.taps), even(maxSplits, m.splits))
-	m.sums = grown(m.sums, m.splits*m.sumLen())
+	m.sums = take(&m.scratch.first, m.splits*m.sumLen())
 	for s := len(m.off); s < even(m.most(), pairBlock); s++ {
 		m.off = append(m.off, s*pairBlock/2)
 	}

@@ -2,7 +2,6 @@ package kernel
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"testing"
 )
@@ -33,7 +32,7 @@ func TestMixedConv(t *testing.T) {
 	forEachVariant(t, func(t *testing.T) {
 		for _, s := range mixedShapes {
 			t.Run(fmt.Sprintf("%v-%v_%dx%d_s%d", s.In, s.Out, s.KH, s.KW, s.StrideH), func(t *testing.T) {
-				c := NewMixedConv(s)
+				c := NewMixedConv(s, new(Scratch))
 				for _, n := range []int{s.In.N, 1} {
 					testConv(t, c, s, n, rounded)
 				}
@@ -60,31 +59,6 @@ func TestMixes(t *testing.T) {
 
 func TestMixedConvSameForAnyThreads(t *testing.T) {
 	for _, s := range []ConvShape{conv(5, 14, 14, 64, 32, 3, 1, 1, 1, 1), conv(40, 4, 4, 32, 64, 3, 2, 1, 1, 1)} {
-		var first [][]float32
-		for _, threads := range []int{1, 2, 3} {
-			pool := NewPool(threads)
-			r := rand.New(rand.NewPCG(5, 6))
-			fill := func(n int) []float32 { x, _ := guarded(t, r, n); return x }
-			x, w, dy := fill(s.In.Len()), fill(s.Out.C*s.In.C*9), fill(s.Out.Len())
-			clearBorder(x, s.In)
-			clearBorder(dy, s.Out)
-			c := NewMixedConv(s)
-			y, dx, dw := make([]float32, s.Out.Len()), make([]float32, s.In.Len()), make([]float32, len(w))
-			c.Load(pool, w)
-			c.LoadBackward(pool, w)
-			c.Forward(pool, s.In.N, y, x, nil)
-			c.BackwardData(pool, s.In.N, dx, dy, false)
-			c.BackwardWeights(pool, s.In.N, dw, x, dy)
-			pool.Close()
-			got := [][]float32{y, dx, dw}
-			if first == nil {
-				first = got
-			}
-			for i := range got {
-				if !slices.Equal(got[i], first[i]) {
-					t.Errorf("%v, %d threads: result %d differs from that of 1 thread", s.In, threads, i)
-				}
-			}
-		}
+		sameForAnyThreads(t, s, func(s ConvShape) dense { return NewMixedConv(s, new(Scratch)) })
 	}
 }

@@ -70,7 +70,7 @@ func TestConv(t *testing.T) {
 		for _, s := range convShapes {
 			t.Run(fmt.Sprintf("%v-%v_%dx%d_s%d_g%d", s.In, s.Out, s.KH, s.KW, s.StrideH, s.Groups), func(t *testing.T) {
 				for _, n := range []int{s.In.N, 1} {
-					testConv(t, NewConv(s), s, n, func(x []float32) []float32 { return x })
+					testConv(t, NewConv(s, new(Scratch)), s, n, func(x []float32) []float32 { return x })
 				}
 			})
 		}
@@ -153,22 +153,26 @@ func compare(t *testing.T, name string, got []float32, want []float64, before []
 }
 
 func TestConvSameForAnyThreads(t *testing.T) {
-	s := conv(5, 14, 14, 24, 40, 3, 1, 1, 1, 1)
+	sameForAnyThreads(t, conv(5, 14, 14, 24, 40, 3, 1, 1, 1, 1), func(s ConvShape) dense { return NewConv(s, new(Scratch)) })
+}
+
+// sameForAnyThreads compares all passes of a convolution on pools of one, two and three threads.
+func sameForAnyThreads(t *testing.T, s ConvShape, convolution func(ConvShape) dense) {
 	var first [][]float32
-	for _, threads := range []int{1, 2, 3} {
+	for threads := 1; threads <= 3; threads++ {
 		pool := NewPool(threads)
 		r := rand.New(rand.NewPCG(5, 6))
 		fill := func(n int) []float32 { x, _ := guarded(t, r, n); return x }
-		x, w, dy := fill(s.In.Len()), fill(40*24*9), fill(s.Out.Len())
+		x, w, dy := fill(s.In.Len()), fill(s.Out.C*s.In.C*s.KH*s.KW), fill(s.Out.Len())
 		clearBorder(x, s.In)
 		clearBorder(dy, s.Out)
-		c := NewConv(s)
+		c := convolution(s)
 		y, dx, dw := make([]float32, s.Out.Len()), make([]float32, s.In.Len()), make([]float32, len(w))
 		c.Load(pool, w)
+		c.Forward(pool, s.In.N, y, x, nil)
 		c.LoadBackward(pool, w)
-		c.Forward(pool, 5, y, x, nil)
-		c.BackwardData(pool, 5, dx, dy, false)
-		c.BackwardWeights(pool, 5, dw, x, dy)
+		c.BackwardData(pool, s.In.N, dx, dy, false)
+		c.BackwardWeights(pool, s.In.N, dw, x, dy)
 		pool.Close()
 		got := [][]float32{y, dx, dw}
 		if first == nil {
@@ -176,7 +180,7 @@ func TestConvSameForAnyThreads(t *testing.T) {
 		}
 		for i := range got {
 			if !slices.Equal(got[i], first[i]) {
-				t.Errorf("%d threads: result %d differs from that of 1 thread", threads, i)
+				t.Errorf("%v, %d threads: result %d differs from that of 1 thread", s.In, threads, i)
 			}
 		}
 	}
@@ -200,7 +204,22 @@ func BenchmarkConv(b *testing.B) {
 		conv(n, 14, 14, 128, 256, 1, 1, 0, 1, 1),
 		conv(n, 7, 7, 128, 512, 1, 1, 0, 1, 1),
 	} {
-		c := NewConv(s)
+		kinds := []struct {
+			name string
+			c    dense
+		}{{"direct", NewConv(s, new(Scratch))}}
+		if Mixes(s) {
+			kinds = append(kinds, struct {
+				name string
+				c    dense
+			}{"mixed", NewMixedConv(s, new(Scratch))})
+		}
+		if Winogrades(s) {
+			kinds = append(kinds, struct {
+				name string
+				c    dense
+			}{"winograd", NewWinograd(s, new(Scratch))})
+		}
 		r := rand.New(rand.NewPCG(7, 8))
 		fill := func(n int) []float32 {
 			x := make([]float32, n)
@@ -210,20 +229,20 @@ func BenchmarkConv(b *testing.B) {
 			return x
 		}
 		x, w, y := fill(s.In.Len()), fill(s.Out.C*s.In.C*s.KH*s.KW), fill(s.Out.Len())
-		c.Load(pool, w)
-		c.LoadBackward(pool, w)
 		flop := 2 * float64(s.Out.Pixels()) * float64(s.Out.C*s.In.C*s.KH*s.KW)
-		name := fmt.Sprintf("%v-%v_%dx%d", s.In, s.Out, s.KH, s.KW)
-		run := func(op string, f func()) {
-			b.Run(name+"/"+op, func(b *testing.B) {
-				for b.Loop() {
-					f()
-				}
-				b.ReportMetric(flop*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
-			})
+		for _, kind := range kinds {
+			run := func(op string, f func()) {
+				b.Run(fmt.Sprintf("%v-%v_%dx%d/%s/%s", s.In, s.Out, s.KH, s.KW, kind.name, op), func(b *testing.B) {
+					for b.Loop() {
+						f()
+					}
+					b.ReportMetric(flop*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+				})
+			}
+			c := kind.c
+			run("forward", func() { c.Load(pool, w); c.Forward(pool, n, y, x, nil) })
+			run("data", func() { c.LoadBackward(pool, w); c.BackwardData(pool, n, x, y, false) })
+			run("weights", func() { c.BackwardWeights(pool, n, w, x, y) })
 		}
-		run("forward", func() { c.Forward(pool, n, y, x, nil) })
-		run("data", func() { c.BackwardData(pool, n, x, y, false) })
-		run("weights", func() { c.BackwardWeights(pool, n, w, x, y) })
 	}
 }

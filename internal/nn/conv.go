@@ -69,7 +69,7 @@ func (u *convolution) init(e *engine) {
 		if u.isDepthwise() {
 			u.geometry[i].depthwise = kernel.NewDepthwise(s)
 		} else {
-			u.geometry[i].dense = e.precision.newDense(s)
+			u.geometry[i].dense = e.precision.newDense(s, e.scratch)
 		}
 	}
 	if u.isDepthwise() {

@@ -60,6 +60,7 @@ type engine struct {
 	batch     int // largest
 	training  bool
 	precision Precision
+	scratch   *kernel.Scratch
 	theta     []float32
 	buffers   []float32
 	dTheta    []float32
@@ -85,7 +86,7 @@ func newPlan(n *Network, batch int, precision Precision, pool *kernel.Pool, trai
 	if batch < 1 {
 		return nil, fmt.Errorf("nn: a batch of %d", batch)
 	}
-	p := &plan{net: r, engine: engine{params: r.params, stats: r.buffers, pool: pool, batch: batch, training: training, precision: precision}}
+	p := &plan{net: r, engine: engine{params: r.params, stats: r.buffers, pool: pool, batch: batch, training: training, precision: precision, scratch: &kernel.Scratch{Keep: !training}}}
 	b := &builder{plan: p, of: make([]int, len(r.nodes)), flat: make([]Shape, len(r.nodes)),
 		uses: make([]int, len(r.nodes)), first: make([]int, len(r.nodes)), done: make([]bool, len(r.nodes))}
 	for i, d := range r.nodes {

@@ -8,7 +8,7 @@ type Precision string
 // The precisions.
 const (
 	FP32 Precision = "fp32" // float32
-	BF16 Precision = "bf16" // bfloat16 in dense convolutions whose channels are multiples of 32, else float32
+	BF16 Precision = "bf16" // bfloat16 in dense convolutions whose channels are multiples of 32, unless float32 is as fast
 )
 
 // Fast reports whether this processor has instructions for the products of p.
@@ -33,9 +33,12 @@ type dense interface {
 }
 
 // newDense returns a convolution with products of the precision.
-func (p Precision) newDense(s kernel.ConvShape) dense {
-	if p == BF16 && kernel.Mixes(s) {
-		return kernel.NewMixedConv(s)
+func (p Precision) newDense(s kernel.ConvShape, scratch *kernel.Scratch) dense {
+	switch {
+	case p == BF16 && kernel.Mixes(s) && !kernel.WinogradOutruns(s):
+		return kernel.NewMixedConv(s, scratch)
+	case kernel.Winogrades(s):
+		return kernel.NewWinograd(s, scratch)
 	}
-	return kernel.NewConv(s)
+	return kernel.NewConv(s, scratch)
 }

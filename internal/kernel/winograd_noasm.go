@@ -1,0 +1,5 @@
+//go:build !amd64 || purego
+
+package kernel
+
+func (c *transformCall) dispatch(t transform) { c.runGeneric(t) }
