@@ -1,7 +1,5 @@
 package kernel
 
-import "math"
-
 // Affine is a pass over the pixels of a batch of N x H x W x C, with values
 // that differ from channel to channel:
 //
@@ -13,13 +11,12 @@ import "math"
 //
 // It holds scratch memory: one goroutine at a time may use it.
 type Affine struct {
-	channels    int
-	ones, zeros []float32
-	first       []float32 // the mean of the first row
-	partials    []float32 // [chunks][3][C], sums of a few hundred pixels
-	totals      []float64 // [chunks][3][C]
-	call        affineCall
-	f           [4]func(int)
+	channels int
+	identity
+	partials []float32 // [chunks][3][C], sums of a few hundred pixels
+	totals   []float64 // [chunks][3][C]
+	call     affineCall
+	f        [4]func(int)
 }
 
 type affineCall struct {
@@ -29,14 +26,12 @@ type affineCall struct {
 	a, b, c           []float32
 	rows, chunks      int // rows in all, chunks of them
 	add               bool
+	moments           *Moments
 }
 
 // NewAffine returns an Affine for passes over images of this many channels.
 func NewAffine(channels int) *Affine {
-	a := &Affine{channels: channels, ones: make([]float32, channels), zeros: make([]float32, channels), first: make([]float32, channels)}
-	for i := range a.ones {
-		a.ones[i] = 1
-	}
+	a := &Affine{channels: channels, identity: newIdentity(channels)}
 	a.f = [4]func(int){a.forwardChunk, a.momentsChunk, a.sumsChunk, a.gradChunk}
 	return a
 }
@@ -48,13 +43,7 @@ const affineRows = 28
 // begin fills in the parameters that are nil and cuts n images into chunks.
 func (a *Affine) begin(n, h int, scale, shift, slope []float32) *affineCall {
 	a.call = affineCall{rows: n * h, chunks: even(n*h, affineRows)}
-	orElse := func(x, def []float32) []float32 {
-		if x == nil {
-			return def
-		}
-		return x[:a.channels:a.channels]
-	}
-	a.call.p = affineParams{orElse(scale, a.ones), orElse(shift, a.zeros), orElse(slope, a.ones)}
+	a.call.p = a.params(scale, shift, slope)
 	return &a.call
 }
 
@@ -90,49 +79,17 @@ func (a *Affine) forwardChunk(chunk int) {
 	})
 }
 
-// Moments computes each channel's mean and biased variance over the pixels of
-// the first n images of x:
-//
-//	mean = sum x / P,  variance = sum (x - mean)^2 / P,  P = n*H*W
-//
-// Sums are taken of x less the mean of the channel's first row, so that a mean that
-// is large beside the deviation costs no accuracy; in float32 over a row, in
-// float64 beyond.
-func (a *Affine) Moments(p *Pool, n int, mean, variance []float32, x []float32, lx Layout) {
-	q := a.begin(n, lx.H, nil, a.pivot(row(x, lx, 0, 0)), nil)
-	q.x, q.lx = x, lx
-	a.grow(q.chunks)
+// Moments adds the pixels of the first n images of x to m, for its Result.
+func (a *Affine) Moments(p *Pool, n int, m *Moments, x []float32, lx Layout) {
+	q := a.begin(n, lx.H, nil, nil, nil)
+	q.x, q.lx, q.moments = x, lx, m
+	m.begin(q.chunks)
 	p.Run(q.chunks, a.f[1])
-	pixels := float64(n * lx.H * lx.W)
-	for c := range a.channels {
-		s, s2 := a.total(0, c)/pixels, a.total(1, c)/pixels
-		mean[c] = float32(float64(q.p.shift[c]) + s)
-		variance[c] = float32(math.Max(0, s2-s*s))
-	}
-}
-
-// pivot returns the mean of each channel over the pixels of a row.
-func (a *Affine) pivot(row []float32) []float32 {
-	clear(a.first)
-	for x := 0; x < len(row); x += a.channels {
-		for c, v := range row[x:][:a.channels] {
-			a.first[c] += v
-		}
-	}
-	pixels := float32(len(row) / a.channels)
-	for c := range a.first {
-		a.first[c] /= pixels
-	}
-	return a.first
 }
 
 func (a *Affine) momentsChunk(chunk int) {
 	q := &a.call
-	part, total := a.sums(chunk)
-	q.rowsOf(chunk, q.lx.H, func(n, y int) {
-		momentsRun(part, row(q.x, q.lx, n, y), q.p.shift)
-		flush(total, part)
-	})
+	q.rowsOf(chunk, q.lx.H, func(n, y int) { q.moments.addRows(chunk, q.x, q.lx, n, y, y+1) })
 }
 
 // BackwardSums computes, with z = x*scale + shift and g = dy*prelu'(z),
@@ -163,10 +120,15 @@ func (a *Affine) BackwardSums(p *Pool, n int, dshift, dscale, dslope []float32, 
 func (a *Affine) sumsChunk(chunk int) {
 	q := &a.call
 	part, total := a.sums(chunk)
+	pending := 0
 	q.rowsOf(chunk, q.lx.H, func(n, y int) {
 		affineSumsRun(part, row(q.x, q.lx, n, y), row(q.dy, q.ldy, n, y), &q.p, q.a, q.b)
-		flush(total, part)
+		if pending += q.lx.W; pending >= sumPixels {
+			flush(total, part)
+			pending = 0
+		}
 	})
+	flush(total, part)
 }
 
 // BackwardApply computes, with g as in BackwardSums,
@@ -212,7 +174,7 @@ func (a *Affine) sums(chunk int) (part []float32, total []float64) {
 	return part, total
 }
 
-// flush moves the sums of a row to those of the chunk.
+// flush moves sums of some pixels to those of the chunk.
 func flush(total []float64, part []float32) {
 	for i, v := range part {
 		total[i] += float64(v)

@@ -235,7 +235,9 @@ func TestMoments(t *testing.T) {
 				for threads := 1; threads <= 3; threads++ {
 					p := NewPool(threads)
 					m, v := make([]float32, c.c), make([]float32, c.c)
-					NewAffine(c.c).Moments(p, c.n, m, v, x, lx)
+					moments := NewMoments(c.c)
+					NewAffine(c.c).Moments(p, c.n, moments, x, lx)
+					moments.Result(m, v)
 					for ch := range m {
 						if math.Abs(float64(m[ch])-mean[ch]) > 1e-6*(1+math.Abs(mean[ch])) || math.Abs(float64(v[ch])-variance[ch]) > 2e-6*(variance[ch]+0.1) {
 							t.Fatalf("%v + %v: channel %d has mean %v and variance %v, want %v and %v", c, offset, ch, m[ch], v[ch], mean[ch], variance[ch])
@@ -320,7 +322,8 @@ func BenchmarkAffine(b *testing.B) {
 		})
 	}
 	run("forward", 2, func() { a.Forward(p, l.N, y, l, x, l, v, v, v, nil, l) })
-	run("moments", 1, func() { a.Moments(p, l.N, make([]float32, l.C), make([]float32, l.C), x, l) })
+	moments := NewMoments(l.C)
+	run("moments", 1, func() { a.Moments(p, l.N, moments, x, l) })
 	run("sums", 2, func() { a.BackwardSums(p, l.N, nil, nil, nil, y, l, x, l, v, v, v, nil, nil) })
 	run("apply", 3, func() { a.BackwardApply(p, l.N, y, l, y, l, x, l, v, v, v, v, v, v, false) })
 }

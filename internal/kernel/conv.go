@@ -31,7 +31,8 @@ func (s ConvShape) check() {
 // may use it, and those that share its Scratch.
 type Conv struct {
 	s      ConvShape
-	cg, og int     // channels of a group, in and out
+	cg, og int // channels of a group, in and out
+	in     identity
 	phases []phase // of the data gradient
 
 	scratch  *Scratch
@@ -49,17 +50,18 @@ type Conv struct {
 // convCall holds the arguments of the call under way, so that the functions
 // handed to Pool.Run need not be made anew.
 type convCall struct {
-	n, chunks         int
-	y, x, w, bias, dw []float32
-	lx                Layout // of x, or of dy in BackwardData
-	add               bool
+	n, chunks      int
+	y, w, bias, dw []float32
+	x              reader // of x, or of dy in BackwardData
+	add            bool
+	moments        *Moments
 }
 
 // NewConv returns a convolution of the given geometry.
 func NewConv(s ConvShape, scratch *Scratch) *Conv {
 	s.Groups = max(1, s.Groups)
 	s.check()
-	c := &Conv{s: s, scratch: scratch, cg: s.In.C / s.Groups, og: s.Out.C / s.Groups}
+	c := &Conv{s: s, scratch: scratch, cg: s.In.C / s.Groups, og: s.Out.C / s.Groups, in: newIdentity(s.In.C)}
 	c.phases = c.makePhases()
 	c.forward = c.forwardChunk
 	c.backward = c.backwardChunk
@@ -68,30 +70,6 @@ func NewConv(s ConvShape, scratch *Scratch) *Conv {
 	c.packF = c.packForwardPanel
 	c.packB = c.packBackwardPanel
 	return c
-}
-
-// withBorder returns x, or a copy of its first n images that has a border
-// of at least pad pixels, with the layout of what it returns.
-func (c *Conv) withBorder(p *Pool, n int, x []float32, l Layout, pad int) ([]float32, Layout) {
-	if l.Pad >= pad {
-		return x, l
-	}
-	b := l
-	b.Pad = pad
-	l.N, b.N = n, n
-	bordered := take(&c.scratch.second, b.Len())
-	clear(bordered)
-	copyImages(p, bordered, b, x, l)
-	return bordered, b
-}
-
-// copyImages copies the interior pixels of src to dst.
-func copyImages(p *Pool, dst []float32, ld Layout, src []float32, ls Layout) {
-	p.Run(ls.N, func(n int) {
-		for y := range ls.H {
-			copy(dst[ld.Offset(n, y, 0):][:ld.W*ld.C], src[ls.Offset(n, y, 0):][:ls.W*ls.C])
-		}
-	})
 }
 
 // rowChunks returns how many pieces each image's rows are cut into so that

@@ -81,16 +81,14 @@ func (c *Conv) packBackwardPanel(panel int) {
 	}
 }
 
-// border returns the border of dy that reading it in place needs.
-func (c *Conv) border() int {
+// reach returns how far the phases' taps reach beyond the columns of dy.
+func (c *Conv) reach() int {
 	s, pad := &c.s, 0
 	for _, f := range c.phases {
-		if f.kh*f.kw == 0 {
-			continue
+		if f.kh*f.kw > 0 {
+			cols := (s.In.W - f.rx + s.StrideW - 1) / s.StrideW
+			pad = max(pad, -f.ox, cols-1+f.ox+f.kw-s.Out.W)
 		}
-		rows := (s.In.H - f.ry + s.StrideH - 1) / s.StrideH
-		cols := (s.In.W - f.rx + s.StrideW - 1) / s.StrideW
-		pad = max(pad, -f.oy, -f.ox, rows-1+f.oy+f.kh-s.Out.H, cols-1+f.ox+f.kw-s.Out.W)
 	}
 	return pad
 }
@@ -99,8 +97,7 @@ func (c *Conv) border() int {
 // first n images: it overwrites the interior of dx [N,H,W,in], or adds to it. dy
 // [N,OH,OW,out] has the layout Out. The weights are those of LoadBackward.
 func (c *Conv) BackwardData(p *Pool, n int, dx, dy []float32, add bool) {
-	dy, ly := c.withBorder(p, n, dy, c.s.Out, c.border())
-	c.pending = convCall{n: n, chunks: rowChunks(n, c.s.In.H), y: dx, x: dy, w: c.packed, lx: ly, add: add}
+	c.pending = convCall{n: n, chunks: rowChunks(n, c.s.In.H), y: dx, x: reader{Source: Source{X: dy, Layout: c.s.Out}}, w: c.packed, add: add}
 	p.Run(n*c.pending.chunks, c.backward)
 	c.pending = convCall{}
 }
@@ -114,23 +111,27 @@ func (c *Conv) backwardChunk(chunk int) {
 		rows := (s.In.H - f.ry + s.StrideH - 1) / s.StrideH
 		cols := (s.In.W - f.rx + s.StrideW - 1) / s.StrideW
 		y0, y1 := part*rows/q.chunks, (part+1)*rows/q.chunks
+		if y0 == y1 {
+			continue
+		}
 		if f.kh*f.kw == 0 {
 			if !q.add {
 				c.clearPhase(n, f, y0, y1, cols)
 			}
 			continue
 		}
+		dy := q.x.view(n, n+1, y0+f.oy, y1-1+f.oy+f.kh, c.reach())
 		panelLen := nr * f.kh * f.kw * c.og
-		t := tile{aRow: q.lx.C, aK: 1, bK: nr, ldc: s.StrideW * s.In.C}
+		t := tile{aRow: dy.C, aK: 1, bK: nr, ldc: s.StrideW * s.In.C}
 		if q.add {
 			t.add = 1
 		}
 		if s.Groups == 1 {
 			t.k, t.segs, t.imgs = f.kw*c.og, f.kh, 1
-			t.aSeg = q.lx.RowStride()
+			t.aSeg = dy.RowStride()
 		} else {
 			t.k, t.segs, t.imgs = c.og, f.kw, f.kh
-			t.aSeg, t.aNext = q.lx.C, q.lx.RowStride()-f.kw*q.lx.C
+			t.aSeg, t.aNext = dy.C, dy.RowStride()-f.kw*dy.C
 		}
 		t.bSeg = t.k * nr
 		panel := func(i, y0, y1 int) {
@@ -138,21 +139,22 @@ func (c *Conv) backwardChunk(chunk int) {
 			t.cols = min(nr, c.cg-j)
 			t.b = q.w[f.offset+i*panelLen:][:panelLen]
 			for y := y0; y < y1; y++ {
-				a := q.lx.Offset(n, y+f.oy, f.ox) + g*c.og
-				c.rowOfTiles(&t, cols, q.x, a, q.y, s.In.Offset(n, y*s.StrideH+f.ry, f.rx)+g*c.cg+j)
+				a := dy.at(n, y+f.oy, f.ox) + g*c.og
+				c.rowOfTiles(&t, cols, dy.x, a, q.y, s.In.Offset(n, y*s.StrideH+f.ry, f.rx)+g*c.cg+j)
 			}
 		}
-		if s.Groups*panels*panelLen <= packedInCache {
+		if c.weightsInCache(c.og, c.cg, f.kh*f.kw) {
 			for y := y0; y < y1; y++ {
 				for i := range s.Groups * panels {
 					panel(i, y, y+1)
 				}
 			}
-			continue
+		} else {
+			for i := range s.Groups * panels {
+				panel(i, y0, y1)
+			}
 		}
-		for i := range s.Groups * panels {
-			panel(i, y0, y1)
-		}
+		dy.close()
 	}
 }
 

@@ -22,9 +22,8 @@ func (c *Conv) gradientLen() int { return c.s.KH * c.s.KW * c.cg * c.s.Out.C }
 // BackwardWeights computes the gradient of the loss with respect to the
 // weights, dw [out, in/groups, KH, KW], overwritten, over the first n images of
 // x [N,H,W,in] and dy [N,OH,OW,out].
-func (c *Conv) BackwardWeights(p *Pool, n int, dw, x, dy []float32) {
-	x, lx := c.withBorder(p, n, x, c.s.In, max(c.s.PadH, c.s.PadW))
-	c.pending = convCall{n: n, chunks: c.splits(n), y: dy, x: x, w: take(&c.scratch.first, c.splits(n)*c.gradientLen()), dw: dw, lx: lx}
+func (c *Conv) BackwardWeights(p *Pool, n int, dw []float32, x Source, dy []float32) {
+	c.pending = convCall{n: n, chunks: c.splits(n), y: dy, x: c.in.reader(x), w: take(&c.scratch.first, c.splits(n)*c.gradientLen()), dw: dw}
 	p.Run(c.pending.chunks*c.s.KH, c.weights)
 	p.Run(even(c.s.Out.C, 16), c.reduce)
 	c.pending = convCall{}
@@ -62,9 +61,12 @@ func (c *Conv) weightsChunk(chunk int) {
 func (c *Conv) weightsBlock(sum []float32, ky, n, imgs, y, rows, add int) {
 	s, q := &c.s, &c.pending
 	nr, mr := tileCols(), tileRows()
+	top := y*s.StrideH + ky - s.PadH
+	x := q.x.view(n, n+imgs, top, top+(rows-1)*s.StrideH+1, s.PadW)
+	defer x.close()
 	t := tile{
-		aRow: 1, aK: s.StrideW * q.lx.C, aSeg: s.StrideH * q.lx.RowStride(),
-		aNext: q.lx.ImageStride() - rows*s.StrideH*q.lx.RowStride(),
+		aRow: 1, aK: s.StrideW * x.C, aSeg: s.StrideH * x.RowStride(),
+		aNext: x.ImageStride() - rows*s.StrideH*x.RowStride(),
 		ldc:   c.og, k: s.Out.W, segs: rows, imgs: imgs, add: add,
 	}
 	// With one group (kx, channel) is contiguous in x; with more, only channels are.
@@ -83,10 +85,10 @@ func (c *Conv) weightsBlock(sum []float32, ky, n, imgs, y, rows, add int) {
 				t.bK, t.bSeg, t.bNext = nr, s.Out.W*nr, 0
 			}
 			for run := range runs {
-				a := q.lx.Offset(n, y*s.StrideH+ky-s.PadH, run-s.PadW) + g*c.cg
+				a := x.at(n, top, run-s.PadW) + g*c.cg
 				for i := range tiles {
 					i0, i1 := i*m/tiles, (i+1)*m/tiles
-					t.a = q.x[a+i0:]
+					t.a = x.x[a+i0:]
 					t.c = sum[((g*runs+run)*m+i0)*c.og+j:]
 					t.run(i1 - i0)
 				}

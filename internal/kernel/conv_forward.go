@@ -29,11 +29,13 @@ func (c *Conv) packForwardPanel(panel int) {
 	}
 }
 
-// Forward computes the convolution of the first n images of x [N,H,W,in] into
-// the interior of y [N,OH,OW,out], with the weights of Load; bias [out] may be nil.
-func (c *Conv) Forward(p *Pool, n int, y, x, bias []float32) {
-	x, lx := c.withBorder(p, n, x, c.s.In, max(c.s.PadH, c.s.PadW))
-	c.pending = convCall{n: n, chunks: rowChunks(n, c.s.Out.H), y: y, x: x, w: c.packed, bias: bias, lx: lx}
+// Forward computes the convolution of the first n images of x [N,H,W,in] into the interior of y
+// [N,OH,OW,out], with the weights of Load, and gives what it writes to m. bias [out] and m may be nil.
+func (c *Conv) Forward(p *Pool, n int, y []float32, x Source, bias []float32, m *Moments) {
+	c.pending = convCall{n: n, chunks: rowChunks(n, c.s.Out.H), y: y, x: c.in.reader(x), w: c.packed, bias: bias, moments: m}
+	if m != nil {
+		m.begin(n * c.pending.chunks)
+	}
 	p.Run(n*c.pending.chunks, c.forward)
 	c.pending = convCall{}
 }
@@ -44,20 +46,41 @@ const packedInCache = 96 << 10
 
 func (c *Conv) forwardChunk(chunk int) {
 	s, q := &c.s, &c.pending
-	nr := tileCols()
 	n, part := chunk/q.chunks, chunk%q.chunks
 	y0, y1 := part*s.Out.H/q.chunks, (part+1)*s.Out.H/q.chunks
+	floats := s.StrideH * q.x.Layout.RowStride()
+	if !c.weightsInCache(c.cg, c.og, s.KH*s.KW) {
+		floats = 0 // weights are read once for a strip: one strip
+	}
+	q.x.strips(y0, y1, floats, func(y0, y1 int) { c.forwardStrip(n, y0, y1) })
+	if q.moments != nil {
+		q.moments.addRows(chunk, q.y, s.Out, n, y0, y1)
+	}
+}
+
+// weightsInCache reports whether the packed weights of a pass from in to out channels of a group stay in a
+// cache.
+func (c *Conv) weightsInCache(in, out, taps int) bool {
+	nr := tileCols()
+	return c.s.Groups*even(out, nr)*nr*taps*in <= packedInCache
+}
+
+func (c *Conv) forwardStrip(n, y0, y1 int) {
+	s, q := &c.s, &c.pending
+	x := q.x.view(n, n+1, y0*s.StrideH-s.PadH, (y1-1)*s.StrideH-s.PadH+s.KH, s.PadW)
+	defer x.close()
+	nr := tileCols()
 	panels := even(c.og, nr)
 	panelLen := nr * s.KH * s.KW * c.cg
 
-	t := tile{aRow: s.StrideW * q.lx.C, aK: 1, bK: nr, ldc: s.Out.C}
+	t := tile{aRow: s.StrideW * x.C, aK: 1, bK: nr, ldc: s.Out.C}
 	if s.Groups == 1 {
 		// (kx, channel) is contiguous: a row of taps is one segment.
 		t.k, t.segs, t.imgs = s.KW*c.cg, s.KH, 1
-		t.aSeg = q.lx.RowStride()
+		t.aSeg = x.RowStride()
 	} else {
 		t.k, t.segs, t.imgs = c.cg, s.KW, s.KH
-		t.aSeg, t.aNext = q.lx.C, q.lx.RowStride()-s.KW*q.lx.C
+		t.aSeg, t.aNext = x.C, x.RowStride()-s.KW*x.C
 	}
 	t.bSeg = t.k * nr
 	panel := func(i, y0, y1 int) {
@@ -69,11 +92,11 @@ func (c *Conv) forwardChunk(chunk int) {
 			t.bias = q.bias[o:]
 		}
 		for y := y0; y < y1; y++ {
-			a := q.lx.Offset(n, y*s.StrideH-s.PadH, -s.PadW) + g*c.cg
-			c.rowOfTiles(&t, s.Out.W, q.x, a, q.y, s.Out.Offset(n, y, 0)+o)
+			a := x.at(n, y*s.StrideH-s.PadH, -s.PadW) + g*c.cg
+			c.rowOfTiles(&t, s.Out.W, x.x, a, q.y, s.Out.Offset(n, y, 0)+o)
 		}
 	}
-	if s.Groups*panels*panelLen <= packedInCache {
+	if c.weightsInCache(c.cg, c.og, s.KH*s.KW) {
 		for y := y0; y < y1; y++ {
 			for i := range s.Groups * panels {
 				panel(i, y, y+1)

@@ -73,10 +73,10 @@ func floorDiv(a, b int) (q, r int) {
 // Load takes the weights w [out, in, KH, KW] of Forward.
 func (c *MixedConv) Load(p *Pool, w []float32) { c.forward.load(p, w) }
 
-// Forward computes the convolution of the first n images of x into the interior of y, with the weights of Load;
-// bias [out] may be nil.
-func (c *MixedConv) Forward(p *Pool, n int, y, x, bias []float32) {
-	c.forward.run(p, n, y, x, bias, false)
+// Forward computes the convolution of the first n images of x into the interior of y, with the weights of Load,
+// and gives what it writes to m; bias [out] and m may be nil.
+func (c *MixedConv) Forward(p *Pool, n int, y []float32, x Source, bias []float32, m *Moments) {
+	c.forward.run(p, n, y, x, bias, false, m)
 }
 
 // LoadBackward takes the weights w [out, in, KH, KW] of BackwardData.
@@ -85,12 +85,12 @@ func (c *MixedConv) LoadBackward(p *Pool, w []float32) { c.backward.load(p, w) }
 // BackwardData computes the gradient of the loss with respect to x for the first n images: it overwrites the
 // interior of dx, or adds to it. The weights are those of LoadBackward.
 func (c *MixedConv) BackwardData(p *Pool, n int, dx, dy []float32, add bool) {
-	c.backward.run(p, n, dx, dy, nil, add)
+	c.backward.run(p, n, dx, Source{X: dy, Layout: c.s.Out}, nil, add, nil)
 }
 
 // BackwardWeights computes the gradient of the loss with respect to the weights, dw [out, in, KH, KW],
 // overwritten, over the first n images of x and dy.
-func (c *MixedConv) BackwardWeights(p *Pool, n int, dw, x, dy []float32) {
+func (c *MixedConv) BackwardWeights(p *Pool, n int, dw []float32, x Source, dy []float32) {
 	c.weights.run(p, n, dw, x, dy)
 }
 
@@ -170,10 +170,14 @@ type mixedPass struct {
 	partition
 	off      [][]int // of each job
 	groups   int     // that the panels are cut into
-	y, x     []float32
+	id       identity
+	y        []float32
+	x        reader
 	bias     []float32
+	moments  *Moments
 	add      bool
 	computeF func(chunk int)
+	momentsF func(chunk int)
 }
 
 func (f *mixedPass) init(s stream, scratch *Scratch) {
@@ -185,7 +189,8 @@ func (f *mixedPass) init(s stream, scratch *Scratch) {
 	f.panels = s.out.C / pairBlock
 	f.panelLen = taps * s.words * pairBlock
 	f.off = make([][]int, len(s.jobs))
-	f.computeF = f.compute
+	f.computeF, f.momentsF = f.compute, f.addMoments
+	f.id = newIdentity(s.in.C)
 }
 
 func (f *mixedPass) load(p *Pool, w []float32) {
@@ -195,15 +200,24 @@ func (f *mixedPass) load(p *Pool, w []float32) {
 	f.w = nil
 }
 
-func (f *mixedPass) run(p *Pool, n int, y, x, bias []float32, add bool) {
+func (f *mixedPass) run(p *Pool, n int, y []float32, x Source, bias []float32, add bool, m *Moments) {
 	f.partition = f.stream.partition(n, mixedStrip)
 	for i := range f.jobs {
 		f.off[i] = f.offsets(f.off[i][:0], &f.jobs[i], &f.partition)
 	}
 	f.groups = min(f.panels, even(mixedChunks, f.count()))
-	f.y, f.x, f.bias, f.add = y, x, bias, add
+	f.y, f.x, f.bias, f.add, f.moments = y, f.id.reader(x), bias, add, m
+	if m != nil {
+		if m.begin(f.count()); f.groups > 1 {
+			f.moments = nil // a chunk does not have all channels
+		}
+	}
 	p.Run(f.count()*f.groups, f.computeF)
-	f.y, f.x, f.bias = nil, nil, nil
+	if f.moments == nil && m != nil {
+		f.moments = m
+		p.Run(f.count(), f.momentsF)
+	}
+	f.y, f.x, f.bias, f.moments = nil, reader{}, nil, nil
 }
 
 func (f *mixedPass) compute(chunk int) {
@@ -211,7 +225,7 @@ func (f *mixedPass) compute(chunk int) {
 	strips, sums := pairBuffers.get(f.phases*f.phaseWords), sumBuffers.get(streamCall*pairBlock*pairBlock)
 	defer pairBuffers.put(strips)
 	defer sumBuffers.put(sums)
-	f.fill(strips, &f.partition, at, f.x)
+	f.fill(strips, &f.partition, at, &f.x)
 	for panel := group * f.panels / f.groups; panel < (group+1)*f.panels/f.groups; panel++ {
 		weights := f.packed[panel*f.panelLen:][:f.panelLen]
 		for i := range f.jobs {
@@ -222,6 +236,17 @@ func (f *mixedPass) compute(chunk int) {
 				f.clear(f.y, j, at, panel)
 			}
 		}
+	}
+	if f.moments != nil {
+		f.addMoments(chunk)
+	}
+}
+
+// addMoments gives a part's outputs to the moments.
+func (f *mixedPass) addMoments(chunk int) {
+	at := f.part(&f.stream, chunk)
+	for img := range at.imgs {
+		f.moments.addRows(chunk, f.y, f.out, at.n+img, at.y, at.y+at.rows)
 	}
 }
 
@@ -238,7 +263,9 @@ type mixedWeights struct {
 
 	partition
 	splits, groups int // of the parts, and of the taps
-	dw, x, dy      []float32
+	id             identity
+	dw, dy         []float32
+	x              reader
 	computeF       func(chunk int)
 	reduceF        func(chunk int)
 }
@@ -251,6 +278,7 @@ func (m *mixedWeights) init(s ConvShape, x stream, scratch *Scratch) {
 	}
 	m.computeF = m.compute
 	m.reduceF = m.reduce
+	m.id = newIdentity(s.In.C)
 }
 
 // position returns that of the strip which an output at position 0 sees through a tap.
@@ -259,7 +287,7 @@ func (m *mixedWeights) position(t streamTap) int { return m.front() + t.y*m.pitc
 // sumLen is the length of one partial sum.
 func (m *mixedWeights) sumLen() int { return len(m.taps) * m.s.In.C * m.s.Out.C }
 
-func (m *mixedWeights) run(p *Pool, n int, dw, x, dy []float32) {
+func (m *mixedWeights) run(p *Pool, n int, dw []float32, x Source, dy []float32) {
 	m.partition = m.stream.partition(n, weightsStrip)
 	m.splits = min(m.count(), maxSplits, max(2, weightPartials/m.sumLen()))
 	m.groups = min(len(m.taps), even(maxSplits, m.splits))
@@ -267,10 +295,10 @@ func (m *mixedWeights) run(p *Pool, n int, dw, x, dy []float32) {
 	for s := len(m.off); s < even(m.most(), pairBlock); s++ {
 		m.off = append(m.off, s*pairBlock/2)
 	}
-	m.dw, m.x, m.dy = dw, x, dy
+	m.dw, m.x, m.dy = dw, m.id.reader(x), dy
 	p.Run(m.splits*m.groups, m.computeF)
 	p.Run(even(m.s.Out.C, 16), m.reduceF)
-	m.dw, m.x, m.dy = nil, nil, nil
+	m.dw, m.x, m.dy = nil, reader{}, nil
 }
 
 // most returns the number of positions that a part has at most, rounded up to whole steps.
@@ -299,7 +327,7 @@ func (m *mixedWeights) compute(chunk int) {
 	first := split * count / m.splits
 	for i := first; i < (split+1)*count/m.splits; i++ {
 		at := m.part(&m.stream, i)
-		m.fill(strips, &m.partition, at, m.x)
+		m.fill(strips, &m.partition, at, &m.x)
 		for phase, needed := range m.parity {
 			strip := strips[phase*m.phaseWords:][:m.phaseWords]
 			for q, pairs := range neighbours {

@@ -80,10 +80,10 @@ func TestConv(t *testing.T) {
 // dense is what Conv and MixedConv have in common.
 type dense interface {
 	Load(p *Pool, w []float32)
-	Forward(p *Pool, n int, y, x, bias []float32)
+	Forward(p *Pool, n int, y []float32, x Source, bias []float32, m *Moments)
 	LoadBackward(p *Pool, w []float32)
 	BackwardData(p *Pool, n int, dx, dy []float32, add bool)
-	BackwardWeights(p *Pool, n int, dw, x, dy []float32)
+	BackwardWeights(p *Pool, n int, dw []float32, x Source, dy []float32)
 }
 
 // testConv compares c with the oracle, which multiplies numbers as rounded by round.
@@ -103,7 +103,7 @@ func testConv(t *testing.T, c dense, s ConvShape, n int, round func([]float32) [
 	clearBorder(y, s.Out)
 	before := slices.Clone(y)
 	c.Load(pool, w)
-	c.Forward(pool, n, y, x, bias)
+	c.Forward(pool, n, y, Source{X: x, Layout: s.In}, bias, nil)
 	compare(t, "y", y, wantY, before, s.Out, n, s.KH*s.KW*s.In.C)
 
 	dx, checkDX := guarded(t, r, s.In.Len())
@@ -120,7 +120,7 @@ func testConv(t *testing.T, c dense, s ConvShape, n int, round func([]float32) [
 	compare(t, "dx added", dx, wantDX, before, s.In, n, s.KH*s.KW*s.Out.C)
 
 	dw, checkDW := guarded(t, r, len(w))
-	c.BackwardWeights(pool, n, dw, x, dy)
+	c.BackwardWeights(pool, n, dw, Source{X: x, Layout: s.In}, dy)
 	terms := n * s.Out.H * s.Out.W
 	for i := range dw {
 		if !close32(dw[i], wantDW[i], terms, 1) {
@@ -169,10 +169,10 @@ func sameForAnyThreads(t *testing.T, s ConvShape, convolution func(ConvShape) de
 		c := convolution(s)
 		y, dx, dw := make([]float32, s.Out.Len()), make([]float32, s.In.Len()), make([]float32, len(w))
 		c.Load(pool, w)
-		c.Forward(pool, s.In.N, y, x, nil)
+		c.Forward(pool, s.In.N, y, Source{X: x, Layout: s.In}, nil, nil)
 		c.LoadBackward(pool, w)
 		c.BackwardData(pool, s.In.N, dx, dy, false)
-		c.BackwardWeights(pool, s.In.N, dw, x, dy)
+		c.BackwardWeights(pool, s.In.N, dw, Source{X: x, Layout: s.In}, dy)
 		pool.Close()
 		got := [][]float32{y, dx, dw}
 		if first == nil {
@@ -240,9 +240,9 @@ func BenchmarkConv(b *testing.B) {
 				})
 			}
 			c := kind.c
-			run("forward", func() { c.Load(pool, w); c.Forward(pool, n, y, x, nil) })
+			run("forward", func() { c.Load(pool, w); c.Forward(pool, n, y, Source{X: x, Layout: s.In}, nil, nil) })
 			run("data", func() { c.LoadBackward(pool, w); c.BackwardData(pool, n, x, y, false) })
-			run("weights", func() { c.BackwardWeights(pool, n, w, x, y) })
+			run("weights", func() { c.BackwardWeights(pool, n, w, Source{X: x, Layout: s.In}, y) })
 		}
 	}
 }

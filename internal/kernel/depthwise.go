@@ -7,15 +7,14 @@ import "fmt"
 //	y[n,oy,ox,c] = bias[c] + sum over ky, kx of
 //	    x[n, oy*StrideH+ky-PadH, ox*StrideW+kx-PadW, c] * w[c,0,ky,kx]
 //
-// It reads images in place, whatever border they have: at the edges of an
-// image it leaves out the taps that would fall outside what can be read. It
-// holds no weights, but scratch memory: one goroutine at a time may use it.
+// It reads images with the border that In has: at the edges of an image it leaves out the taps that would fall
+// outside that. It holds no weights, but scratch memory: one goroutine at a time may use it.
 type Depthwise struct {
 	s       ConvShape
 	forward pass
 	data    pass
 
-	zeros    []float32 // [C]
+	in       identity
 	partials []float32 // [chunks][KH*KW][C], of the weight gradient
 	pending  depthwiseCall
 	gatherF  func(int)
@@ -25,10 +24,12 @@ type Depthwise struct {
 
 // depthwiseCall holds the arguments of the call under way.
 type depthwiseCall struct {
-	n, chunks   int
-	pass        *pass
-	y, x, w, dw []float32
-	from        []float32 // what sums start from: bias or zeros, or nil for y itself
+	n, chunks int
+	pass      *pass
+	y, w, dw  []float32
+	x         reader
+	from      []float32 // what sums start from: bias or zeros, or nil for y itself
+	moments   *Moments
 }
 
 // pass is the geometry of either the convolution or its data gradient, both
@@ -54,7 +55,7 @@ func NewDepthwise(s ConvShape) *Depthwise {
 	if s.In.C != s.Groups || s.Out.C != s.Groups {
 		panic(fmt.Sprintf("kernel: not a depthwise convolution: %+v", s))
 	}
-	d := &Depthwise{s: s, forward: forwardPass(s), data: dataPass(s), zeros: make([]float32, s.In.C)}
+	d := &Depthwise{s: s, forward: forwardPass(s), data: dataPass(s), in: newIdentity(s.In.C)}
 	d.gatherF = d.gatherChunk
 	d.weightsF = d.weightsChunk
 	d.reduceF = d.reduceChunk
@@ -150,29 +151,32 @@ func (sp span) cut(all []span, step, move, next, lo, hi, most int) []span {
 	return all
 }
 
-// Forward computes the convolution of the first n images of x [N,H,W,C] into
-// the interior of y [N,OH,OW,C]. packed comes from Pack; bias [C] may be nil.
-func (d *Depthwise) Forward(p *Pool, n int, y, x, packed, bias []float32) {
+// Forward computes the convolution of the first n images of x [N,H,W,C] into the interior of y
+// [N,OH,OW,C], and gives what it writes to m. packed comes from Pack; bias [C] and m may be nil.
+func (d *Depthwise) Forward(p *Pool, n int, y []float32, x Source, packed, bias []float32, m *Moments) {
 	if bias == nil {
-		bias = d.zeros
+		bias = d.in.zeros
 	}
-	d.gather(p, depthwiseCall{n: n, pass: &d.forward, y: y, x: x, w: packed, from: bias})
+	d.gather(p, depthwiseCall{n: n, pass: &d.forward, y: y, x: d.in.reader(x), w: packed, from: bias, moments: m})
 }
 
 // BackwardData computes the gradient of the loss with respect to x, for the
 // first n images: it overwrites the interior of dx [N,H,W,C], or adds to it.
 // dy [N,OH,OW,C] has the layout Out; packed comes from Pack.
 func (d *Depthwise) BackwardData(p *Pool, n int, dx, dy, packed []float32, add bool) {
-	from := d.zeros
+	from := d.in.zeros
 	if add {
 		from = nil
 	}
-	d.gather(p, depthwiseCall{n: n, pass: &d.data, y: dx, x: dy, w: packed, from: from})
+	d.gather(p, depthwiseCall{n: n, pass: &d.data, y: dx, x: reader{Source: Source{X: dy, Layout: d.s.Out}}, w: packed, from: from})
 }
 
 func (d *Depthwise) gather(p *Pool, c depthwiseCall) {
 	const chunks = 64
 	c.chunks = min(chunks, c.n*c.pass.dst.H)
+	if c.moments != nil {
+		c.moments.begin(c.chunks)
+	}
 	d.pending = c
 	p.Run(c.chunks, d.gatherF)
 	d.pending = depthwiseCall{}
@@ -181,30 +185,59 @@ func (d *Depthwise) gather(p *Pool, c depthwiseCall) {
 // gatherChunk computes some of the rows of all images.
 func (d *Depthwise) gatherChunk(chunk int) {
 	q := &d.pending
-	f, h := q.pass, q.pass.dst.H
-	for r := chunk * q.n * h / q.chunks; r < (chunk+1)*q.n*h/q.chunks; r++ {
-		n, row := r/h, f.rows[r%h]
+	f := q.pass
+	q.rowsOf(chunk, func(n int, x view, row span) {
 		for _, col := range f.cols {
-			t, w := d.window(f, row, col)
+			t, w := d.window(f, row, col, x)
 			y := q.y[f.dst.Offset(n, row.dst, col.dst):]
-			x := q.x[f.src.Offset(n, row.src, col.src):]
 			from := q.from
 			if from == nil {
 				from, t.fromStride = y, t.yStride
 			}
-			windowRun(&t, y, x, q.w, w, from)
+			windowRun(&t, y, x.x[x.at(n, row.src, col.src):], q.w, w, from)
 		}
+		if q.moments != nil {
+			q.moments.addRows(chunk, q.y, f.dst, n, row.dst, row.dst+1)
+		}
+	})
+}
+
+// rowsOf calls f for each row of dst in a chunk, with its image and with what it reads.
+func (q *depthwiseCall) rowsOf(chunk int, f func(n int, x view, row span)) {
+	p, h := q.pass, q.pass.dst.H
+	first, end := chunk*q.n*h/q.chunks, (chunk+1)*q.n*h/q.chunks
+	for r := first; r < end; {
+		n, y0 := r/h, r%h
+		y1 := min(h, y0+end-r)
+		q.x.strips(y0, y1, p.move[0]*p.src.RowStride(), func(y0, y1 int) {
+			lo, hi := p.reads(y0, y1)
+			x := q.x.view(n, n+1, lo, hi, p.src.Pad)
+			defer x.close()
+			for _, row := range p.rows[y0:y1] {
+				f(n, x, row)
+			}
+		})
+		r += y1 - y0
 	}
+}
+
+// reads returns the rows of src that rows y0 to y1 of dst see.
+func (p *pass) reads(y0, y1 int) (lo, hi int) {
+	lo, hi = p.src.H, 0
+	for _, row := range p.rows[y0:y1] {
+		lo, hi = min(lo, row.src), max(hi, row.src+max(1, row.taps))
+	}
+	return lo, hi
 }
 
 // window returns what the pixels of row and col see, and the place of the
 // first tap in packed weights.
-func (d *Depthwise) window(f *pass, row, col span) (t window, w int) {
+func (d *Depthwise) window(f *pass, row, col span, x view) (t window, w int) {
 	c := d.s.In.C
 	return window{
 		pixels: col.count, channels: c, rows: row.taps, cols: col.taps,
 		yStride: f.step[1] * c, xStride: f.move[1] * c,
-		xRow: f.src.RowStride(), xCol: c,
+		xRow: x.RowStride(), xCol: c,
 		wRow: f.next[0] * d.s.KW * c, wCol: f.next[1] * c,
 	}, (row.tap*d.s.KW + col.tap) * c
 }

@@ -78,10 +78,10 @@ func testDepthwise(t *testing.T, s ConvShape, n int) {
 	y, checkY := guarded(t, r, s.Out.Len())
 	clearBorder(y, s.Out)
 	before := slices.Clone(y)
-	d.Forward(pool, n, y, x, packed, bias)
+	d.Forward(pool, n, y, Source{X: x, Layout: s.In}, packed, bias, nil)
 	compare(t, "y", y, wantY, before, s.Out, n, taps)
 	oracleNoBias, _, _ := oracle(s, n, x, w, make([]float32, s.In.C), dy)
-	d.Forward(pool, n, y, x, packed, nil)
+	d.Forward(pool, n, y, Source{X: x, Layout: s.In}, packed, nil, nil)
 	compare(t, "y without bias", y, oracleNoBias, before, s.Out, n, taps)
 
 	dx, checkDX := guarded(t, r, s.In.Len())
@@ -96,7 +96,7 @@ func testDepthwise(t *testing.T, s ConvShape, n int) {
 	compare(t, "dx added", dx, wantDX, before, s.In, n, taps)
 
 	dw, checkDW := guarded(t, r, len(w))
-	d.BackwardWeights(pool, n, dw, x, dy)
+	d.BackwardWeights(pool, n, dw, Source{X: x, Layout: s.In}, dy)
 	for i := range dw {
 		if !close32(dw[i], wantDW[i], n*s.Out.H*s.Out.W, 1) {
 			t.Fatalf("dw[%d] = %v, want %v", i, dw[i], wantDW[i])
@@ -126,9 +126,9 @@ func TestDepthwiseSameForAnyThreads(t *testing.T) {
 			d := NewDepthwise(s)
 			packed, y, dx, dw := make([]float32, d.PackedLen()), make([]float32, s.Out.Len()), make([]float32, s.In.Len()), make([]float32, len(w))
 			d.Pack(pool, packed, w)
-			d.Forward(pool, 5, y, x, packed, nil)
+			d.Forward(pool, 5, y, Source{X: x, Layout: s.In}, packed, nil, nil)
 			d.BackwardData(pool, 5, dx, dy, packed, false)
-			d.BackwardWeights(pool, 5, dw, x, dy)
+			d.BackwardWeights(pool, 5, dw, Source{X: x, Layout: s.In}, dy)
 			pool.Close()
 			got := [][]float32{y, dx, dw}
 			if first == nil {
@@ -152,9 +152,9 @@ func TestDepthwiseDoesNotAllocate(t *testing.T) {
 	packed := make([]float32, d.PackedLen())
 	step := func() {
 		d.Pack(pool, packed, w)
-		d.Forward(pool, 2, y, x, packed, nil)
+		d.Forward(pool, 2, y, Source{X: x, Layout: s.In}, packed, nil, nil)
 		d.BackwardData(pool, 2, x, y, packed, true)
-		d.BackwardWeights(pool, 2, w, x, y)
+		d.BackwardWeights(pool, 2, w, Source{X: x, Layout: s.In}, y)
 	}
 	if allocs := testing.AllocsPerRun(5, step); allocs != 0 {
 		t.Errorf("%v allocations a step, want none after the first", allocs)
@@ -207,10 +207,10 @@ func BenchmarkDepthwise(b *testing.B) {
 			})
 		}
 		if i == 0 {
-			run("copy", func() { copyImages(pool, y, s.Out, x, s.In) })
+			run("copy", func() { pool.Run(n, func(i int) { copy(y[s.Out.Offset(i, 0, 0):], x[s.In.Offset(i, 0, 0):][:s.In.H*s.In.RowStride()]) }) })
 		}
-		run("forward", func() { d.Forward(pool, n, y, x, packed, nil) })
+		run("forward", func() { d.Forward(pool, n, y, Source{X: x, Layout: s.In}, packed, nil, nil) })
 		run("data", func() { d.BackwardData(pool, n, x, y, packed, false) })
-		run("weights", func() { d.BackwardWeights(pool, n, w, x, y) })
+		run("weights", func() { d.BackwardWeights(pool, n, w, Source{X: x, Layout: s.In}, y) })
 	}
 }

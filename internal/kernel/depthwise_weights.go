@@ -10,12 +10,12 @@ const (
 // BackwardWeights computes the gradient of the loss with respect to the
 // weights, dw [C,1,KH,KW], overwritten, over the first n images of x [N,H,W,C]
 // and dy [N,OH,OW,C].
-func (d *Depthwise) BackwardWeights(p *Pool, n int, dw, x, dy []float32) {
+func (d *Depthwise) BackwardWeights(p *Pool, n int, dw []float32, x Source, dy []float32) {
 	chunks := max(1, min(maxPartials, n*d.s.Out.H*d.s.Out.W/pixelsPerPartial))
 	if need := chunks * d.PackedLen(); len(d.partials) < need {
 		d.partials = make([]float32, need)
 	}
-	d.pending = depthwiseCall{n: n, chunks: chunks, pass: &d.forward, y: dy, x: x, dw: dw}
+	d.pending = depthwiseCall{n: n, chunks: chunks, pass: &d.forward, y: dy, x: d.in.reader(x), dw: dw}
 	p.Run(chunks, d.weightsF)
 	p.Run(d.s.KH*d.s.KW, d.reduceF)
 	d.pending = depthwiseCall{}
@@ -26,14 +26,13 @@ func (d *Depthwise) weightsChunk(chunk int) {
 	q := &d.pending
 	sums := d.partials[chunk*d.PackedLen():][:d.PackedLen()]
 	clear(sums)
-	f, h := q.pass, q.pass.dst.H
-	for r := chunk * q.n * h / q.chunks; r < (chunk+1)*q.n*h/q.chunks; r++ {
-		n, row := r/h, f.rows[r%h]
+	f := q.pass
+	q.rowsOf(chunk, func(n int, x view, row span) {
 		for _, col := range f.cols {
-			t, w := d.window(f, row, col)
-			windowGradRun(&t, q.y[f.dst.Offset(n, row.dst, col.dst):], q.x[f.src.Offset(n, row.src, col.src):], sums, w)
+			t, w := d.window(f, row, col, x)
+			windowGradRun(&t, q.y[f.dst.Offset(n, row.dst, col.dst):], x.x[x.at(n, row.src, col.src):], sums, w)
 		}
-	}
+	})
 }
 
 // reduceChunk adds up the partial sums of one tap.

@@ -117,7 +117,12 @@ func (s *stream) offsets(off []int, j *streamJob, p *partition) []int {
 }
 
 // fill writes the strips of a part of x.
-func (s *stream) fill(strips []Pair, p *partition, at part, x []float32) {
+func (s *stream) fill(strips []Pair, p *partition, at part, x *reader) {
+	var floats []float32 // of a row, where values are computed
+	if !x.plain() {
+		floats = sumBuffers.get(s.in.W * s.in.C)
+		defer sumBuffers.put(floats)
+	}
 	for py := range s.stride {
 		for px := range s.stride {
 			strip := strips[(py*s.stride+px)*p.phaseWords:][:p.phaseWords]
@@ -125,7 +130,7 @@ func (s *stream) fill(strips []Pair, p *partition, at part, x []float32) {
 			for img := range at.imgs {
 				for r := s.minY; r < at.rows+s.maxY; r++ {
 					row := strip[(s.front()+(img*s.imagePitch+r)*s.pitch)*s.words:]
-					s.fillRow(row[:s.pitch*s.words], x, at.n+img, (at.y+r)*s.stride+py, px, s.dataX)
+					s.fillRow(row[:s.pitch*s.words], x, floats, at.n+img, (at.y+r)*s.stride+py, px)
 				}
 			}
 			end := s.front() + ((at.imgs-1)*s.imagePitch+at.rows+s.maxY)*s.pitch
@@ -134,18 +139,23 @@ func (s *stream) fill(strips []Pair, p *partition, at part, x []float32) {
 	}
 }
 
-// fillRow writes the first pixels of row y of image n that are px modulo the stride, and zeros after them.
-func (s *stream) fillRow(row []Pair, x []float32, n, y, px, pixels int) {
+// fillRow writes the pixels of row y of image n that are px modulo the stride and read, and zeros after them.
+func (s *stream) fillRow(row []Pair, x *reader, floats []float32, n, y, px int) {
 	if y < 0 || y >= s.in.H {
 		clear(row)
 		return
 	}
-	pixels = min(pixels, (s.in.W-px+s.stride-1)/s.stride)
+	pixels := min(s.dataX, (s.in.W-px+s.stride-1)/s.stride)
+	if floats != nil {
+		x.row(floats, n, y, 0)
+	} else {
+		floats = x.X[x.Layout.Offset(n, y, 0):]
+	}
 	if s.stride == 1 {
-		roundPairs(row[:pixels*s.words], x[s.in.Offset(n, y, 0):])
+		roundPairs(row[:pixels*s.words], floats)
 	} else {
 		for i := range pixels {
-			roundPairs(row[i*s.words:][:s.words], x[s.in.Offset(n, y, i*s.stride+px):])
+			roundPairs(row[i*s.words:][:s.words], floats[(i*s.stride+px)*s.in.C:])
 		}
 	}
 	clear(row[pixels*s.words:])

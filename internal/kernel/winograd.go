@@ -49,10 +49,10 @@ func NewWinograd(s ConvShape, scratch *Scratch) *Winograd {
 // Load takes the weights w [out, in, 3, 3] of Forward.
 func (w *Winograd) Load(p *Pool, weights []float32) { w.forward.load(p, weights, false) }
 
-// Forward computes the convolution of the first n images of x into the interior of y, with the weights of Load;
-// bias [out] may be nil.
-func (w *Winograd) Forward(p *Pool, n int, y, x, bias []float32) {
-	w.forward.run(p, n, y, x, bias, false)
+// Forward computes the convolution of the first n images of x into the interior of y, with the weights of Load,
+// and gives what it writes to m; bias [out] and m may be nil.
+func (w *Winograd) Forward(p *Pool, n int, y []float32, x Source, bias []float32, m *Moments) {
+	w.forward.run(p, n, y, x, bias, false, m)
 }
 
 // LoadBackward takes the weights w [out, in, 3, 3] of BackwardData.
@@ -61,12 +61,12 @@ func (w *Winograd) LoadBackward(p *Pool, weights []float32) { w.backward.load(p,
 // BackwardData computes the gradient of the loss with respect to x for the first n images: it overwrites the
 // interior of dx, or adds to it. The weights are those of LoadBackward.
 func (w *Winograd) BackwardData(p *Pool, n int, dx, dy []float32, add bool) {
-	w.backward.run(p, n, dx, dy, nil, add)
+	w.backward.run(p, n, dx, Source{X: dy, Layout: w.s.Out}, nil, add, nil)
 }
 
 // BackwardWeights computes the gradient of the loss with respect to the weights, dw [out, in, 3, 3],
 // overwritten, over the first n images of x and dy.
-func (w *Winograd) BackwardWeights(p *Pool, n int, dw, x, dy []float32) {
+func (w *Winograd) BackwardWeights(p *Pool, n int, dw []float32, x Source, dy []float32) {
 	w.weights.run(p, n, dw, x, dy)
 }
 
@@ -116,7 +116,11 @@ type winogradPass struct {
 
 	w, stage   []float32 // while weights are loaded; [panels][9][src.C][columns]
 	turned     bool      // they are those of the data gradient: inputs and outputs, and the taps, exchanged
-	y, x, bias []float32
+	id         identity
+	y, bias    []float32
+	x          reader
+	moments    *Moments
+	firstChunk int // of the group, among those of the moments
 	add        bool
 	v, m       []float32 // [points][count][src.C+gap] and [points][count][dst.C+gap]
 	firstTile  int
@@ -128,7 +132,7 @@ type winogradPass struct {
 }
 
 func (f *winogradPass) init(t winogradTiling, scratch *Scratch) {
-	f.winogradTiling, f.scratch = t, scratch
+	f.winogradTiling, f.scratch, f.id = t, scratch, newIdentity(t.src.C)
 	f.packF, f.inputF, f.productF, f.outputF = f.pack, f.input, f.product, f.output
 }
 
@@ -173,8 +177,14 @@ func (f *winogradPass) pack(panel int) {
 	c.run(weightsTransform)
 }
 
-func (f *winogradPass) run(p *Pool, n int, y, x, bias []float32, add bool) {
-	f.y, f.x, f.bias, f.add = y, x, bias, add
+func (f *winogradPass) run(p *Pool, n int, y []float32, x Source, bias []float32, add bool, m *Moments) {
+	f.y, f.x, f.bias, f.add, f.moments = y, f.id.reader(x), bias, add, m
+	if m != nil {
+		chunks := 0
+		f.groups(n, func(_, count int) { chunks += even(count, winogradChunk) })
+		m.begin(chunks)
+	}
+	f.firstChunk = 0
 	f.groups(n, func(first, count int) {
 		f.firstTile, f.count = first, count
 		f.v = take(&f.scratch.first, winogradPoints*count*(f.src.C+winogradGap))
@@ -182,8 +192,9 @@ func (f *winogradPass) run(p *Pool, n int, y, x, bias []float32, add bool) {
 		p.Run(even(count, winogradChunk), f.inputF)
 		p.Run(winogradPoints*even(count, winogradRows), f.productF)
 		p.Run(even(count, winogradChunk), f.outputF)
+		f.firstChunk += even(count, winogradChunk)
 	})
-	f.y, f.x, f.bias, f.v, f.m = nil, nil, nil, nil, nil
+	f.y, f.x, f.bias, f.v, f.m, f.moments = nil, reader{}, nil, nil, nil, nil
 }
 
 // input transforms the patches of some tiles.
@@ -193,7 +204,7 @@ func (f *winogradPass) input(chunk int) {
 	ld := f.src.C + winogradGap
 	for i := range inChunk(chunk, f.count, winogradChunk) {
 		n, y, x := f.at(f.firstTile + i)
-		cut.read(inputTransform, f.v[i*ld:], f.count*ld, f.x, n, y-f.padH, x-f.padW)
+		cut.read(inputTransform, f.v[i*ld:], f.count*ld, &f.x, n, y-f.padH, x-f.padW)
 	}
 }
 
@@ -239,5 +250,10 @@ func (f *winogradPass) output(chunk int) {
 	for i := range inChunk(chunk, f.count, winogradChunk) {
 		n, y, x := f.at(f.firstTile + i)
 		cut.write(f.y, n, y, x, f.m[i*ld:], f.count*ld, f.bias, f.add)
+		if f.moments != nil {
+			cut.visible(y, x, func(row, col, _, floats int) {
+				f.moments.add(f.firstChunk+chunk, f.y[f.dst.Offset(n, row, col):][:floats])
+			})
+		}
 	}
 }

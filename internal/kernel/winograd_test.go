@@ -127,10 +127,10 @@ func TestWinogradError(t *testing.T) {
 	errors := func(c dense) [3]float64 {
 		y, dx, dw := make([]float32, s.Out.Len()), make([]float32, s.In.Len()), make([]float32, len(w))
 		c.Load(pool, w)
-		c.Forward(pool, s.In.N, y, x, nil)
+		c.Forward(pool, s.In.N, y, Source{X: x, Layout: s.In}, nil, nil)
 		c.LoadBackward(pool, w)
 		c.BackwardData(pool, s.In.N, dx, dy, false)
-		c.BackwardWeights(pool, s.In.N, dw, x, dy)
+		c.BackwardWeights(pool, s.In.N, dw, Source{X: x, Layout: s.In}, dy)
 		return [3]float64{rms(y, wantY), rms(dx, wantDX), rms(dw, wantDW)}
 	}
 	forEachVariant(t, func(t *testing.T) {

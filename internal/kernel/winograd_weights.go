@@ -9,7 +9,9 @@ type winogradWeights struct {
 	winogradTiling
 	scratch *Scratch
 
-	dw, x, dy []float32
+	id        identity
+	dw        []float32
+	x, dy     reader
 	du        []float32 // [points][in][out]
 	v, m      []float32 // [points][count][in+gap] and [points][count][out+gap]
 	firstTile int
@@ -23,12 +25,12 @@ type winogradWeights struct {
 const winogradChannels = 16
 
 func (f *winogradWeights) init(t winogradTiling, scratch *Scratch) {
-	f.winogradTiling, f.scratch = t, scratch
+	f.winogradTiling, f.scratch, f.id = t, scratch, newIdentity(t.src.C)
 	f.inputF, f.productF, f.outputF = f.input, f.product, f.output
 }
 
-func (f *winogradWeights) run(p *Pool, n int, dw, x, dy []float32) {
-	f.dw, f.x, f.dy = dw, x, dy
+func (f *winogradWeights) run(p *Pool, n int, dw []float32, x Source, dy []float32) {
+	f.dw, f.x, f.dy = dw, f.id.reader(x), reader{Source: Source{X: dy, Layout: f.dst}}
 	f.du = take(&f.scratch.packed, winogradPoints*f.src.C*f.dst.C)
 	f.groups(n, func(first, count int) {
 		f.firstTile, f.count = first, count
@@ -38,7 +40,7 @@ func (f *winogradWeights) run(p *Pool, n int, dw, x, dy []float32) {
 		p.Run(winogradPoints*even(f.src.C, winogradRows), f.productF)
 	})
 	p.Run(f.src.C/winogradChannels, f.outputF)
-	f.dw, f.x, f.dy, f.du, f.v, f.m = nil, nil, nil, nil, nil, nil
+	f.dw, f.x, f.dy, f.du, f.v, f.m = nil, reader{}, reader{}, nil, nil, nil
 }
 
 // input transforms the inputs and the gradients of some tiles.
@@ -49,8 +51,8 @@ func (f *winogradWeights) input(chunk int) {
 	ldv, ldm := f.src.C+winogradGap, f.dst.C+winogradGap
 	for i := range inChunk(chunk, f.count, winogradChunk) {
 		n, y, x := f.at(f.firstTile + i)
-		patch.read(inputTransform, f.v[i*ldv:], f.count*ldv, f.x, n, y-f.padH, x-f.padW)
-		tile.read(gradientTransform, f.m[i*ldm:], f.count*ldm, f.dy, n, y, x)
+		patch.read(inputTransform, f.v[i*ldv:], f.count*ldv, &f.x, n, y-f.padH, x-f.padW)
+		tile.read(gradientTransform, f.m[i*ldm:], f.count*ldm, &f.dy, n, y, x)
 	}
 }
 

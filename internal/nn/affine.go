@@ -20,7 +20,9 @@ type affine struct {
 	activation *node
 	bias       *Param
 
-	pass *kernel.Affine
+	pass      *kernel.Affine
+	moments   *kernel.Moments // of x, for a norm in training
+	collected bool            // by the convolution that gives x
 	unitValues
 	inPlace   bool // the gradients of x and y share memory
 	resShared bool // those of res and y do
@@ -106,8 +108,14 @@ func (u *affine) normalise(e *engine, mean, variance []float32) {
 
 func (u *affine) forward(e *engine) {
 	if u.norm != nil && e.training {
-		u.pass.Moments(e.pool, e.n, u.mean, u.variance, u.x.data, e.layout(u.x))
+		if !u.collected {
+			u.pass.Moments(e.pool, e.n, u.moments, u.x.data, e.layout(u.x))
+		}
+		u.moments.Result(u.mean, u.variance)
 		u.normalise(e, u.mean, u.variance)
+	}
+	if u.y.formula != nil {
+		return
 	}
 	var res []float32
 	var lres kernel.Layout

@@ -14,6 +14,8 @@ type convolution struct {
 	x, y   *tensor
 	source bool // x is the network's input
 
+	moments *kernel.Moments // of y, if a batch norm needs them in training
+
 	norm  *node  // folded, in inference
 	bias  *Param // folded, in inference; in training an affine unit adds it
 	shift []float32
@@ -115,18 +117,18 @@ func (u *convolution) fold(e *engine, w []float32) []float32 {
 
 func (u *convolution) forward(e *engine) {
 	if g := u.geometry[forwardPass]; g.dense != nil {
-		g.dense.Forward(e.pool, e.n, u.y.data, u.x.data, u.shift)
+		g.dense.Forward(e.pool, e.n, u.y.data, e.source(u.x), u.shift, u.moments)
 	} else {
-		g.depthwise.Forward(e.pool, e.n, u.y.data, u.x.data, u.packed, u.shift)
+		g.depthwise.Forward(e.pool, e.n, u.y.data, e.source(u.x), u.packed, u.shift, u.moments)
 	}
 }
 
 func (u *convolution) backward(e *engine) {
 	dw, dy := u.weights(e, e.dTheta), u.y.grad
 	if g := u.geometry[weightsPass]; g.dense != nil {
-		g.dense.BackwardWeights(e.pool, e.n, dw, u.x.data, dy)
+		g.dense.BackwardWeights(e.pool, e.n, dw, e.source(u.x), dy)
 	} else {
-		g.depthwise.BackwardWeights(e.pool, e.n, dw, u.x.data, dy)
+		g.depthwise.BackwardWeights(e.pool, e.n, dw, e.source(u.x), dy)
 	}
 	if u.source {
 		return

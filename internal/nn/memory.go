@@ -32,17 +32,18 @@ type memory struct {
 // layOut gives every tensor its place.
 func (p *plan) layOut() memory {
 	var spans []*span
+	of := map[*tensor]*span{}
 	for i, t := range p.tensors[1:] {
-		s := &span{layout: p.layout(t), start: t.maker, end: t.maker, at: []*[]float32{&t.data}}
-		for _, r := range t.readers {
-			s.end = max(s.end, r)
-			if p.training && t.kept {
-				s.end = max(s.end, p.backwardTime(r))
-			}
+		if t.formula != nil {
+			s := of[t.formula.x]
+			s.end = max(s.end, p.lastUse(t))
+			continue
 		}
+		s := &span{layout: p.layout(t), start: t.maker, end: p.lastUse(t), at: []*[]float32{&t.data}}
 		if i+1 == p.output {
 			s.end = p.backwardTime(0)
 		}
+		of[t] = s
 		spans = append(spans, s)
 	}
 	if p.training {
@@ -63,6 +64,18 @@ func (p *plan) layOut() memory {
 		s.slot.free = s.end + 1
 	}
 	return m
+}
+
+// lastUse returns the last time at which a tensor's data are read.
+func (p *plan) lastUse(t *tensor) int {
+	end := t.maker
+	for _, r := range t.readers {
+		end = max(end, r)
+		if p.training && t.kept {
+			end = max(end, p.backwardTime(r))
+		}
+	}
+	return end
 }
 
 func (p *plan) backwardTime(unit int) int { return 2*len(p.units) - 1 - unit }

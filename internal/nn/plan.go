@@ -20,6 +20,17 @@ type tensor struct {
 	maker   int   // the unit that gives it; -1: the network's input
 	readers []int // units
 	kept    bool  // the backward pass reads data
+
+	// formula is set where no memory holds the data: what reads them computes them from those of formula.x.
+	formula *affine
+}
+
+// source returns a tensor as convolutions read it.
+func (e *engine) source(t *tensor) kernel.Source {
+	if u := t.formula; u != nil {
+		return kernel.Source{X: u.x.data, Layout: e.layout(u.x), Scale: u.scale, Shift: u.shift, Slope: u.slope}
+	}
+	return kernel.Source{X: t.data, Layout: e.layout(t)}
 }
 
 // adds reports whether a unit's backward pass adds to the gradient of x, another having written it.
@@ -115,6 +126,7 @@ func newPlan(n *Network, batch int, precision Precision, pool *kernel.Pool, trai
 		b.layer(i)
 	}
 	p.output = b.of[last]
+	b.leaveOut()
 	if p.output == 0 || len(p.tensors[p.output].readers) > 0 {
 		return nil, fmt.Errorf("nn: the last layer of %s gives nothing of its own", n.Name)
 	}
@@ -135,6 +147,14 @@ func (b *builder) read(t, pad int, kept bool) *tensor {
 	x.pad = max(x.pad, pad)
 	x.kept = x.kept || kept
 	return x
+}
+
+// maker returns the unit that gives t, or nil.
+func (b *builder) maker(t *tensor) unit {
+	if t.maker < 0 {
+		return nil
+	}
+	return b.units[t.maker]
 }
 
 // layer makes the unit of node i, and of those after it that it can take along.
@@ -225,6 +245,12 @@ func (b *builder) chainFrom(i, j int, bias bool) {
 		return
 	}
 	u.x = b.read(x, 0, true)
+	if u.norm != nil && b.training {
+		u.moments = kernel.NewMoments(u.x.shape.C)
+		if c, ok := b.maker(u.x).(*convolution); ok {
+			c.moments, u.collected = u.moments, true
+		}
+	}
 	out := b.add(b.net.nodes[end].shape)
 	u.y = b.tensors[out]
 	u.y.gradPad = u.x.gradPad // so that both gradients can share memory
@@ -233,6 +259,25 @@ func (b *builder) chainFrom(i, j int, bias bool) {
 	if bias && end == i {
 		// The layer's own node is what others refer to; a batch norm may follow.
 		b.chain(i, false)
+	}
+}
+
+// leaveOut finds the tensors that need not be stored, since only convolutions read them, which can compute them as
+// they read.
+func (b *builder) leaveOut() {
+	for _, u := range b.units {
+		a, ok := u.(*affine)
+		if !ok || a.res != nil || a.x.maker < 0 || len(a.y.readers) == 0 {
+			continue
+		}
+		convolutions := true
+		for _, r := range a.y.readers {
+			_, ok := b.units[r].(*convolution)
+			convolutions = convolutions && ok
+		}
+		if convolutions {
+			a.y.formula = a
+		}
 	}
 }
 

@@ -1,0 +1,119 @@
+package kernel
+
+// Source is what a convolution reads: the images x, or
+//
+//	prelu(x*Scale + Shift; Slope)
+//
+// as in Affine.Forward, computed a few rows at a time as they are read, so that the result is never stored. Nil
+// stands for 1, 0 and no activation.
+type Source struct {
+	X                   []float32
+	Layout              Layout
+	Scale, Shift, Slope []float32
+}
+
+// plain reports whether the source is x itself.
+func (s *Source) plain() bool { return s.Scale == nil && s.Shift == nil && s.Slope == nil }
+
+// identity has the parameters that stand for those that are nil.
+type identity struct{ ones, zeros []float32 }
+
+func newIdentity(channels int) identity {
+	i := identity{make([]float32, channels), make([]float32, channels)}
+	for c := range i.ones {
+		i.ones[c] = 1
+	}
+	return i
+}
+
+// params returns the parameters of an affine pass, none of them nil.
+func (i identity) params(scale, shift, slope []float32) affineParams {
+	orElse := func(x, def []float32) []float32 {
+		if x == nil {
+			return def
+		}
+		return x[:len(def):len(def)]
+	}
+	return affineParams{orElse(scale, i.ones), orElse(shift, i.zeros), orElse(slope, i.ones)}
+}
+
+// reader reads a source.
+type reader struct {
+	Source
+	params affineParams
+}
+
+func (i identity) reader(s Source) reader {
+	return reader{s, i.params(s.Scale, s.Shift, s.Slope)}
+}
+
+// row writes pixels of row y of image n from x on to dst.
+func (r *reader) row(dst []float32, n, y, x int) {
+	src := r.X[r.Layout.Offset(n, y, x):][:len(dst)]
+	if r.plain() {
+		copy(dst, src)
+	} else {
+		affineRun(dst, src, nil, &r.params)
+	}
+}
+
+// view is some images and rows as a kernel reads them: with zeros around them, and values computed. Pixel (y, x) of
+// image n is at Offset(n-n0, y-y0, x).
+type view struct {
+	Layout
+	x      []float32
+	n0, y0 int
+	buffer []float32 // to give back
+}
+
+// at returns the place of a pixel.
+func (v *view) at(n, y, x int) int { return v.Offset(n-v.n0, y-v.y0, x) }
+
+// view returns rows y0 to y1 of images n0 to n1, where rows that are not in the image are zero, with a border of pad
+// pixels at both ends of each row. It is the source in place where that is like this. Close it after use.
+func (r *reader) view(n0, n1, y0, y1, pad int) view {
+	l := r.Layout
+	if r.plain() && l.Pad >= pad && y0 >= -l.Pad && y1 <= l.H+l.Pad {
+		return view{Layout: l, x: r.X}
+	}
+	v := view{Layout: Layout{N: n1 - n0, H: y1 - y0, W: l.W, C: l.C, Pad: pad}, n0: n0, y0: y0}
+	v.buffer = sumBuffers.get(v.Len())
+	v.x = v.buffer
+	for n := n0; n < n1; n++ {
+		for y := y0; y < y1; y++ {
+			at := v.at(n, y, 0)
+			dst := v.x[at:][:l.W*l.C]
+			if y < 0 || y >= l.H {
+				clear(dst)
+			} else {
+				r.row(dst, n, y, 0)
+			}
+			clear(v.x[at-pad*l.C : at])
+			clear(v.x[at+l.W*l.C:][:pad*l.C])
+		}
+	}
+	return v
+}
+
+// close gives memory back.
+func (v *view) close() {
+	if v.buffer != nil {
+		sumBuffers.put(v.buffer)
+	}
+}
+
+// stripFloats is about how many floats of a source are computed at a time: they should stay in a second-level cache
+// beside what they are multiplied with and what comes out.
+const stripFloats = 48 << 10
+
+// strips cuts rows y0 to y1 of outputs, each of which needs floats floats of a source, into strips, and calls f for
+// each; where floats is 0 for one. Reading in place needs no strips.
+func (r *reader) strips(y0, y1, floats int, f func(y0, y1 int)) {
+	parts := 1
+	if !r.plain() && y1 > y0 {
+		parts = even(y1-y0, max(1, stripFloats/max(1, floats)))
+	}
+	for i := range parts {
+		f(y0+i*(y1-y0)/parts, y0+(i+1)*(y1-y0)/parts)
+	}
+}
