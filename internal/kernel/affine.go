@@ -9,14 +9,12 @@ package kernel
 // normalisation, a bias, PReLU (He et al. 2015) and a residual sum are all
 // such passes, alone or together.
 //
-// It holds scratch memory: one goroutine at a time may use it.
+// One goroutine at a time may use it.
 type Affine struct {
 	channels int
 	identity
-	partials []float32 // [chunks][3][C], sums of a few hundred pixels
-	totals   []float64 // [chunks][3][C]
-	call     affineCall
-	f        [4]func(int)
+	call affineCall
+	f    [3]func(int)
 }
 
 type affineCall struct {
@@ -26,13 +24,13 @@ type affineCall struct {
 	a, b, c           []float32
 	rows, chunks      int // rows in all, chunks of them
 	add               bool
-	moments           *Moments
+	collector         Collector
 }
 
 // NewAffine returns an Affine for passes over images of this many channels.
 func NewAffine(channels int) *Affine {
 	a := &Affine{channels: channels, identity: newIdentity(channels)}
-	a.f = [4]func(int){a.forwardChunk, a.momentsChunk, a.sumsChunk, a.gradChunk}
+	a.f = [3]func(int){a.forwardChunk, a.collectChunk, a.gradChunk}
 	return a
 }
 
@@ -79,59 +77,20 @@ func (a *Affine) forwardChunk(chunk int) {
 	})
 }
 
-// Moments adds the pixels of the first n images of x to m, for its Result.
-func (a *Affine) Moments(p *Pool, n int, m *Moments, x []float32, lx Layout) {
+// Collect gives the pixels of the first n images of x to c.
+func (a *Affine) Collect(p *Pool, n int, c Collector, x []float32, lx Layout) {
 	q := a.begin(n, lx.H, nil, nil, nil)
-	q.x, q.lx, q.moments = x, lx, m
-	m.begin(q.chunks)
+	q.x, q.lx, q.collector = x, lx, c
+	c.begin(q.chunks)
 	p.Run(q.chunks, a.f[1])
 }
 
-func (a *Affine) momentsChunk(chunk int) {
+func (a *Affine) collectChunk(chunk int) {
 	q := &a.call
-	q.rowsOf(chunk, q.lx.H, func(n, y int) { q.moments.addRows(chunk, q.x, q.lx, n, y, y+1) })
+	q.rowsOf(chunk, q.lx.H, func(n, y int) { addRows(q.collector, chunk, q.x, q.lx, n, y, y+1) })
 }
 
-// BackwardSums computes, with z = x*scale + shift and g = dy*prelu'(z),
-//
-//	dshift = sum g,  dscale = sum g*(x*a + b),  dslope = sum dy*min(z, 0)
-//
-// over the pixels of the first n images. With a = 1/deviation and b =
-// -mean/deviation dscale is batch normalisation's gradient of its gain. nil
-// parameters are as in Forward; a and b nil stand for 1 and 0; results that are nil are not stored.
-func (a *Affine) BackwardSums(p *Pool, n int, dshift, dscale, dslope []float32, dy []float32, ldy Layout, x []float32, lx Layout, scale, shift, slope, pa, pb []float32) {
-	q := a.begin(n, lx.H, scale, shift, slope)
-	q.x, q.lx, q.dy, q.ldy, q.a, q.b = x, lx, dy, ldy, pa, pb
-	if pa == nil {
-		q.a = a.ones
-	}
-	if pb == nil {
-		q.b = a.zeros
-	}
-	a.grow(q.chunks)
-	p.Run(q.chunks, a.f[2])
-	for i, dst := range [3][]float32{dshift, dscale, dslope} {
-		for c := range dst {
-			dst[c] = float32(a.total(i, c))
-		}
-	}
-}
-
-func (a *Affine) sumsChunk(chunk int) {
-	q := &a.call
-	part, total := a.sums(chunk)
-	pending := 0
-	q.rowsOf(chunk, q.lx.H, func(n, y int) {
-		affineSumsRun(part, row(q.x, q.lx, n, y), row(q.dy, q.ldy, n, y), &q.p, q.a, q.b)
-		if pending += q.lx.W; pending >= sumPixels {
-			flush(total, part)
-			pending = 0
-		}
-	})
-	flush(total, part)
-}
-
-// BackwardApply computes, with g as in BackwardSums,
+// BackwardApply computes, with g as in GradientSums,
 //
 //	dx = a*g + b*x + c
 //
@@ -149,7 +108,7 @@ func (a *Affine) BackwardApply(p *Pool, n int, dx []float32, ldx Layout, dy []fl
 	if pc == nil {
 		q.c = a.zeros
 	}
-	p.Run(q.chunks, a.f[3])
+	p.Run(q.chunks, a.f[2])
 }
 
 func (a *Affine) gradChunk(chunk int) {
@@ -157,35 +116,4 @@ func (a *Affine) gradChunk(chunk int) {
 	q.rowsOf(chunk, q.lx.H, func(n, y int) {
 		affineGradRun(row(q.y, q.ly, n, y), row(q.x, q.lx, n, y), row(q.dy, q.ldy, n, y), &q.p, q.a, q.b, q.c, q.add)
 	})
-}
-
-func (a *Affine) grow(chunks int) {
-	if n := chunks * 3 * a.channels; len(a.partials) < n {
-		a.partials, a.totals = make([]float32, n), make([]float64, n)
-	}
-}
-
-// sums returns a chunk's accumulators, zeroed.
-func (a *Affine) sums(chunk int) (part []float32, total []float64) {
-	n := 3 * a.channels
-	part, total = a.partials[chunk*n:][:n], a.totals[chunk*n:][:n]
-	clear(part)
-	clear(total)
-	return part, total
-}
-
-// flush moves sums of some pixels to those of the chunk.
-func flush(total []float64, part []float32) {
-	for i, v := range part {
-		total[i] += float64(v)
-	}
-	clear(part)
-}
-
-// total adds up, in order, the chunks' sums.
-func (a *Affine) total(plane, c int) (sum float64) {
-	for chunk := range a.call.chunks {
-		sum += a.totals[(chunk*3+plane)*a.channels+c]
-	}
-	return sum
 }

@@ -174,7 +174,7 @@ func testAffine(t *testing.T, c affineCase) {
 		for i := range got {
 			got[i] = make([]float32, c.c)
 		}
-		a.BackwardSums(pool, c.n, got[0], got[1], got[2], dy, ldy, x, lx, scale, shift, slope, pa, pb)
+		backwardSums(a, pool, c.n, got[0], got[1], got[2], dy, ldy, x, lx, scale, shift, slope, pa, pb)
 		for i := range got {
 			for ch, v := range got[i] {
 				if !close32(v, sums[i][ch], c.n*c.h*c.w, 4) {
@@ -190,7 +190,7 @@ func testAffine(t *testing.T, c affineCase) {
 		}
 		pool.Close()
 	}
-	a.BackwardSums(p, c.n, nil, nil, nil, dy, ldy, x, lx, scale, shift, slope, pa, pb)
+	backwardSums(a, p, c.n, nil, nil, nil, dy, ldy, x, lx, scale, shift, slope, pa, pb)
 
 	before := slices.Clone(dx)
 	a.BackwardApply(p, c.n, dx, ldx, dy, ldy, x, lx, scale, shift, slope, pa, pb, pc, c.add)
@@ -217,6 +217,14 @@ func testAffine(t *testing.T, c affineCase) {
 	}
 }
 
+// backwardSums makes the sums of a gradient in a pass of their own.
+func backwardSums(a *Affine, p *Pool, n int, dshift, dscale, dslope, dy []float32, ldy Layout, x []float32, lx Layout, scale, shift, slope, pa, pb []float32) {
+	sums := NewGradientSums(lx.C)
+	sums.Of(Source{x, lx, scale, shift, slope}, pa, pb)
+	a.Collect(p, n, sums, dy, ldy)
+	sums.Result(dshift, dscale, dslope)
+}
+
 // Moments are exact to float32 also where the mean is thousands of deviations.
 func TestMoments(t *testing.T) {
 	forEachVariant(t, func(t *testing.T) {
@@ -236,7 +244,7 @@ func TestMoments(t *testing.T) {
 					p := NewPool(threads)
 					m, v := make([]float32, c.c), make([]float32, c.c)
 					moments := NewMoments(c.c)
-					NewAffine(c.c).Moments(p, c.n, moments, x, lx)
+					NewAffine(c.c).Collect(p, c.n, moments, x, lx)
 					moments.Result(m, v)
 					for ch := range m {
 						if math.Abs(float64(m[ch])-mean[ch]) > 1e-6*(1+math.Abs(mean[ch])) || math.Abs(float64(v[ch])-variance[ch]) > 2e-6*(variance[ch]+0.1) {
@@ -286,7 +294,7 @@ func TestAffineShowsNaN(t *testing.T) {
 					s[i] = make([]float32, channels)
 				}
 				a.Forward(p, 1, y, l, x, l, scale, shift, slope, nil, Layout{})
-				a.BackwardSums(p, 1, s[0], s[1], s[2], dy, l, x, l, scale, shift, slope, nil, nil)
+				backwardSums(a, p, 1, s[0], s[1], s[2], dy, l, x, l, scale, shift, slope, nil, nil)
 				a.BackwardApply(p, 1, dx, l, dy, l, x, l, scale, shift, slope, nil, nil, nil, false)
 				nan := func(v float32) bool { return v != v }
 				if operand != 1 && !nan(y[ch]) {
@@ -323,7 +331,7 @@ func BenchmarkAffine(b *testing.B) {
 	}
 	run("forward", 2, func() { a.Forward(p, l.N, y, l, x, l, v, v, v, nil, l) })
 	moments := NewMoments(l.C)
-	run("moments", 1, func() { a.Moments(p, l.N, moments, x, l) })
-	run("sums", 2, func() { a.BackwardSums(p, l.N, nil, nil, nil, y, l, x, l, v, v, v, nil, nil) })
+	run("moments", 1, func() { a.Collect(p, l.N, moments, x, l) })
+	run("sums", 2, func() { backwardSums(a, p, l.N, nil, nil, nil, y, l, x, l, v, v, v, nil, nil) })
 	run("apply", 3, func() { a.BackwardApply(p, l.N, y, l, y, l, x, l, v, v, v, v, v, v, false) })
 }

@@ -54,7 +54,7 @@ type convCall struct {
 	y, w, bias, dw []float32
 	x              reader // of x, or of dy in BackwardData
 	add            bool
-	moments        *Moments
+	collector      Collector
 }
 
 // NewConv returns a convolution of the given geometry.

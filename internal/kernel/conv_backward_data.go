@@ -95,9 +95,12 @@ func (c *Conv) reach() int {
 
 // BackwardData computes the gradient of the loss with respect to x, for the
 // first n images: it overwrites the interior of dx [N,H,W,in], or adds to it. dy
-// [N,OH,OW,out] has the layout Out. The weights are those of LoadBackward.
-func (c *Conv) BackwardData(p *Pool, n int, dx, dy []float32, add bool) {
-	c.pending = convCall{n: n, chunks: rowChunks(n, c.s.In.H), y: dx, x: reader{Source: Source{X: dy, Layout: c.s.Out}}, w: c.packed, add: add}
+// [N,OH,OW,out] has the layout Out. The weights are those of LoadBackward. What dx is then goes to collect, which may be nil.
+func (c *Conv) BackwardData(p *Pool, n int, dx, dy []float32, add bool, collect Collector) {
+	c.pending = convCall{n: n, chunks: rowChunks(n, c.s.In.H), y: dx, x: reader{Source: Source{X: dy, Layout: c.s.Out}}, w: c.packed, add: add, collector: collect}
+	if collect != nil {
+		collect.begin(n * c.pending.chunks)
+	}
 	p.Run(n*c.pending.chunks, c.backward)
 	c.pending = convCall{}
 }
@@ -155,6 +158,15 @@ func (c *Conv) backwardChunk(chunk int) {
 			}
 		}
 		dy.close()
+	}
+	if q.collector == nil {
+		return
+	}
+	for ry := range s.StrideH {
+		rows := (s.In.H - ry + s.StrideH - 1) / s.StrideH
+		for y := part * rows / q.chunks; y < (part+1)*rows/q.chunks; y++ {
+			addRows(q.collector, chunk, q.y, s.In, n, y*s.StrideH+ry, y*s.StrideH+ry+1)
+		}
 	}
 }
 

@@ -30,11 +30,11 @@ func (c *Conv) packForwardPanel(panel int) {
 }
 
 // Forward computes the convolution of the first n images of x [N,H,W,in] into the interior of y
-// [N,OH,OW,out], with the weights of Load, and gives what it writes to m. bias [out] and m may be nil.
-func (c *Conv) Forward(p *Pool, n int, y []float32, x Source, bias []float32, m *Moments) {
-	c.pending = convCall{n: n, chunks: rowChunks(n, c.s.Out.H), y: y, x: c.in.reader(x), w: c.packed, bias: bias, moments: m}
-	if m != nil {
-		m.begin(n * c.pending.chunks)
+// [N,OH,OW,out], with the weights of Load, and gives what it writes to collect. bias [out] and collect may be nil.
+func (c *Conv) Forward(p *Pool, n int, y []float32, x Source, bias []float32, collect Collector) {
+	c.pending = convCall{n: n, chunks: rowChunks(n, c.s.Out.H), y: y, x: c.in.reader(x), w: c.packed, bias: bias, collector: collect}
+	if collect != nil {
+		collect.begin(n * c.pending.chunks)
 	}
 	p.Run(n*c.pending.chunks, c.forward)
 	c.pending = convCall{}
@@ -53,8 +53,8 @@ func (c *Conv) forwardChunk(chunk int) {
 		floats = 0 // weights are read once for a strip: one strip
 	}
 	q.x.strips(y0, y1, floats, func(y0, y1 int) { c.forwardStrip(n, y0, y1) })
-	if q.moments != nil {
-		q.moments.addRows(chunk, q.y, s.Out, n, y0, y1)
+	if q.collector != nil {
+		addRows(q.collector, chunk, q.y, s.Out, n, y0, y1)
 	}
 }
 

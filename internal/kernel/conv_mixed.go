@@ -74,18 +74,18 @@ func floorDiv(a, b int) (q, r int) {
 func (c *MixedConv) Load(p *Pool, w []float32) { c.forward.load(p, w) }
 
 // Forward computes the convolution of the first n images of x into the interior of y, with the weights of Load,
-// and gives what it writes to m; bias [out] and m may be nil.
-func (c *MixedConv) Forward(p *Pool, n int, y []float32, x Source, bias []float32, m *Moments) {
-	c.forward.run(p, n, y, x, bias, false, m)
+// and gives what it writes to collect; bias [out] and collect may be nil.
+func (c *MixedConv) Forward(p *Pool, n int, y []float32, x Source, bias []float32, collect Collector) {
+	c.forward.run(p, n, y, x, bias, false, collect)
 }
 
 // LoadBackward takes the weights w [out, in, KH, KW] of BackwardData.
 func (c *MixedConv) LoadBackward(p *Pool, w []float32) { c.backward.load(p, w) }
 
 // BackwardData computes the gradient of the loss with respect to x for the first n images: it overwrites the
-// interior of dx, or adds to it. The weights are those of LoadBackward.
-func (c *MixedConv) BackwardData(p *Pool, n int, dx, dy []float32, add bool) {
-	c.backward.run(p, n, dx, Source{X: dy, Layout: c.s.Out}, nil, add, nil)
+// interior of dx, or adds to it. The weights are those of LoadBackward. What dx is then goes to collect, which may be nil.
+func (c *MixedConv) BackwardData(p *Pool, n int, dx, dy []float32, add bool, collect Collector) {
+	c.backward.run(p, n, dx, Source{X: dy, Layout: c.s.Out}, nil, add, collect)
 }
 
 // BackwardWeights computes the gradient of the loss with respect to the weights, dw [out, in, KH, KW],
@@ -168,16 +168,16 @@ type mixedPass struct {
 	packF    func(panel int)
 
 	partition
-	off      [][]int // of each job
-	groups   int     // that the panels are cut into
-	id       identity
-	y        []float32
-	x        reader
-	bias     []float32
-	moments  *Moments
-	add      bool
-	computeF func(chunk int)
-	momentsF func(chunk int)
+	off       [][]int // of each job
+	groups    int     // that the panels are cut into
+	id        identity
+	y         []float32
+	x         reader
+	bias      []float32
+	collector Collector
+	add       bool
+	computeF  func(chunk int)
+	collectF  func(chunk int)
 }
 
 func (f *mixedPass) init(s stream, scratch *Scratch) {
@@ -189,7 +189,7 @@ func (f *mixedPass) init(s stream, scratch *Scratch) {
 	f.panels = s.out.C / pairBlock
 	f.panelLen = taps * s.words * pairBlock
 	f.off = make([][]int, len(s.jobs))
-	f.computeF, f.momentsF = f.compute, f.addMoments
+	f.computeF, f.collectF = f.compute, f.collect
 	f.id = newIdentity(s.in.C)
 }
 
@@ -200,24 +200,24 @@ func (f *mixedPass) load(p *Pool, w []float32) {
 	f.w = nil
 }
 
-func (f *mixedPass) run(p *Pool, n int, y []float32, x Source, bias []float32, add bool, m *Moments) {
+func (f *mixedPass) run(p *Pool, n int, y []float32, x Source, bias []float32, add bool, collect Collector) {
 	f.partition = f.stream.partition(n, mixedStrip)
 	for i := range f.jobs {
 		f.off[i] = f.offsets(f.off[i][:0], &f.jobs[i], &f.partition)
 	}
 	f.groups = min(f.panels, even(mixedChunks, f.count()))
-	f.y, f.x, f.bias, f.add, f.moments = y, f.id.reader(x), bias, add, m
-	if m != nil {
-		if m.begin(f.count()); f.groups > 1 {
-			f.moments = nil // a chunk does not have all channels
+	f.y, f.x, f.bias, f.add, f.collector = y, f.id.reader(x), bias, add, collect
+	if collect != nil {
+		if collect.begin(f.count()); f.groups > 1 {
+			f.collector = nil // a chunk does not have all channels
 		}
 	}
 	p.Run(f.count()*f.groups, f.computeF)
-	if f.moments == nil && m != nil {
-		f.moments = m
-		p.Run(f.count(), f.momentsF)
+	if f.collector == nil && collect != nil {
+		f.collector = collect
+		p.Run(f.count(), f.collectF)
 	}
-	f.y, f.x, f.bias, f.moments = nil, reader{}, nil, nil
+	f.y, f.x, f.bias, f.collector = nil, reader{}, nil, nil
 }
 
 func (f *mixedPass) compute(chunk int) {
@@ -237,16 +237,17 @@ func (f *mixedPass) compute(chunk int) {
 			}
 		}
 	}
-	if f.moments != nil {
-		f.addMoments(chunk)
+	if f.collector != nil {
+		f.collect(chunk)
 	}
 }
 
-// addMoments gives a part's outputs to the moments.
-func (f *mixedPass) addMoments(chunk int) {
+// collect gives a part's outputs to the collector.
+func (f *mixedPass) collect(chunk int) {
 	at := f.part(&f.stream, chunk)
+	step := f.jobs[0].step
 	for img := range at.imgs {
-		f.moments.addRows(chunk, f.y, f.out, at.n+img, at.y, at.y+at.rows)
+		addRows(f.collector, chunk, f.y, f.out, at.n+img, at.y*step, min(f.out.H, (at.y+at.rows)*step))
 	}
 }
 

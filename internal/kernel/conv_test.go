@@ -80,9 +80,9 @@ func TestConv(t *testing.T) {
 // dense is what Conv and MixedConv have in common.
 type dense interface {
 	Load(p *Pool, w []float32)
-	Forward(p *Pool, n int, y []float32, x Source, bias []float32, m *Moments)
+	Forward(p *Pool, n int, y []float32, x Source, bias []float32, collect Collector)
 	LoadBackward(p *Pool, w []float32)
-	BackwardData(p *Pool, n int, dx, dy []float32, add bool)
+	BackwardData(p *Pool, n int, dx, dy []float32, add bool, collect Collector)
 	BackwardWeights(p *Pool, n int, dw []float32, x Source, dy []float32)
 }
 
@@ -110,13 +110,13 @@ func testConv(t *testing.T, c dense, s ConvShape, n int, round func([]float32) [
 	clearBorder(dx, s.In)
 	before = slices.Clone(dx)
 	c.LoadBackward(pool, w)
-	c.BackwardData(pool, n, dx, dy, false)
+	c.BackwardData(pool, n, dx, dy, false, nil)
 	compare(t, "dx", dx, wantDX, before, s.In, n, s.KH*s.KW*s.Out.C)
 	before = slices.Clone(dx)
 	for i := range wantDX {
 		wantDX[i] *= 2
 	}
-	c.BackwardData(pool, n, dx, dy, true)
+	c.BackwardData(pool, n, dx, dy, true, nil)
 	compare(t, "dx added", dx, wantDX, before, s.In, n, s.KH*s.KW*s.Out.C)
 
 	dw, checkDW := guarded(t, r, len(w))
@@ -171,7 +171,7 @@ func sameForAnyThreads(t *testing.T, s ConvShape, convolution func(ConvShape) de
 		c.Load(pool, w)
 		c.Forward(pool, s.In.N, y, Source{X: x, Layout: s.In}, nil, nil)
 		c.LoadBackward(pool, w)
-		c.BackwardData(pool, s.In.N, dx, dy, false)
+		c.BackwardData(pool, s.In.N, dx, dy, false, nil)
 		c.BackwardWeights(pool, s.In.N, dw, Source{X: x, Layout: s.In}, dy)
 		pool.Close()
 		got := [][]float32{y, dx, dw}
@@ -241,7 +241,7 @@ func BenchmarkConv(b *testing.B) {
 			}
 			c := kind.c
 			run("forward", func() { c.Load(pool, w); c.Forward(pool, n, y, Source{X: x, Layout: s.In}, nil, nil) })
-			run("data", func() { c.LoadBackward(pool, w); c.BackwardData(pool, n, x, y, false) })
+			run("data", func() { c.LoadBackward(pool, w); c.BackwardData(pool, n, x, y, false, nil) })
 			run("weights", func() { c.BackwardWeights(pool, n, w, Source{X: x, Layout: s.In}, y) })
 		}
 	}

@@ -29,7 +29,7 @@ type depthwiseCall struct {
 	y, w, dw  []float32
 	x         reader
 	from      []float32 // what sums start from: bias or zeros, or nil for y itself
-	moments   *Moments
+	collector Collector
 }
 
 // pass is the geometry of either the convolution or its data gradient, both
@@ -152,30 +152,30 @@ func (sp span) cut(all []span, step, move, next, lo, hi, most int) []span {
 }
 
 // Forward computes the convolution of the first n images of x [N,H,W,C] into the interior of y
-// [N,OH,OW,C], and gives what it writes to m. packed comes from Pack; bias [C] and m may be nil.
-func (d *Depthwise) Forward(p *Pool, n int, y []float32, x Source, packed, bias []float32, m *Moments) {
+// [N,OH,OW,C], and gives what it writes to collect. packed comes from Pack; bias [C] and collect may be nil.
+func (d *Depthwise) Forward(p *Pool, n int, y []float32, x Source, packed, bias []float32, collect Collector) {
 	if bias == nil {
 		bias = d.in.zeros
 	}
-	d.gather(p, depthwiseCall{n: n, pass: &d.forward, y: y, x: d.in.reader(x), w: packed, from: bias, moments: m})
+	d.gather(p, depthwiseCall{n: n, pass: &d.forward, y: y, x: d.in.reader(x), w: packed, from: bias, collector: collect})
 }
 
 // BackwardData computes the gradient of the loss with respect to x, for the
 // first n images: it overwrites the interior of dx [N,H,W,C], or adds to it.
-// dy [N,OH,OW,C] has the layout Out; packed comes from Pack.
-func (d *Depthwise) BackwardData(p *Pool, n int, dx, dy, packed []float32, add bool) {
+// dy [N,OH,OW,C] has the layout Out; packed comes from Pack. What dx is then goes to collect, which may be nil.
+func (d *Depthwise) BackwardData(p *Pool, n int, dx, dy, packed []float32, add bool, collect Collector) {
 	from := d.in.zeros
 	if add {
 		from = nil
 	}
-	d.gather(p, depthwiseCall{n: n, pass: &d.data, y: dx, x: reader{Source: Source{X: dy, Layout: d.s.Out}}, w: packed, from: from})
+	d.gather(p, depthwiseCall{n: n, pass: &d.data, y: dx, x: reader{Source: Source{X: dy, Layout: d.s.Out}}, w: packed, from: from, collector: collect})
 }
 
 func (d *Depthwise) gather(p *Pool, c depthwiseCall) {
 	const chunks = 64
 	c.chunks = min(chunks, c.n*c.pass.dst.H)
-	if c.moments != nil {
-		c.moments.begin(c.chunks)
+	if c.collector != nil {
+		c.collector.begin(c.chunks)
 	}
 	d.pending = c
 	p.Run(c.chunks, d.gatherF)
@@ -196,8 +196,8 @@ func (d *Depthwise) gatherChunk(chunk int) {
 			}
 			windowRun(&t, y, x.x[x.at(n, row.src, col.src):], q.w, w, from)
 		}
-		if q.moments != nil {
-			q.moments.addRows(chunk, q.y, f.dst, n, row.dst, row.dst+1)
+		if q.collector != nil {
+			addRows(q.collector, chunk, q.y, f.dst, n, row.dst, row.dst+1)
 		}
 	})
 }

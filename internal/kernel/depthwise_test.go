@@ -87,12 +87,12 @@ func testDepthwise(t *testing.T, s ConvShape, n int) {
 	dx, checkDX := guarded(t, r, s.In.Len())
 	clearBorder(dx, s.In)
 	before = slices.Clone(dx)
-	d.BackwardData(pool, n, dx, dy, packed, false)
+	d.BackwardData(pool, n, dx, dy, packed, false, nil)
 	compare(t, "dx", dx, wantDX, before, s.In, n, taps)
 	for i := range wantDX {
 		wantDX[i] += float64(dx[i])
 	}
-	d.BackwardData(pool, n, dx, dy, packed, true)
+	d.BackwardData(pool, n, dx, dy, packed, true, nil)
 	compare(t, "dx added", dx, wantDX, before, s.In, n, taps)
 
 	dw, checkDW := guarded(t, r, len(w))
@@ -127,7 +127,7 @@ func TestDepthwiseSameForAnyThreads(t *testing.T) {
 			packed, y, dx, dw := make([]float32, d.PackedLen()), make([]float32, s.Out.Len()), make([]float32, s.In.Len()), make([]float32, len(w))
 			d.Pack(pool, packed, w)
 			d.Forward(pool, 5, y, Source{X: x, Layout: s.In}, packed, nil, nil)
-			d.BackwardData(pool, 5, dx, dy, packed, false)
+			d.BackwardData(pool, 5, dx, dy, packed, false, nil)
 			d.BackwardWeights(pool, 5, dw, Source{X: x, Layout: s.In}, dy)
 			pool.Close()
 			got := [][]float32{y, dx, dw}
@@ -153,7 +153,7 @@ func TestDepthwiseDoesNotAllocate(t *testing.T) {
 	step := func() {
 		d.Pack(pool, packed, w)
 		d.Forward(pool, 2, y, Source{X: x, Layout: s.In}, packed, nil, nil)
-		d.BackwardData(pool, 2, x, y, packed, true)
+		d.BackwardData(pool, 2, x, y, packed, true, nil)
 		d.BackwardWeights(pool, 2, w, Source{X: x, Layout: s.In}, y)
 	}
 	if allocs := testing.AllocsPerRun(5, step); allocs != 0 {
@@ -207,10 +207,12 @@ func BenchmarkDepthwise(b *testing.B) {
 			})
 		}
 		if i == 0 {
-			run("copy", func() { pool.Run(n, func(i int) { copy(y[s.Out.Offset(i, 0, 0):], x[s.In.Offset(i, 0, 0):][:s.In.H*s.In.RowStride()]) }) })
+			run("copy", func() {
+				pool.Run(n, func(i int) { copy(y[s.Out.Offset(i, 0, 0):], x[s.In.Offset(i, 0, 0):][:s.In.H*s.In.RowStride()]) })
+			})
 		}
 		run("forward", func() { d.Forward(pool, n, y, Source{X: x, Layout: s.In}, packed, nil, nil) })
-		run("data", func() { d.BackwardData(pool, n, x, y, packed, false) })
+		run("data", func() { d.BackwardData(pool, n, x, y, packed, false, nil) })
 		run("weights", func() { d.BackwardWeights(pool, n, w, Source{X: x, Layout: s.In}, y) })
 	}
 }

@@ -2,12 +2,25 @@ package kernel
 
 import "math"
 
-// Moments computes each channel's mean and biased variance over the pixels of a batch:
+// Collector gathers figures of the pixels that a kernel writes, as it writes them, while they are in a cache. The work
+// comes in chunks: different ones may be added to at the same time, and results do not depend on their order.
+type Collector interface {
+	// begin forgets what was gathered and readies it for chunks chunks.
+	begin(chunks int)
+	// add adds pixels of a chunk, which begin at (y, x) of image n.
+	add(chunk, n, y, x int, pixels []float32)
+}
+
+// addRows adds the pixels of rows y0 to y1 of image n of a to c.
+func addRows(c Collector, chunk int, a []float32, l Layout, n, y0, y1 int) {
+	for y := y0; y < y1; y++ {
+		c.add(chunk, n, y, 0, row(a, l, n, y))
+	}
+}
+
+// Moments is a Collector of each channel's mean and biased variance over the pixels of a batch:
 //
-//	mean = sum x / P,  variance = sum (x - mean)^2 / P
-//
-// as other kernels write the pixels, while they are in a cache. The work comes in chunks; those of different
-// numbers may be added to at the same time, and results do not depend on their order.
+//	mean = sum x / P,  variance = sum (x - mean)^2 / P.
 //
 // Sums are taken of x less the mean of the chunk's first pixels, so that a mean that is large beside the deviation costs no
 // accuracy; in float32 over a few hundred pixels, in float64 beyond.
@@ -31,7 +44,6 @@ const sumPixels = 256
 // NewMoments returns a Moments for images of this many channels.
 func NewMoments(channels int) *Moments { return &Moments{channels: channels} }
 
-// begin readies it for chunks chunks of new pixels.
 func (m *Moments) begin(chunks int) {
 	for len(m.chunks) < chunks {
 		c := m.channels
@@ -43,8 +55,7 @@ func (m *Moments) begin(chunks int) {
 	}
 }
 
-// add adds some pixels to a chunk.
-func (m *Moments) add(chunk int, pixels []float32) {
+func (m *Moments) add(chunk, _, _, _ int, pixels []float32) {
 	c := &m.chunks[chunk]
 	if c.pixels == 0 {
 		clear(c.sums)
@@ -107,12 +118,5 @@ func (m *Moments) Result(mean, variance []float32) {
 			}
 		}
 		mean[k], variance[k] = float32(mu), float32(math.Max(0, sum/n))
-	}
-}
-
-// addRows adds the pixels of rows y0 to y1 of image n of y.
-func (m *Moments) addRows(chunk int, y []float32, l Layout, n, y0, y1 int) {
-	for r := y0; r < y1; r++ {
-		m.add(chunk, row(y, l, n, r))
 	}
 }

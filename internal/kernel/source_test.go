@@ -20,16 +20,16 @@ func (d *depthwiseConv) Load(p *Pool, w []float32) {
 
 func (d *depthwiseConv) LoadBackward(p *Pool, w []float32) { d.Load(p, w) }
 
-func (d *depthwiseConv) Forward(p *Pool, n int, y []float32, x Source, bias []float32, m *Moments) {
-	d.Depthwise.Forward(p, n, y, x, d.packed, bias, m)
+func (d *depthwiseConv) Forward(p *Pool, n int, y []float32, x Source, bias []float32, collect Collector) {
+	d.Depthwise.Forward(p, n, y, x, d.packed, bias, collect)
 }
 
-func (d *depthwiseConv) BackwardData(p *Pool, n int, dx, dy []float32, add bool) {
-	d.Depthwise.BackwardData(p, n, dx, dy, d.packed, add)
+func (d *depthwiseConv) BackwardData(p *Pool, n int, dx, dy []float32, add bool, collect Collector) {
+	d.Depthwise.BackwardData(p, n, dx, dy, d.packed, add, collect)
 }
 
 // A convolution that computes its input as it reads it gives, to the bit, what it gives where the input is
-// stored, and the moments of its output.
+// stored, and the moments of its output; and the sums of its gradient.
 func TestSource(t *testing.T) {
 	type kind struct {
 		name string
@@ -73,7 +73,29 @@ func testSource(t *testing.T, c dense, s ConvShape) {
 	w, dy := fill(s.Out.C*channels/max(1, s.Groups)*s.KH*s.KW), fill(s.Out.Len())
 	clearBorder(dy, s.Out)
 
-	run := func(x Source, m *Moments) (y, dw []float32) {
+	// dx's sums, gathered as it is written, are those gathered after it.
+	dx, got, want := make([]float32, s.In.Len()), NewGradientSums(channels), NewGradientSums(channels)
+	got.Of(source, nil, nil)
+	want.Of(source, nil, nil)
+	c.LoadBackward(pool, w)
+	c.BackwardData(pool, s.In.N, dx, dy, false, got)
+	NewAffine(channels).Collect(pool, s.In.N, want, dx, s.In)
+	var a, b [3][]float32
+	for i := range a {
+		a[i], b[i] = make([]float32, channels), make([]float32, channels)
+	}
+	got.Result(a[0], a[1], a[2])
+	want.Result(b[0], b[1], b[2])
+	size := float64(s.Out.C * s.KH * s.KW)
+	for i := range a {
+		for j := range a[i] {
+			if !close32(a[i][j], float64(b[i][j]), s.In.Pixels(), size) {
+				t.Fatalf("sum %d of channel %d is %v, want %v", i, j, a[i][j], b[i][j])
+			}
+		}
+	}
+
+	run := func(x Source, m Collector) (y, dw []float32) {
 		y, dw = make([]float32, s.Out.Len()), make([]float32, len(w))
 		c.Load(pool, w)
 		c.Forward(pool, s.In.N, y, x, nil, m)
@@ -129,7 +151,7 @@ func TestConvolutionsDoNotAllocate(t *testing.T) {
 			c.Load(pool, w)
 			c.Forward(pool, s.In.N, y, source, nil, moments)
 			c.LoadBackward(pool, w)
-			c.BackwardData(pool, s.In.N, dx, dy, false)
+			c.BackwardData(pool, s.In.N, dx, dy, false, nil)
 			c.BackwardWeights(pool, s.In.N, dw, source, dy)
 		}
 		if n := testing.AllocsPerRun(5, step); n > 0 {

@@ -50,18 +50,18 @@ func NewWinograd(s ConvShape, scratch *Scratch) *Winograd {
 func (w *Winograd) Load(p *Pool, weights []float32) { w.forward.load(p, weights, false) }
 
 // Forward computes the convolution of the first n images of x into the interior of y, with the weights of Load,
-// and gives what it writes to m; bias [out] and m may be nil.
-func (w *Winograd) Forward(p *Pool, n int, y []float32, x Source, bias []float32, m *Moments) {
-	w.forward.run(p, n, y, x, bias, false, m)
+// and gives what it writes to collect; bias [out] and collect may be nil.
+func (w *Winograd) Forward(p *Pool, n int, y []float32, x Source, bias []float32, collect Collector) {
+	w.forward.run(p, n, y, x, bias, false, collect)
 }
 
 // LoadBackward takes the weights w [out, in, 3, 3] of BackwardData.
 func (w *Winograd) LoadBackward(p *Pool, weights []float32) { w.backward.load(p, weights, true) }
 
 // BackwardData computes the gradient of the loss with respect to x for the first n images: it overwrites the
-// interior of dx, or adds to it. The weights are those of LoadBackward.
-func (w *Winograd) BackwardData(p *Pool, n int, dx, dy []float32, add bool) {
-	w.backward.run(p, n, dx, Source{X: dy, Layout: w.s.Out}, nil, add, nil)
+// interior of dx, or adds to it. The weights are those of LoadBackward. What dx is then goes to collect, which may be nil.
+func (w *Winograd) BackwardData(p *Pool, n int, dx, dy []float32, add bool, collect Collector) {
+	w.backward.run(p, n, dx, Source{X: dy, Layout: w.s.Out}, nil, add, collect)
 }
 
 // BackwardWeights computes the gradient of the loss with respect to the weights, dw [out, in, 3, 3],
@@ -119,8 +119,8 @@ type winogradPass struct {
 	id         identity
 	y, bias    []float32
 	x          reader
-	moments    *Moments
-	firstChunk int // of the group, among those of the moments
+	collector  Collector
+	firstChunk int // of the group, among those of the collector
 	add        bool
 	v, m       []float32 // [points][count][src.C+gap] and [points][count][dst.C+gap]
 	firstTile  int
@@ -177,12 +177,12 @@ func (f *winogradPass) pack(panel int) {
 	c.run(weightsTransform)
 }
 
-func (f *winogradPass) run(p *Pool, n int, y []float32, x Source, bias []float32, add bool, m *Moments) {
-	f.y, f.x, f.bias, f.add, f.moments = y, f.id.reader(x), bias, add, m
-	if m != nil {
+func (f *winogradPass) run(p *Pool, n int, y []float32, x Source, bias []float32, add bool, collect Collector) {
+	f.y, f.x, f.bias, f.add, f.collector = y, f.id.reader(x), bias, add, collect
+	if collect != nil {
 		chunks := 0
 		f.groups(n, func(_, count int) { chunks += even(count, winogradChunk) })
-		m.begin(chunks)
+		collect.begin(chunks)
 	}
 	f.firstChunk = 0
 	f.groups(n, func(first, count int) {
@@ -194,7 +194,7 @@ func (f *winogradPass) run(p *Pool, n int, y []float32, x Source, bias []float32
 		p.Run(even(count, winogradChunk), f.outputF)
 		f.firstChunk += even(count, winogradChunk)
 	})
-	f.y, f.x, f.bias, f.v, f.m, f.moments = nil, reader{}, nil, nil, nil, nil
+	f.y, f.x, f.bias, f.v, f.m, f.collector = nil, reader{}, nil, nil, nil, nil
 }
 
 // input transforms the patches of some tiles.
@@ -250,9 +250,9 @@ func (f *winogradPass) output(chunk int) {
 	for i := range inChunk(chunk, f.count, winogradChunk) {
 		n, y, x := f.at(f.firstTile + i)
 		cut.write(f.y, n, y, x, f.m[i*ld:], f.count*ld, f.bias, f.add)
-		if f.moments != nil {
+		if f.collector != nil {
 			cut.visible(y, x, func(row, col, _, floats int) {
-				f.moments.add(f.firstChunk+chunk, f.y[f.dst.Offset(n, row, col):][:floats])
+				f.collector.add(f.firstChunk+chunk, n, row, col, f.y[f.dst.Offset(n, row, col):][:floats])
 			})
 		}
 	}

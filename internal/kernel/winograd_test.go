@@ -129,7 +129,7 @@ func TestWinogradError(t *testing.T) {
 		c.Load(pool, w)
 		c.Forward(pool, s.In.N, y, Source{X: x, Layout: s.In}, nil, nil)
 		c.LoadBackward(pool, w)
-		c.BackwardData(pool, s.In.N, dx, dy, false)
+		c.BackwardData(pool, s.In.N, dx, dy, false, nil)
 		c.BackwardWeights(pool, s.In.N, dw, Source{X: x, Layout: s.In}, dy)
 		return [3]float64{rms(y, wantY), rms(dx, wantDX), rms(dw, wantDW)}
 	}

@@ -23,6 +23,8 @@ type affine struct {
 	pass      *kernel.Affine
 	moments   *kernel.Moments // of x, for a norm in training
 	collected bool            // by the convolution that gives x
+	sums      *kernel.GradientSums
+	summed    bool // by the convolution that writes the gradient of y last
 	unitValues
 	inPlace   bool // the gradients of x and y share memory
 	resShared bool // those of res and y do
@@ -80,6 +82,16 @@ func (u *affine) load(e *engine) {
 	}
 }
 
+// formula is what the unit computes, but for the sum.
+func (u *affine) formula(e *engine) kernel.Source {
+	return kernel.Source{X: u.x.data, Layout: e.layout(u.x), Scale: u.scale, Shift: u.shift, Slope: u.slope}
+}
+
+// needsSums reports whether the backward pass has sums over the gradient of y to make.
+func (u *affine) needsSums() bool {
+	return u.norm != nil || u.bias != nil || u.activation != nil && u.activation.Kind == PReLU
+}
+
 // own returns x, in inference a copy, since the parameters may change after load.
 func (e *engine) own(x []float32) []float32 {
 	if e.training {
@@ -109,10 +121,13 @@ func (u *affine) normalise(e *engine, mean, variance []float32) {
 func (u *affine) forward(e *engine) {
 	if u.norm != nil && e.training {
 		if !u.collected {
-			u.pass.Moments(e.pool, e.n, u.moments, u.x.data, e.layout(u.x))
+			u.pass.Collect(e.pool, e.n, u.moments, u.x.data, e.layout(u.x))
 		}
 		u.moments.Result(u.mean, u.variance)
 		u.normalise(e, u.mean, u.variance)
+	}
+	if u.sums != nil {
+		u.sums.Of(u.formula(e), u.invstd, u.center)
 	}
 	if u.y.formula != nil {
 		return
@@ -142,8 +157,11 @@ func (u *affine) backward(e *engine) {
 	if u.activation != nil && u.activation.Kind == PReLU {
 		dslope = e.params[u.activation.params[0]].of(e.dTheta)
 	}
-	if dshift != nil || dslope != nil {
-		u.pass.BackwardSums(e.pool, e.n, dshift, dscale, dslope, dy, ly, u.x.data, lx, u.scale, u.shift, u.slope, u.invstd, u.center)
+	if u.sums != nil {
+		if !u.summed {
+			u.pass.Collect(e.pool, e.n, u.sums, dy, ly)
+		}
+		u.sums.Result(dshift, dscale, dslope)
 	}
 	if u.norm != nil {
 		copy(e.params[u.norm.params[0]].of(e.dTheta), u.dscale)

@@ -14,7 +14,8 @@ type convolution struct {
 	x, y   *tensor
 	source bool // x is the network's input
 
-	moments *kernel.Moments // of y, if a batch norm needs them in training
+	// In training: of y, for a batch norm's moments, and of the gradient of x, for the sums of an affine unit.
+	collect, collectGrad kernel.Collector
 
 	norm  *node  // folded, in inference
 	bias  *Param // folded, in inference; in training an affine unit adds it
@@ -117,9 +118,9 @@ func (u *convolution) fold(e *engine, w []float32) []float32 {
 
 func (u *convolution) forward(e *engine) {
 	if g := u.geometry[forwardPass]; g.dense != nil {
-		g.dense.Forward(e.pool, e.n, u.y.data, e.source(u.x), u.shift, u.moments)
+		g.dense.Forward(e.pool, e.n, u.y.data, e.source(u.x), u.shift, u.collect)
 	} else {
-		g.depthwise.Forward(e.pool, e.n, u.y.data, e.source(u.x), u.packed, u.shift, u.moments)
+		g.depthwise.Forward(e.pool, e.n, u.y.data, e.source(u.x), u.packed, u.shift, u.collect)
 	}
 }
 
@@ -135,8 +136,8 @@ func (u *convolution) backward(e *engine) {
 	}
 	if g := u.geometry[dataPass]; g.dense != nil {
 		g.dense.LoadBackward(e.pool, u.weights(e, e.theta))
-		g.dense.BackwardData(e.pool, e.n, u.x.grad, dy, e.adds(u.index, u.x))
+		g.dense.BackwardData(e.pool, e.n, u.x.grad, dy, e.adds(u.index, u.x), u.collectGrad)
 	} else {
-		g.depthwise.BackwardData(e.pool, e.n, u.x.grad, dy, u.packed, e.adds(u.index, u.x))
+		g.depthwise.BackwardData(e.pool, e.n, u.x.grad, dy, u.packed, e.adds(u.index, u.x), u.collectGrad)
 	}
 }

@@ -28,7 +28,7 @@ type tensor struct {
 // source returns a tensor as convolutions read it.
 func (e *engine) source(t *tensor) kernel.Source {
 	if u := t.formula; u != nil {
-		return kernel.Source{X: u.x.data, Layout: e.layout(u.x), Scale: u.scale, Shift: u.shift, Slope: u.slope}
+		return u.formula(e)
 	}
 	return kernel.Source{X: t.data, Layout: e.layout(t)}
 }
@@ -126,7 +126,7 @@ func newPlan(n *Network, batch int, precision Precision, pool *kernel.Pool, trai
 		b.layer(i)
 	}
 	p.output = b.of[last]
-	b.leaveOut()
+	b.fuse()
 	if p.output == 0 || len(p.tensors[p.output].readers) > 0 {
 		return nil, fmt.Errorf("nn: the last layer of %s gives nothing of its own", n.Name)
 	}
@@ -147,14 +147,6 @@ func (b *builder) read(t, pad int, kept bool) *tensor {
 	x.pad = max(x.pad, pad)
 	x.kept = x.kept || kept
 	return x
-}
-
-// maker returns the unit that gives t, or nil.
-func (b *builder) maker(t *tensor) unit {
-	if t.maker < 0 {
-		return nil
-	}
-	return b.units[t.maker]
 }
 
 // layer makes the unit of node i, and of those after it that it can take along.
@@ -245,12 +237,6 @@ func (b *builder) chainFrom(i, j int, bias bool) {
 		return
 	}
 	u.x = b.read(x, 0, true)
-	if u.norm != nil && b.training {
-		u.moments = kernel.NewMoments(u.x.shape.C)
-		if c, ok := b.maker(u.x).(*convolution); ok {
-			c.moments, u.collected = u.moments, true
-		}
-	}
 	out := b.add(b.net.nodes[end].shape)
 	u.y = b.tensors[out]
 	u.y.gradPad = u.x.gradPad // so that both gradients can share memory
@@ -262,23 +248,48 @@ func (b *builder) chainFrom(i, j int, bias bool) {
 	}
 }
 
-// leaveOut finds the tensors that need not be stored, since only convolutions read them, which can compute them as
-// they read.
-func (b *builder) leaveOut() {
+// fuse finds what convolutions can do for the affine units around them, while pixels are in a cache: compute what the
+// unit gives as they read it, so that it need not be stored, if no others read it; and sum up the moments that it
+// needs in the forward pass, and what it needs in the backward pass.
+func (b *builder) fuse() {
 	for _, u := range b.units {
 		a, ok := u.(*affine)
-		if !ok || a.res != nil || a.x.maker < 0 || len(a.y.readers) == 0 {
+		if !ok {
 			continue
 		}
-		convolutions := true
-		for _, r := range a.y.readers {
-			_, ok := b.units[r].(*convolution)
-			convolutions = convolutions && ok
-		}
-		if convolutions {
+		if a.res == nil && a.x.maker >= 0 && len(a.y.readers) > 0 && b.onlyConvolutions(a.y.readers) {
 			a.y.formula = a
 		}
+		if !b.training {
+			continue
+		}
+		if a.norm != nil {
+			a.moments = kernel.NewMoments(a.x.shape.C)
+			if a.x.maker >= 0 {
+				if c, ok := b.units[a.x.maker].(*convolution); ok {
+					c.collect, a.collected = a.moments, true
+				}
+			}
+		}
+		if a.needsSums() {
+			a.sums = kernel.NewGradientSums(a.x.shape.C)
+			// The first reader is the last to write the gradient.
+			if len(a.y.readers) > 0 {
+				if c, ok := b.units[a.y.readers[0]].(*convolution); ok {
+					c.collectGrad, a.summed = a.sums, true
+				}
+			}
+		}
 	}
+}
+
+func (b *builder) onlyConvolutions(units []int) bool {
+	for _, u := range units {
+		if _, ok := b.units[u].(*convolution); !ok {
+			return false
+		}
+	}
+	return true
 }
 
 // layout returns where the pixels of a tensor lie.

@@ -26,9 +26,9 @@ func (p Precision) PeakGFLOPS(pool *kernel.Pool) float64 {
 // dense is a convolution that is not depthwise; the methods are those of kernel.Conv.
 type dense interface {
 	Load(p *kernel.Pool, w []float32)
-	Forward(p *kernel.Pool, n int, y []float32, x kernel.Source, bias []float32, m *kernel.Moments)
+	Forward(p *kernel.Pool, n int, y []float32, x kernel.Source, bias []float32, collect kernel.Collector)
 	LoadBackward(p *kernel.Pool, w []float32)
-	BackwardData(p *kernel.Pool, n int, dx, dy []float32, add bool)
+	BackwardData(p *kernel.Pool, n int, dx, dy []float32, add bool, collect kernel.Collector)
 	BackwardWeights(p *kernel.Pool, n int, dw []float32, x kernel.Source, dy []float32)
 }
 
