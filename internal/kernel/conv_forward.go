@@ -52,7 +52,7 @@ func (c *Conv) forwardChunk(chunk int) {
 	if !c.weightsInCache(c.cg, c.og, s.KH*s.KW) {
 		floats = 0 // weights are read once for a strip: one strip
 	}
-	q.x.strips(y0, y1, floats, func(y0, y1 int) { c.forwardStrip(n, y0, y1) })
+	q.x.strips(y0, y1, floats, s.PadW, func(y0, y1 int) { c.forwardStrip(n, y0, y1) })
 	if q.collector != nil {
 		addRows(q.collector, chunk, q.y, s.Out, n, y0, y1)
 	}

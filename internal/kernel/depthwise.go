@@ -7,8 +7,9 @@ import "fmt"
 //	y[n,oy,ox,c] = bias[c] + sum over ky, kx of
 //	    x[n, oy*StrideH+ky-PadH, ox*StrideW+kx-PadW, c] * w[c,0,ky,kx]
 //
-// It reads images with the border that In has: at the edges of an image it leaves out the taps that would fall
-// outside that. It holds no weights, but scratch memory: one goroutine at a time may use it.
+// Forward it reads images by rows with zeros around them, which it makes where they have none; backward at the edges
+// of an image it leaves out the taps that would fall outside what dy has. It holds no weights, but scratch memory: one
+// goroutine at a time may use it.
 type Depthwise struct {
 	s       ConvShape
 	forward pass
@@ -39,6 +40,7 @@ type pass struct {
 	rows             []span // one for each row of dst
 	cols             []span // all the pixels of a row
 	move, step, next [2]int // see span; down a column, along a row
+	border           int    // pixels before and after a row of src that are read
 }
 
 // span is a run of pixels along one axis of dst that see the same taps of the
@@ -79,13 +81,13 @@ func (d *Depthwise) Pack(_ *Pool, dst, w []float32) {
 func forwardPass(s ConvShape) pass {
 	p := pass{
 		dst: s.Out, src: s.In,
-		move: [2]int{s.StrideH, s.StrideW}, step: [2]int{1, 1}, next: [2]int{1, 1},
+		move: [2]int{s.StrideH, s.StrideW}, step: [2]int{1, 1}, next: [2]int{1, 1}, border: s.PadW,
 	}
 	along := func(count, stride, taps, pad, size, border, most int) []span {
 		return span{count: count, src: -pad, taps: taps}.cut(nil, 1, stride, 1, -border, size+border, most)
 	}
-	p.rows = along(s.Out.H, s.StrideH, s.KH, s.PadH, s.In.H, s.In.Pad, 1)
-	p.cols = along(s.Out.W, s.StrideW, s.KW, s.PadW, s.In.W, s.In.Pad, longest(s))
+	p.rows = along(s.Out.H, s.StrideH, s.KH, s.PadH, s.In.H, s.PadH, 1)
+	p.cols = along(s.Out.W, s.StrideW, s.KW, s.PadW, s.In.W, s.PadW, longest(s))
 	return p
 }
 
@@ -98,7 +100,7 @@ func forwardPass(s ConvShape) pass {
 func dataPass(s ConvShape) pass {
 	p := pass{
 		dst: s.In, src: s.Out,
-		move: [2]int{1, 1}, step: [2]int{s.StrideH, s.StrideW}, next: [2]int{-s.StrideH, -s.StrideW},
+		move: [2]int{1, 1}, step: [2]int{s.StrideH, s.StrideW}, next: [2]int{-s.StrideH, -s.StrideW}, border: s.Out.Pad,
 	}
 	along := func(count, stride, taps, pad, size, border, most int) (all []span) {
 		for r := range min(stride, count) {
@@ -209,9 +211,9 @@ func (q *depthwiseCall) rowsOf(chunk int, f func(n int, x view, row span)) {
 	for r := first; r < end; {
 		n, y0 := r/h, r%h
 		y1 := min(h, y0+end-r)
-		q.x.strips(y0, y1, p.move[0]*p.src.RowStride(), func(y0, y1 int) {
+		q.x.strips(y0, y1, p.move[0]*p.src.RowStride(), p.border, func(y0, y1 int) {
 			lo, hi := p.reads(y0, y1)
-			x := q.x.view(n, n+1, lo, hi, p.src.Pad)
+			x := q.x.view(n, n+1, lo, hi, p.border)
 			defer x.close()
 			for _, row := range p.rows[y0:y1] {
 				f(n, x, row)

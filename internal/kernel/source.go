@@ -106,11 +106,11 @@ func (v *view) close() {
 // beside what they are multiplied with and what comes out.
 const stripFloats = 48 << 10
 
-// strips cuts rows y0 to y1 of outputs, each of which needs floats floats of a source, into strips, and calls f for
-// each; where floats is 0 for one. Reading in place needs no strips.
-func (r *reader) strips(y0, y1, floats int, f func(y0, y1 int)) {
+// strips cuts rows y0 to y1 of outputs, each of which needs floats floats of a source with a border of pad, into
+// strips, and calls f for each; where floats is 0 for one. Reading in place needs no strips.
+func (r *reader) strips(y0, y1, floats, pad int, f func(y0, y1 int)) {
 	parts := 1
-	if !r.plain() && y1 > y0 {
+	if (!r.plain() || r.Layout.Pad < pad) && y1 > y0 {
 		parts = even(y1-y0, max(1, stripFloats/max(1, floats)))
 	}
 	for i := range parts {

@@ -146,7 +146,7 @@ func (u *affine) forward(e *engine) {
 //	dbias = sum g,  dgain = sum g xhat,  dslope = sum dy min(z, 0),  dres = dy
 //	dx = gain/deviation (g - mean(g) - xhat mean(g xhat))
 func (u *affine) backward(e *engine) {
-	dy, ly, lx := u.y.grad, e.gradLayout(u.y), e.layout(u.x)
+	dy, ly, lx := u.y.grad, e.layout(u.y), e.layout(u.x)
 	var dshift, dscale, dslope []float32
 	if u.bias != nil {
 		dshift = u.bias.of(e.dTheta)
@@ -174,7 +174,7 @@ func (u *affine) backward(e *engine) {
 	if u.source || u.inPlace && u.norm == nil && u.activation == nil {
 		return
 	}
-	u.pass.BackwardApply(e.pool, e.n, u.x.grad, e.gradLayout(u.x), dy, ly, u.x.data, lx, u.scale, u.shift, u.slope, u.a, u.b, u.c, e.adds(u.index, u.x))
+	u.pass.BackwardApply(e.pool, e.n, u.x.grad, e.layout(u.x), dy, ly, u.x.data, lx, u.scale, u.shift, u.slope, u.a, u.b, u.c, e.adds(u.index, u.x))
 }
 
 // backwardFactors makes of the sums the factors of dx = a g + b x + c.
@@ -190,7 +190,7 @@ func (u *affine) backwardFactors(n int) {
 
 // addTo passes the gradient dy on to t.
 func (u *affine) addTo(e *engine, t *tensor, dy []float32, ly kernel.Layout) {
-	lt := e.gradLayout(t)
+	lt := e.layout(t)
 	var res []float32
 	if e.adds(u.index, t) {
 		res = t.grad

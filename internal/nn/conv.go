@@ -21,32 +21,16 @@ type convolution struct {
 	bias  *Param // folded, in inference; in training an affine unit adds it
 	shift []float32
 
-	geometry [3]geometry // of the passes; activations and gradients have borders of their own
-	packed   []float32   // of a depthwise one, for all passes
-}
-
-// The passes of a convolution.
-const (
-	forwardPass = iota
-	dataPass
-	weightsPass
-)
-
-// geometry is one of the two.
-type geometry struct {
-	dense     dense
-	depthwise *kernel.Depthwise
+	dense     dense             // or else
+	depthwise *kernel.Depthwise // with
+	packed    []float32         // weights
 }
 
 func (b *builder) convolution(i, in int) {
 	d := &b.net.nodes[i]
-	x := b.read(in, d.Pad, true)
+	x := b.read(in, true)
 	out := b.add(d.shape)
 	u := &convolution{index: len(b.units), node: d, x: x, y: b.tensors[out], source: in == 0}
-	u.y.gradPad = max(0, max(d.Kernel, d.KernelWidth)-1-d.Pad)
-	if u.y.gradPad > 1 {
-		u.y.gradPad = 0 // wide borders cost more than the copy that the kernel makes
-	}
 	b.units = append(b.units, u)
 	b.of[i] = out
 	b.chain(i, d.Bias)
@@ -59,25 +43,16 @@ func (u *convolution) isDepthwise() bool {
 }
 
 func (u *convolution) init(e *engine) {
-	x, y, dx, dy := e.layout(u.x), e.layout(u.y), e.gradLayout(u.x), e.gradLayout(u.y)
-	passes := []struct{ in, out kernel.Layout }{forwardPass: {x, y}, dataPass: {dx, dy}, weightsPass: {x, dy}}
-	if !e.training {
-		passes = passes[:1]
+	s := kernel.ConvShape{
+		In: e.layout(u.x), Out: e.layout(u.y),
+		KH: u.Kernel, KW: u.KernelWidth, StrideH: u.Stride, StrideW: u.Stride, PadH: u.Pad, PadW: u.Pad, Groups: u.Groups,
 	}
-	for i, pass := range passes {
-		s := kernel.ConvShape{
-			In: pass.in, Out: pass.out,
-			KH: u.Kernel, KW: u.KernelWidth, StrideH: u.Stride, StrideW: u.Stride, PadH: u.Pad, PadW: u.Pad, Groups: u.Groups,
-		}
-		if u.isDepthwise() {
-			u.geometry[i].depthwise = kernel.NewDepthwise(s)
-		} else {
-			u.geometry[i].dense = e.precision.newDense(s, e.scratch)
-		}
+	if !u.isDepthwise() {
+		u.dense = e.precision.newDense(s, e.scratch)
+		return
 	}
-	if u.isDepthwise() {
-		u.packed = make([]float32, u.geometry[forwardPass].depthwise.PackedLen())
-	}
+	u.depthwise = kernel.NewDepthwise(s)
+	u.packed = make([]float32, u.depthwise.PackedLen())
 }
 
 func (u *convolution) weights(e *engine, theta []float32) []float32 {
@@ -92,10 +67,10 @@ func (u *convolution) load(e *engine) {
 	case u.bias != nil:
 		u.shift = e.own(u.bias.of(e.theta))
 	}
-	if g := u.geometry[forwardPass]; g.dense != nil {
-		g.dense.Load(e.pool, w)
+	if u.dense != nil {
+		u.dense.Load(e.pool, w)
 	} else {
-		g.depthwise.Pack(e.pool, u.packed, w)
+		u.depthwise.Pack(e.pool, u.packed, w)
 	}
 }
 
@@ -117,27 +92,27 @@ func (u *convolution) fold(e *engine, w []float32) []float32 {
 }
 
 func (u *convolution) forward(e *engine) {
-	if g := u.geometry[forwardPass]; g.dense != nil {
-		g.dense.Forward(e.pool, e.n, u.y.data, e.source(u.x), u.shift, u.collect)
+	if u.dense != nil {
+		u.dense.Forward(e.pool, e.n, u.y.data, e.source(u.x), u.shift, u.collect)
 	} else {
-		g.depthwise.Forward(e.pool, e.n, u.y.data, e.source(u.x), u.packed, u.shift, u.collect)
+		u.depthwise.Forward(e.pool, e.n, u.y.data, e.source(u.x), u.packed, u.shift, u.collect)
 	}
 }
 
 func (u *convolution) backward(e *engine) {
 	dw, dy := u.weights(e, e.dTheta), u.y.grad
-	if g := u.geometry[weightsPass]; g.dense != nil {
-		g.dense.BackwardWeights(e.pool, e.n, dw, e.source(u.x), dy)
+	if u.dense != nil {
+		u.dense.BackwardWeights(e.pool, e.n, dw, e.source(u.x), dy)
 	} else {
-		g.depthwise.BackwardWeights(e.pool, e.n, dw, e.source(u.x), dy)
+		u.depthwise.BackwardWeights(e.pool, e.n, dw, e.source(u.x), dy)
 	}
 	if u.source {
 		return
 	}
-	if g := u.geometry[dataPass]; g.dense != nil {
-		g.dense.LoadBackward(e.pool, u.weights(e, e.theta))
-		g.dense.BackwardData(e.pool, e.n, u.x.grad, dy, e.adds(u.index, u.x), u.collectGrad)
+	if u.dense != nil {
+		u.dense.LoadBackward(e.pool, u.weights(e, e.theta))
+		u.dense.BackwardData(e.pool, e.n, u.x.grad, dy, e.adds(u.index, u.x), u.collectGrad)
 	} else {
-		g.depthwise.BackwardData(e.pool, e.n, u.x.grad, dy, u.packed, e.adds(u.index, u.x), u.collectGrad)
+		u.depthwise.BackwardData(e.pool, e.n, u.x.grad, dy, u.packed, e.adds(u.index, u.x), u.collectGrad)
 	}
 }

@@ -1,26 +1,14 @@
 package nn
 
-import (
-	"slices"
-
-	"github.com/faceverify/fv/internal/kernel"
-)
+import "slices"
 
 // span is a stretch of time over which tensors' data or gradients must keep their memory. Unit u's
 // forward pass has time u, its backward pass 2U-1-u.
 type span struct {
-	layout     kernel.Layout
+	floats     int
 	start, end int
 	at         []*[]float32 // who lies there, one after another
-	slot       *slot
-}
-
-// slot is memory that spans of the same layout take one after another. The layout is the same so
-// that the zeros of the border stay: no kernel writes there.
-type slot struct {
-	layout kernel.Layout
-	offset int
-	free   int // the first time at which it is free
+	offset     int
 }
 
 // memory says where everything lies.
@@ -39,7 +27,7 @@ func (p *plan) layOut() memory {
 			s.end = max(s.end, p.lastUse(t))
 			continue
 		}
-		s := &span{layout: p.layout(t), start: t.maker, end: p.lastUse(t), at: []*[]float32{&t.data}}
+		s := p.span(t, &t.data, t.maker, p.lastUse(t))
 		if i+1 == p.output {
 			s.end = p.backwardTime(0)
 		}
@@ -49,19 +37,38 @@ func (p *plan) layOut() memory {
 	if p.training {
 		spans = append(spans, p.gradients()...)
 	}
-	slices.SortStableFunc(spans, func(a, b *span) int { return a.start - b.start })
+	return pack(spans)
+}
+
+// span returns the span of a tensor's data or gradient.
+func (p *plan) span(t *tensor, at *[]float32, start, end int) *span {
+	const line = 16 // floats in a cache line
+	return &span{floats: even(p.layout(t).Len(), line), start: start, end: end, at: []*[]float32{at}}
+}
+
+// even returns the multiple of m from n on.
+func even(n, m int) int { return (n + m - 1) / m * m }
+
+// pack gives spans that overlap in time places that do not overlap. The largest come first, each to the lowest
+// place that is free for all its time.
+func pack(spans []*span) memory {
 	m := memory{spans: spans}
-	var slots []*slot
-	for _, s := range spans {
-		k := slices.IndexFunc(slots, func(f *slot) bool { return f.layout == s.layout && f.free <= s.start })
-		if k < 0 {
-			const line = 16 // floats in a cache line
-			slots = append(slots, &slot{layout: s.layout, offset: m.floats})
-			m.floats += (s.layout.Len() + line - 1) / line * line
-			k = len(slots) - 1
+	sorted := slices.SortedStableFunc(slices.Values(spans), func(a, b *span) int { return b.floats - a.floats })
+	var placed []*span // by offset
+	for _, s := range sorted {
+		s.offset = 0
+		for _, p := range placed {
+			if p.start > s.end || p.end < s.start {
+				continue
+			}
+			if p.offset >= s.offset+s.floats {
+				break
+			}
+			s.offset = max(s.offset, p.offset+p.floats)
 		}
-		s.slot = slots[k]
-		s.slot.free = s.end + 1
+		at, _ := slices.BinarySearchFunc(placed, s, func(a, b *span) int { return a.offset - b.offset })
+		placed = slices.Insert(placed, at, s)
+		m.floats = max(m.floats, s.offset+s.floats)
 	}
 	return m
 }
@@ -93,7 +100,7 @@ func (p *plan) gradients() []*span {
 		if i != p.output {
 			start = p.backwardTime(t.lastReader())
 		}
-		of[t] = &span{layout: p.gradLayout(t), start: start, end: p.backwardTime(t.maker), at: []*[]float32{&t.grad}}
+		of[t] = p.span(t, &t.grad, start, p.backwardTime(t.maker))
 		spans = append(spans, of[t])
 	}
 	share := func(into, from *tensor) {
@@ -109,7 +116,7 @@ func (p *plan) gradients() []*span {
 			continue
 		}
 		alike := func(t *tensor) bool {
-			return t != nil && t.maker >= 0 && t.lastReader() == i && p.gradLayout(t) == p.gradLayout(a.y)
+			return t != nil && t.maker >= 0 && t.lastReader() == i
 		}
 		if alike(a.res) {
 			a.resShared = true

@@ -12,9 +12,6 @@ import (
 // the gradient of the loss with respect to them.
 type tensor struct {
 	shape      Shape
-	pad        int  // border that reading in place needs
-	gradPad    int  // border that reading the gradient in place needs
-	flat       bool // no border at all: a linear layer takes it, or its gradient, for a matrix
 	data, grad []float32
 
 	maker   int   // the unit that gives it; -1: the network's input
@@ -117,7 +114,7 @@ func newPlan(n *Network, batch int, precision Precision, pool *kernel.Pool, trai
 	if s := r.nodes[last].shape; s.H != 1 || s.W != 1 {
 		return nil, fmt.Errorf("nn: %s gives %v, want a vector", n.Name, s)
 	}
-	p.tensors = []*tensor{{shape: n.Input, maker: -1, flat: true}} // images come as they are
+	p.tensors = []*tensor{{shape: n.Input, maker: -1}}
 	b.done[0] = true
 	for i := 1; i <= last; i++ {
 		if b.done[i] {
@@ -139,12 +136,10 @@ func (b *builder) add(shape Shape) int {
 	return len(b.tensors) - 1
 }
 
-// read notes that the next unit reads tensor t, with a border, and whether it reads it again
-// in the backward pass.
-func (b *builder) read(t, pad int, kept bool) *tensor {
+// read notes that the next unit reads tensor t, and whether it reads it again in the backward pass.
+func (b *builder) read(t int, kept bool) *tensor {
 	x := b.tensors[t]
 	x.readers = append(x.readers, len(b.units))
-	x.pad = max(x.pad, pad)
 	x.kept = x.kept || kept
 	return x
 }
@@ -161,8 +156,7 @@ func (b *builder) layer(i int) {
 	case Convolution:
 		b.convolution(i, in)
 	case Linear:
-		x, out := b.read(in, 0, true), b.add(d.shape)
-		x.flat = true
+		x, out := b.read(in, true), b.add(d.shape)
 		b.units = append(b.units, &linear{index: len(b.units), node: d, from: b.flat[d.in[0]], x: x, y: b.tensors[out], source: in == 0})
 		b.of[i] = out
 		b.chain(i, d.Bias)
@@ -225,7 +219,7 @@ func (b *builder) chainFrom(i, j int, bias bool) {
 		other := in[0] + in[1] - end
 		if other != end && b.done[other] && b.flat[other] == b.net.nodes[other].shape {
 			u.res = b.tensors[b.of[other]]
-			b.read(b.of[other], 0, false)
+			b.read(b.of[other], false)
 			take()
 		}
 	}
@@ -236,10 +230,9 @@ func (b *builder) chainFrom(i, j int, bias bool) {
 		b.of[end] = x
 		return
 	}
-	u.x = b.read(x, 0, true)
+	u.x = b.read(x, true)
 	out := b.add(b.net.nodes[end].shape)
 	u.y = b.tensors[out]
-	u.y.gradPad = u.x.gradPad // so that both gradients can share memory
 	b.units = append(b.units, u)
 	b.of[end] = out
 	if bias && end == i {
@@ -292,18 +285,10 @@ func (b *builder) onlyConvolutions(units []int) bool {
 	return true
 }
 
-// layout returns where the pixels of a tensor lie.
-func (e *engine) layout(t *tensor) kernel.Layout { return e.bordered(t, t.pad) }
-
-// gradLayout returns where those of its gradient lie.
-func (e *engine) gradLayout(t *tensor) kernel.Layout { return e.bordered(t, t.gradPad) }
-
-// bordered is a layout with the border, unless t can have none; kernels then make do with a copy.
-func (e *engine) bordered(t *tensor, pad int) kernel.Layout {
-	if t.flat {
-		pad = 0
-	}
-	return kernel.Layout{N: e.batch, H: t.shape.H, W: t.shape.W, C: t.shape.C, Pad: pad}
+// layout returns where the pixels of a tensor and of its gradient lie: without borders, which kernels make for
+// themselves, so that all memory is alike.
+func (e *engine) layout(t *tensor) kernel.Layout {
+	return kernel.Layout{N: e.batch, H: t.shape.H, W: t.shape.W, C: t.shape.C}
 }
 
 // param returns a parameter's part of a flat slice.
@@ -318,7 +303,7 @@ func (p *plan) allocate() (err error) {
 	}
 	for _, s := range m.spans {
 		for _, at := range s.at {
-			*at = p.arena[s.slot.offset:][:s.layout.Len():s.layout.Len()]
+			*at = p.arena[s.offset:][:s.floats:s.floats]
 		}
 	}
 	p.took = make([]took, len(p.units))
