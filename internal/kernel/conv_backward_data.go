@@ -137,19 +137,20 @@ func (c *Conv) backwardChunk(chunk int) {
 			t.aSeg, t.aNext = dy.C, dy.RowStride()-f.kw*dy.C
 		}
 		t.bSeg = t.k * nr
+		merged := c.merged(dy.Layout, s.In)
 		panel := func(i, y0, y1 int) {
 			g, j := i/panels, i%panels*nr
 			t.cols = min(nr, c.cg-j)
 			t.b = q.w[f.offset+i*panelLen:][:panelLen]
-			for y := y0; y < y1; y++ {
+			for y := y0; y < y1; y += merged {
 				a := dy.at(n, y+f.oy, f.ox) + g*c.og
-				c.rowOfTiles(&t, cols, dy.x, a, q.y, s.In.Offset(n, y*s.StrideH+f.ry, f.rx)+g*c.cg+j)
+				c.rowOfTiles(&t, cols*min(merged, y1-y), dy.x, a, q.y, s.In.Offset(n, y*s.StrideH+f.ry, f.rx)+g*c.cg+j)
 			}
 		}
 		if c.weightsInCache(c.og, c.cg, f.kh*f.kw) {
-			for y := y0; y < y1; y++ {
+			for y := y0; y < y1; y += merged {
 				for i := range s.Groups * panels {
-					panel(i, y, y+1)
+					panel(i, y, min(y1, y+merged))
 				}
 			}
 		} else {

@@ -6,14 +6,16 @@ const (
 	weightBlock = 80 << 10
 	// weightPartials bounds the floats of the partial sums of dw.
 	weightPartials = 5 << 20
-	// maxSplits bounds the number of partial sums.
-	maxSplits = 8
+	// maxSplits bounds the number of partial sums, and splitPixels is the least that one is worth its memory for.
+	maxSplits   = 8
+	splitPixels = 1024
 )
 
 // splits returns how many groups the images are cut into, each with a partial sum
 // of dw of its own. It depends on the shape only.
 func (c *Conv) splits(n int) int {
-	return max(1, min(n, maxSplits, max(2, weightPartials/c.gradientLen())))
+	pixels := n * c.s.Out.H * c.s.Out.W
+	return max(1, min(n, maxSplits, max(2, weightPartials/c.gradientLen()), max(2, pixels/splitPixels)))
 }
 
 // gradientLen is the length of one partial sum: [KH, groups, KW*in/groups, out/groups].

@@ -65,6 +65,16 @@ func (c *Conv) weightsInCache(in, out, taps int) bool {
 	return c.s.Groups*even(out, nr)*nr*taps*in <= packedInCache
 }
 
+// merged returns how many rows are worked on as one: several where each output sees just its own pixel and
+// neither side has borders, as many as stay in a cache.
+func (c *Conv) merged(x, y Layout) int {
+	s := &c.s
+	if s.KH*s.KW*s.StrideH*s.StrideW > 1 || s.PadH+s.PadW+x.Pad+y.Pad > 0 {
+		return 1
+	}
+	return max(1, stripFloats/x.RowStride())
+}
+
 func (c *Conv) forwardStrip(n, y0, y1 int) {
 	s, q := &c.s, &c.pending
 	x := q.x.view(n, n+1, y0*s.StrideH-s.PadH, (y1-1)*s.StrideH-s.PadH+s.KH, s.PadW)
@@ -83,6 +93,7 @@ func (c *Conv) forwardStrip(n, y0, y1 int) {
 		t.aSeg, t.aNext = x.C, x.RowStride()-s.KW*x.C
 	}
 	t.bSeg = t.k * nr
+	merged := c.merged(x.Layout, s.Out)
 	panel := func(i, y0, y1 int) {
 		g, j := i/panels, i%panels*nr
 		t.cols = min(nr, c.og-j)
@@ -91,15 +102,15 @@ func (c *Conv) forwardStrip(n, y0, y1 int) {
 		if q.bias != nil {
 			t.bias = q.bias[o:]
 		}
-		for y := y0; y < y1; y++ {
+		for y := y0; y < y1; y += merged {
 			a := x.at(n, y*s.StrideH-s.PadH, -s.PadW) + g*c.cg
-			c.rowOfTiles(&t, s.Out.W, x.x, a, q.y, s.Out.Offset(n, y, 0)+o)
+			c.rowOfTiles(&t, s.Out.W*min(merged, y1-y), x.x, a, q.y, s.Out.Offset(n, y, 0)+o)
 		}
 	}
 	if c.weightsInCache(c.cg, c.og, s.KH*s.KW) {
-		for y := y0; y < y1; y++ {
+		for y := y0; y < y1; y += merged {
 			for i := range s.Groups * panels {
-				panel(i, y, y+1)
+				panel(i, y, min(y1, y+merged))
 			}
 		}
 		return
