@@ -26,10 +26,17 @@ func Winogrades(s ConvShape) bool {
 		s.PadH <= 2 && s.PadW <= 2 && s.In.C%16 == 0 && s.Out.C%16 == 0
 }
 
+// WinogradPays reports whether a Winograd of the given geometry is faster than a Conv: with few tiles it reads more
+// weights than it saves products.
+func WinogradPays(s ConvShape) bool {
+	const few = 16
+	return Winogrades(s) && s.In.N*even(s.Out.H, winogradTile)*even(s.Out.W, winogradTile) >= few
+}
+
 // WinogradOutruns reports whether a Winograd of the given geometry is faster than a MixedConv. AVX512-BF16 multiplies
 // twice as fast as float32, which is less than what Winograd saves where channels are many; AMX far faster.
 func WinogradOutruns(s ConvShape) bool {
-	return Winogrades(s) && variant < cpu.AMX && min(s.In.C, s.Out.C) >= 128
+	return WinogradPays(s) && variant < cpu.AMX && min(s.In.C, s.Out.C) >= 128
 }
 
 // NewWinograd returns a convolution of a geometry that Winogrades.

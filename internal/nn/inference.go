@@ -4,19 +4,27 @@ import "github.com/faceverify/fv/internal/kernel"
 
 // Inference computes a network's embeddings by its running statistics, which are folded into the
 // weights. One goroutine at a time may use it.
-type Inference struct{ *plan }
+type Inference struct {
+	*plan
+	batch int
+	out   []float32 // [batch, Dim]
+}
+
+// inferenceGroup is the most images that go through the network together: enough to share out, and to read weights
+// rarely, and few enough for their activations to stay in a cache.
+const inferenceGroup = 16
 
 // NewInference works out inference on batches of up to batch images under the given
 // parameters and buffers, which it copies what it needs of.
 func NewInference(n *Network, theta, buffers []float32, batch int, precision Precision, pool *kernel.Pool) (*Inference, error) {
-	p, err := newPlan(n, batch, precision, pool, false)
+	p, err := newPlan(n, min(batch, inferenceGroup), precision, pool, false)
 	if err != nil {
 		return nil, err
 	}
 	if err := p.allocate(); err != nil {
 		return nil, err
 	}
-	f := &Inference{p}
+	f := &Inference{p, batch, make([]float32, batch*p.Dim())}
 	f.Load(theta, buffers)
 	return f, nil
 }
@@ -35,8 +43,12 @@ func (f *Inference) Load(theta, buffers []float32) {
 
 // Forward returns the embeddings [n, Dim] of images [n, H, W, C], valid until the next Forward.
 func (f *Inference) Forward(images []float32, n int) []float32 {
-	f.check(nil, images, n)
-	return f.forward(images, n)
+	f.check(nil, images, n, f.batch)
+	each, dim := f.net.nodes[0].shape.Len(), f.Dim()
+	for i := 0; i < n; i += f.plan.batch {
+		copy(f.out[i*dim:], f.forward(images[i*each:], min(f.plan.batch, n-i)))
+	}
+	return f.out[:n*dim]
 }
 
 // Close gives the memory back. Neither the value nor a result may be used afterwards.

@@ -184,7 +184,7 @@ func TestInference(t *testing.T) {
 	defer pool.Close()
 	for _, net := range networks {
 		t.Run(net.Name, func(t *testing.T) {
-			const batch, n = 4, 3
+			const batch, n = inferenceGroup + 4, inferenceGroup + 3 // two groups, the second not full
 			theta, buffers, images := sample(net, batch)
 			f := reference{net: net, theta: wide(theta), buffers: slices.Clone(buffers)}
 			want := f.forward(images, n)

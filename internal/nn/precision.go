@@ -37,7 +37,7 @@ func (p Precision) newDense(s kernel.ConvShape, scratch *kernel.Scratch) dense {
 	switch {
 	case p == BF16 && kernel.Mixes(s) && !kernel.WinogradOutruns(s):
 		return kernel.NewMixedConv(s, scratch)
-	case kernel.Winogrades(s):
+	case kernel.WinogradPays(s):
 		return kernel.NewWinograd(s, scratch)
 	}
 	return kernel.NewConv(s, scratch)

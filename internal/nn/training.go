@@ -33,10 +33,10 @@ func TrainingBytes(n *Network, batch int) (int, error) {
 }
 
 // check panics where a call contradicts the network.
-func (p *plan) check(theta, images []float32, n int) {
+func (p *plan) check(theta, images []float32, n, batch int) {
 	switch {
-	case n < 1 || n > p.batch:
-		panic(fmt.Sprintf("nn: %d images for a plan of %d", n, p.batch))
+	case n < 1 || n > batch:
+		panic(fmt.Sprintf("nn: %d images for a plan of %d", n, batch))
 	case len(images) < n*p.net.nodes[0].shape.Len():
 		panic("nn: images are too short")
 	case theta != nil && len(theta) != Len(p.params):
@@ -48,7 +48,7 @@ func (p *plan) check(theta, images []float32, n int) {
 // The result is valid until the next Forward. n is at most the batch; a batch norm of vectors
 // needs at least 2 images to have a variance.
 func (t *Training) Forward(theta, images []float32, n int) []float32 {
-	t.check(theta, images, n)
+	t.check(theta, images, n, t.batch)
 	t.theta = theta
 	return t.forward(images, n)
 }
