@@ -1,38 +1,104 @@
 #!/usr/bin/env bash
-# scripts/bench.sh [ROUNDS [NET ...]]
+# scripts/bench.sh train|inference [ROUNDS [NET ...]]
 #
-# Times a training step of this program against PyTorch's default mode (fp32,
-# eager), in turn, on this machine: batch 64, 112x112, 10 575 classes,
-# AM-Softmax, 2 threads. Prints one line of Markdown a net, for BENCHMARKS.md: medians over
-# the rounds, their spread, and the ratio.
+# Times this program and its peers in turn on this machine, on 2 threads at
+# 112x112, and writes this processor's rows of BENCHMARKS.md anew: medians over the rounds, their
+# spread, and ratios.
 #
-# PEERS       folder with torch_train.py (default ../shared/peers)
-# PEER_PYTHON a Python that has torch (default python3)
+#   train      a step (forward, backward, optimiser) at batch 64, 10 575 classes, AM-Softmax, in fp32 and
+#              bf16, against PyTorch with torch.compile in the same precision; and the largest memory of each process
+#   inference  batches of 1 and 64, in fp32 and bf16, against OpenVINO (at batch 64 the better of one batch at a time
+#              and of two asynchronous streams) and, in fp32, onnxruntime
+#
+# ROUNDS is 3, the nets are mobilefacenet sfnet20 iresnet18 iresnet50, if not given.
+#
+# PEERS        folder with torch_train.py and ort_infer.py (default ../shared/peers)
+# PEER_PYTHON  a Python that has torch, onnxruntime and openvino (default python3)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+usage() { sed -n '2s/^# /usage: /p' "$0" >&2; exit 2; }
+what=${1-}
+case "$what" in train|inference) shift ;; *) usage ;; esac
 rounds=${1:-3}
 [ $# -gt 0 ] && shift
-nets=${*:-mobilefacenet sfnet20}
+nets=${*:-mobilefacenet sfnet20 iresnet18 iresnet50}
 peers=$(cd "${PEERS:-../shared/peers}" && pwd)
 python=${PEER_PYTHON:-python3}
 "$python" -c 'import torch' || { echo "bench: $python has no torch; set PEER_PYTHON" >&2; exit 1; }
+[ "$what" = train ] || "$python" -c 'import openvino, onnxruntime' || { echo "bench: $python has no openvino or no onnxruntime; set PEER_PYTHON" >&2; exit 1; }
 
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 CGO_ENABLED=0 go build -o "$tmp/fv-train" ./cmd/fv-train
+export PYTHONDONTWRITEBYTECODE=1 T=2 TMPDIR="$tmp"
+# These hold numpy and torch back to kernels of older processors, where they are set.
+unset OPENBLAS_CORETYPE OPENBLAS_L2_SIZE
 
-rate() { sed -n 's/.*"img_s": *\([0-9.]*\).*/\1/p'; }
-# median min max of the numbers in a file
+# field NAME reads JSON and prints the number of that name.
+field() { sed -n "s/.*\"$1\": *\([0-9.]*\).*/\1/p"; }
+# spread FILE prints median (least-most) of its numbers; median FILE the median alone.
 spread() { sort -n "$1" | awk '{a[NR]=$1} END {m = NR%2 ? a[(NR+1)/2] : (a[NR/2]+a[NR/2+1])/2; printf "%.1f (%.1f-%.1f)", m, a[1], a[NR]}'; }
+median() { spread "$1" | sed 's/ .*//'; }
+ratio() { awk -v a="$(median "$1")" -v b="$(median "$2")" 'BEGIN {printf "%.2f", a/b}'; }
+peer() { (cd "$peers" && "$python" "$@" 2>"$tmp/peer.err") || { cat "$tmp/peer.err" >&2; return 1; }; }
+# Keep the better of each pair of numbers.
+better() { paste "$1" "$2" | awk '{print $1 > $2 ? $1 : $2}' >"$3"; }
 
-cpu=$(sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo | head -1)
-printf '| machine | net | fv-train bench, img/s | PyTorch fp32 eager, img/s | ratio |\n|---|---|---|---|---|\n'
-for net in $nets; do
+processor="$(sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo | head -1), family $(sed -n 's/^cpu family[^:]*: *//p' /proc/cpuinfo | head -1) model $(sed -n 's/^model\t*: *//p' /proc/cpuinfo | head -1), $(nproc) cores"
+
+# row TABLE KEY REST puts a line into the table after the marker bench:TABLE in BENCHMARKS.md, in the place of one
+# with the same processor and key.
+row() {
+	local line="| $processor | $2 | $3 |"
+	echo "$line"
+	awk -v marker="<!-- bench:$1 -->" -v key="| $processor | $2 |" -v line="$line" '
+		index($0, marker) { inside = 1 }
+		inside && index($0, key) == 1 { if (!done) print line; done = 1; next }
+		inside && seen && $0 !~ /^\|/ { if (!done) print line; done = 1; inside = 0 }
+		inside && /^\|/ { seen = 1 }
+		{ print }
+		END { if (inside && !done) print line }
+	' BENCHMARKS.md >"$tmp/new.md"
+	cat "$tmp/new.md" >BENCHMARKS.md
+}
+
+train() { # NET PRECISION
+	local net=$1 precision=$2 f="$tmp/$1.$2"
 	for _ in $(seq "$rounds"); do
-		"$tmp/fv-train" bench --backbone "$net" --batch 64 --threads 2 --classes 10575 --json | rate >>"$tmp/$net.ours"
-		(cd "$peers" && PYTHONDONTWRITEBYTECODE=1 T=2 "$python" torch_train.py "$net" fp32 64) | rate >>"$tmp/$net.theirs"
+		"$tmp/fv-train" bench --backbone "$net" --precision "$precision" --batch 64 --threads 2 --classes 10575 --json >"$f.json"
+		field img_s <"$f.json" >>"$f.ours"
+		field peak_rss_mb <"$f.json" >>"$f.memory"
+		field share_of_peak <"$f.json" >>"$f.share"
+		peer torch_train.py "$net" "${precision}comp" 64 >"$f.json"
+		field img_s <"$f.json" >>"$f.theirs"
+		field rss_mb <"$f.json" >>"$f.theirmemory"
 	done
-	printf '| %s, %s cores | %s | %s | %s | %s |\n' "$cpu" "$(nproc)" "$net" "$(spread "$tmp/$net.ours")" "$(spread "$tmp/$net.theirs")" \
-		"$(awk -v a="$(spread "$tmp/$net.ours")" -v b="$(spread "$tmp/$net.theirs")" 'BEGIN {printf "%.2f", a/b}')"
+	row train "$net | $precision" "$(spread "$f.ours") | $(spread "$f.theirs") | $(ratio "$f.ours" "$f.theirs") | $(median "$f.memory") | $(median "$f.theirmemory") | $(ratio "$f.memory" "$f.theirmemory") | $(sort -n "$f.share" | awk '{a[NR]=$1} END {printf "%.0f %%", 100*a[int((NR+1)/2)]}')"
+}
+
+inference() { # NET PRECISION BATCH
+	local net=$1 precision=$2 batch=$3 f="$tmp/$1.$2.$3" hint=f32 ort=—
+	[ "$precision" = fp32 ] || hint=bf16
+	for _ in $(seq "$rounds"); do
+		"$tmp/fv-train" bench --inference --backbone "$net" --precision "$precision" --batch "$batch" --threads 2 --json | field img_s >>"$f.ours"
+		OVP=$hint peer ort_infer.py "$net" "$batch" ov | field img_s >>"$f.latency"
+		if [ "$batch" -gt 1 ]; then
+			OVP=$hint peer ort_infer.py "$net" 16 ov tput | field img_s >>"$f.streams"
+		fi
+		[ "$precision" != fp32 ] || peer ort_infer.py "$net" "$batch" | field img_s >>"$f.ort"
+	done
+	if [ "$batch" -gt 1 ]; then better "$f.latency" "$f.streams" "$f.theirs"; else cp "$f.latency" "$f.theirs"; fi
+	[ "$precision" != fp32 ] || ort=$(spread "$f.ort")
+	row inference "$net | $precision | $batch" "$(spread "$f.ours") | $(spread "$f.theirs") | $(ratio "$f.ours" "$f.theirs") | $ort"
+}
+
+for net in $nets; do
+	for precision in fp32 bf16; do
+		if [ "$what" = train ]; then
+			train "$net" "$precision"
+		else
+			for batch in 1 64; do inference "$net" "$precision" "$batch"; done
+		fi
+	done
 done

@@ -114,7 +114,7 @@ func (c *Conv) backwardChunk(chunk int) {
 		rows := (s.In.H - f.ry + s.StrideH - 1) / s.StrideH
 		cols := (s.In.W - f.rx + s.StrideW - 1) / s.StrideW
 		y0, y1 := part*rows/q.chunks, (part+1)*rows/q.chunks
-		if y0 == y1 {
+		if y0 == y1 || cols == 0 {
 			continue
 		}
 		if f.kh*f.kw == 0 {
