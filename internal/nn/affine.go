@@ -87,6 +87,12 @@ func (u *affine) formula(e *engine) kernel.Source {
 	return kernel.Source{X: u.x.data, Layout: e.layout(u.x), Scale: u.scale, Shift: u.shift, Slope: u.slope}
 }
 
+// gradientSums returns what gathers the sums of the unit's backward pass.
+func (u *affine) gradientSums(e *engine) kernel.Collector {
+	u.sums.Of(u.formula(e), u.invstd, u.center)
+	return u.sums
+}
+
 // needsSums reports whether the backward pass has sums over the gradient of y to make.
 func (u *affine) needsSums() bool {
 	return u.norm != nil || u.bias != nil || u.activation != nil && u.activation.Kind == PReLU
@@ -126,18 +132,23 @@ func (u *affine) forward(e *engine) {
 		u.moments.Result(u.mean, u.variance)
 		u.normalise(e, u.mean, u.variance)
 	}
-	if u.sums != nil {
-		u.sums.Of(u.formula(e), u.invstd, u.center)
-	}
 	if u.y.formula != nil {
 		return
 	}
+	u.write(e, u.y.data)
+}
+
+// write computes what the unit gives, in y. What it adds, if that is not stored, is computed there first.
+func (u *affine) write(e *engine, y []float32) {
 	var res []float32
-	var lres kernel.Layout
 	if u.res != nil {
-		res, lres = u.res.data, e.layout(u.res)
+		if res = u.res.data; u.res.formula != nil {
+			u.res.formula.write(e, y)
+			res = y
+		}
 	}
-	u.pass.Forward(e.pool, e.n, u.y.data, e.layout(u.y), u.x.data, e.layout(u.x), u.scale, u.shift, u.slope, res, lres)
+	l := e.layout(u.x)
+	u.pass.Forward(e.pool, e.n, y, l, u.x.data, l, u.scale, u.shift, u.slope, res, l)
 }
 
 // backward, with g = dy prelu'(z), xhat = (x - mean)/deviation and means over the
@@ -159,7 +170,7 @@ func (u *affine) backward(e *engine) {
 	}
 	if u.sums != nil {
 		if !u.summed {
-			u.pass.Collect(e.pool, e.n, u.sums, dy, ly)
+			u.pass.Collect(e.pool, e.n, u.gradientSums(e), dy, ly)
 		}
 		u.sums.Result(dshift, dscale, dslope)
 	}

@@ -14,8 +14,9 @@ type convolution struct {
 	x, y   *tensor
 	source bool // x is the network's input
 
-	// In training: of y, for a batch norm's moments, and of the gradient of x, for the sums of an affine unit.
-	collect, collectGrad kernel.Collector
+	// In training: what gathers the moments of y, and whose sums are gathered of the gradient of x. Nil for none.
+	collect kernel.Collector
+	sumsOf  *affine
 
 	norm  *node  // folded, in inference
 	bias  *Param // folded, in inference; in training an affine unit adds it
@@ -91,11 +92,13 @@ func (u *convolution) fold(e *engine, w []float32) []float32 {
 	return scaled
 }
 
-func (u *convolution) forward(e *engine) {
+func (u *convolution) forward(e *engine) { u.compute(e, u.collect) }
+
+func (u *convolution) compute(e *engine, collect kernel.Collector) {
 	if u.dense != nil {
-		u.dense.Forward(e.pool, e.n, u.y.data, e.source(u.x), u.shift, u.collect)
+		u.dense.Forward(e.pool, e.n, u.y.data, e.source(u.x), u.shift, collect)
 	} else {
-		u.depthwise.Forward(e.pool, e.n, u.y.data, e.source(u.x), u.packed, u.shift, u.collect)
+		u.depthwise.Forward(e.pool, e.n, u.y.data, e.source(u.x), u.packed, u.shift, collect)
 	}
 }
 
@@ -109,10 +112,14 @@ func (u *convolution) backward(e *engine) {
 	if u.source {
 		return
 	}
+	var sums kernel.Collector
+	if u.sumsOf != nil {
+		sums = u.sumsOf.gradientSums(e)
+	}
 	if u.dense != nil {
 		u.dense.LoadBackward(e.pool, u.weights(e, e.theta))
-		u.dense.BackwardData(e.pool, e.n, u.x.grad, dy, e.adds(u.index, u.x), u.collectGrad)
+		u.dense.BackwardData(e.pool, e.n, u.x.grad, dy, e.adds(u.index, u.x), sums)
 	} else {
-		u.depthwise.BackwardData(e.pool, e.n, u.x.grad, dy, u.packed, e.adds(u.index, u.x), u.collectGrad)
+		u.depthwise.BackwardData(e.pool, e.n, u.x.grad, dy, u.packed, e.adds(u.index, u.x), sums)
 	}
 }

@@ -20,18 +20,22 @@ type memory struct {
 // layOut gives every tensor its place.
 func (p *plan) layOut() memory {
 	var spans []*span
-	of := map[*tensor]*span{}
 	for i, t := range p.tensors[1:] {
 		if t.formula != nil {
-			s := of[t.formula.x]
-			s.end = max(s.end, p.lastUse(t))
 			continue
 		}
-		s := p.span(t, &t.data, t.maker, p.lastUse(t))
+		forward, backward := p.uses(t)
+		forward = append(forward, t.maker)
+		s := p.span(t, &t.data, t.maker, slices.Max(append(forward, backward...)))
 		if i+1 == p.output {
 			s.end = p.backwardTime(0)
+		} else if c, ok := p.units[t.maker].(*convolution); ok && c.source && len(backward) > 0 && p.again.unit == nil {
+			first := slices.Min(backward)
+			spans = append(spans, p.span(t, &t.later, first, s.end))
+			s.end = slices.Max(forward)
+			s.at = append(s.at, &p.again.first)
+			p.again.unit, p.again.before = c, p.backwardTime(first)
 		}
-		of[t] = s
 		spans = append(spans, s)
 	}
 	if p.training {
@@ -73,18 +77,30 @@ func pack(spans []*span) memory {
 	return m
 }
 
-// lastUse returns the last time at which a tensor's data are read.
-func (p *plan) lastUse(t *tensor) int {
-	end := t.maker
+// uses returns the times at which a tensor's data are read, in the forward and in the backward pass, also to
+// compute those of tensors that are not stored.
+func (p *plan) uses(t *tensor) (forward, backward []int) {
 	for _, r := range t.readers {
-		end = max(end, r)
+		forward = append(forward, r)
 		if p.training && t.kept {
-			end = max(end, p.backwardTime(r))
+			backward = append(backward, p.backwardTime(r))
+		}
+		a, ok := p.units[r].(*affine)
+		if !ok || a.x != t {
+			continue
+		}
+		if a.summed {
+			backward = append(backward, p.backwardTime(a.y.readers[0]))
+		}
+		if a.y.formula != nil {
+			f, b := p.uses(a.y)
+			forward, backward = append(forward, f...), append(backward, b...)
 		}
 	}
-	return end
+	return forward, backward
 }
 
+// backwardTime returns the time of a unit's backward pass; it is its own inverse.
 func (p *plan) backwardTime(unit int) int { return 2*len(p.units) - 1 - unit }
 
 // gradients returns the spans of the gradients. Where a sum passes a gradient on unchanged, or

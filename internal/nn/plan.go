@@ -20,6 +20,8 @@ type tensor struct {
 
 	// formula is set where no memory holds the data: what reads them computes them from those of formula.x.
 	formula *affine
+	// later is where the data are in the backward pass, if they are computed again for it.
+	later []float32
 }
 
 // source returns a tensor as convolutions read it.
@@ -58,6 +60,15 @@ type plan struct {
 	arena   []float32
 	bytes   int
 	took    []took // of each unit
+	again   again
+}
+
+// again says that a convolution is computed a second time, for the backward pass of unit before and those after it. That
+// is cheaper than to keep what the network's first one gives: it has few channels to read.
+type again struct {
+	unit   *convolution // nil for none
+	before int
+	first  []float32 // where its output is in the forward pass
 }
 
 // engine is what units need to know of the pass under way.
@@ -241,8 +252,8 @@ func (b *builder) chainFrom(i, j int, bias bool) {
 	}
 }
 
-// fuse finds what convolutions can do for the affine units around them, while pixels are in a cache: compute what the
-// unit gives as they read it, so that it need not be stored, if no others read it; and sum up the moments that it
+// fuse finds what others can do for affine units while pixels are in a cache: compute what a unit gives as they read it,
+// so that it need not be stored; and, convolutions, sum up the moments that it
 // needs in the forward pass, and what it needs in the backward pass.
 func (b *builder) fuse() {
 	for _, u := range b.units {
@@ -250,7 +261,7 @@ func (b *builder) fuse() {
 		if !ok {
 			continue
 		}
-		if a.res == nil && a.x.maker >= 0 && len(a.y.readers) > 0 && b.onlyConvolutions(a.y.readers) {
+		if a.res == nil && a.x.maker >= 0 && len(a.y.readers) > 0 && (b.onlyConvolutions(a.y.readers) || b.onlySum(a.y)) {
 			a.y.formula = a
 		}
 		if !b.training {
@@ -269,11 +280,20 @@ func (b *builder) fuse() {
 			// The first reader is the last to write the gradient.
 			if len(a.y.readers) > 0 {
 				if c, ok := b.units[a.y.readers[0]].(*convolution); ok {
-					c.collectGrad, a.summed = a.sums, true
+					c.sumsOf, a.summed = a, true
 				}
 			}
 		}
 	}
+}
+
+// onlySum reports whether all that reads t is a unit that adds it to what it gives.
+func (b *builder) onlySum(t *tensor) bool {
+	if len(t.readers) != 1 {
+		return false
+	}
+	a, ok := b.units[t.readers[0]].(*affine)
+	return ok && a.res == t
 }
 
 func (b *builder) onlyConvolutions(units []int) bool {
@@ -317,6 +337,9 @@ func (p *plan) allocate() (err error) {
 func (p *plan) forward(images []float32, n int) []float32 {
 	p.n = n
 	p.tensors[0].data = images
+	if c := p.again.unit; c != nil {
+		c.y.data = p.again.first
+	}
 	for i, u := range p.units {
 		began := time.Now()
 		if p.training {

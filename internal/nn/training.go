@@ -64,6 +64,13 @@ func (t *Training) Backward(theta, dEmbedding, dTheta []float32) {
 	copy(t.tensors[t.output].grad, dEmbedding[:t.n*t.Dim()])
 	for i, u := range slices.Backward(t.units) {
 		began := time.Now()
+		if c := t.again.unit; c != nil && i == t.again.before {
+			c.y.data = c.y.later
+			c.load(&t.engine)
+			c.compute(&t.engine, nil)
+			t.took[c.index].forward += time.Since(began)
+			began = time.Now()
+		}
 		u.backward(&t.engine)
 		t.took[i].backward += time.Since(began)
 	}
