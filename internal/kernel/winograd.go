@@ -121,21 +121,20 @@ type winogradPass struct {
 	scratch *Scratch
 	own, u  []float32 // U: [points][panels][src.C][columns of a panel]
 
-	w, stage   []float32 // while weights are loaded; [panels][9][src.C][columns]
-	turned     bool      // they are those of the data gradient: inputs and outputs, and the taps, exchanged
-	id         identity
-	y, bias    []float32
-	x          reader
-	collector  Collector
-	firstChunk int // of the group, among those of the collector
-	add        bool
-	v, m       []float32 // [points][count][src.C+gap] and [points][count][dst.C+gap]
-	firstTile  int
-	count      int
-	packF      func(panel int)
-	inputF     func(chunk int)
-	productF   func(chunk int)
-	outputF    func(chunk int)
+	w, stage  []float32 // while weights are loaded; [panels][9][src.C][columns]
+	turned    bool      // they are those of the data gradient: inputs and outputs, and the taps, exchanged
+	id        identity
+	y, bias   []float32
+	x         reader
+	collector Collector
+	add       bool
+	v, m      []float32 // [points][count][src.C+gap] and [points][count][dst.C+gap]
+	firstTile int
+	count     int
+	packF     func(panel int)
+	inputF    func(chunk int)
+	productF  func(chunk int)
+	outputF   func(chunk int)
 }
 
 func (f *winogradPass) init(t winogradTiling, scratch *Scratch) {
@@ -187,11 +186,8 @@ func (f *winogradPass) pack(panel int) {
 func (f *winogradPass) run(p *Pool, n int, y []float32, x Source, bias []float32, add bool, collect Collector) {
 	f.y, f.x, f.bias, f.add, f.collector = y, f.id.reader(x), bias, add, collect
 	if collect != nil {
-		chunks := 0
-		f.groups(n, func(_, count int) { chunks += even(count, winogradChunk) })
-		collect.begin(chunks)
+		collect.begin(even(winogradGroup, winogradChunk)) // one group after another adds to them
 	}
-	f.firstChunk = 0
 	f.groups(n, func(first, count int) {
 		f.firstTile, f.count = first, count
 		f.v = take(&f.scratch.first, winogradPoints*count*(f.src.C+winogradGap))
@@ -199,7 +195,6 @@ func (f *winogradPass) run(p *Pool, n int, y []float32, x Source, bias []float32
 		p.Run(even(count, winogradChunk), f.inputF)
 		p.Run(winogradPoints*even(count, winogradRows), f.productF)
 		p.Run(even(count, winogradChunk), f.outputF)
-		f.firstChunk += even(count, winogradChunk)
 	})
 	f.y, f.x, f.bias, f.v, f.m, f.collector = nil, reader{}, nil, nil, nil, nil
 }
@@ -259,7 +254,7 @@ func (f *winogradPass) output(chunk int) {
 		cut.write(f.y, n, y, x, f.m[i*ld:], f.count*ld, f.bias, f.add)
 		if f.collector != nil {
 			cut.visible(y, x, func(row, col, _, floats int) {
-				f.collector.add(f.firstChunk+chunk, n, row, col, f.y[f.dst.Offset(n, row, col):][:floats])
+				f.collector.add(chunk, n, row, col, f.y[f.dst.Offset(n, row, col):][:floats])
 			})
 		}
 	}

@@ -3,7 +3,7 @@ package nn
 import "github.com/faceverify/fv/internal/kernel"
 
 // linear is y = W x, with the bias left to the unit that follows. W's columns are in
-// PyTorch's order, channel by channel; x is pixel by pixel.
+// PyTorch's order, channel by channel; x, which is pixel by pixel, is brought into it.
 type linear struct {
 	index int
 	*node
@@ -11,35 +11,42 @@ type linear struct {
 	x, y   *tensor
 	source bool // x is the network's input
 
-	packed  []float32 // W with the columns in the order of x; nil if that is W's
-	dPacked []float32
-	w       []float32 // the one of the two that is in use
+	w         []float32
+	planes    []float32 // x, channel by channel, and in the backward pass its gradient; nil where x is that already
+	planesF   func(image int)
+	gradientF func(image int)
+	engine    *engine
 }
 
 func (u *linear) init(e *engine) {
-	n := u.Out * u.from.Len()
-	if u.from.H*u.from.W > 1 || !e.training {
-		u.packed = make([]float32, n)
+	if u.from.H*u.from.W == 1 {
+		return
 	}
-	if u.from.H*u.from.W > 1 && e.training {
-		u.dPacked = make([]float32, n)
-	}
+	u.engine = e
+	u.planes = make([]float32, e.batch*u.from.Len())
+	u.planesF, u.gradientF = u.toPlanes, u.fromPlanes
 }
 
-func (u *linear) load(e *engine) {
-	u.w = e.params[u.params[0]].of(e.theta)
-	if u.packed != nil {
-		u.reorder(e.pool, func(o, pixels, channels int) {
-			transpose(u.packed[o:][:pixels*channels], u.w[o:][:pixels*channels], channels, pixels)
-		})
-		u.w = u.packed
-	}
+func (u *linear) load(e *engine) { u.w = e.own(e.params[u.params[0]].of(e.theta)) }
+
+// toPlanes writes an image of x, channel by channel, to planes.
+func (u *linear) toPlanes(image int) {
+	k, pixels := u.from.Len(), u.from.H*u.from.W
+	transpose(u.planes[image*k:][:k], u.x.data[image*k:][:k], pixels, u.from.C)
 }
 
-// reorder calls f with the start of every row of W.
-func (u *linear) reorder(p *kernel.Pool, f func(row, pixels, channels int)) {
-	k := u.from.Len()
-	p.Run(u.Out, func(o int) { f(o*k, u.from.H*u.from.W, u.from.C) })
+// fromPlanes writes an image of the gradient in planes, pixel by pixel, to that of x, or adds it.
+func (u *linear) fromPlanes(image int) {
+	k, pixels, add := u.from.Len(), u.from.H*u.from.W, u.engine.adds(u.index, u.x)
+	d := u.x.grad[image*k:][:k]
+	for c := range u.from.C {
+		for p, v := range u.planes[image*k+c*pixels:][:pixels] {
+			if add {
+				v += d[p*u.from.C+c]
+			}
+			d[p*u.from.C+c] = v
+		}
+	}
 }
 
 // transpose writes the transpose of src [rows, cols] to dst.
@@ -51,24 +58,31 @@ func transpose(dst, src []float32, rows, cols int) {
 	}
 }
 
+// input returns x in W's order.
+func (u *linear) input(e *engine) []float32 {
+	if u.planes == nil {
+		return u.x.data
+	}
+	e.pool.Run(e.n, u.planesF)
+	return u.planes
+}
+
 func (u *linear) forward(e *engine) {
 	k := u.from.Len()
-	kernel.Gemm(e.pool, e.n, u.Out, k, u.x.data, k, false, u.w, k, true, u.y.data, u.Out, false)
+	kernel.Gemm(e.pool, e.n, u.Out, k, u.input(e), k, false, u.w, k, true, u.y.data, u.Out, false)
 }
 
 // backward: dx = dy W, dW = dyᵀ x.
 func (u *linear) backward(e *engine) {
 	k, dy := u.from.Len(), u.y.grad
 	dw := e.params[u.params[0]].of(e.dTheta)
-	if u.dPacked == nil {
-		kernel.Gemm(e.pool, u.Out, k, e.n, dy, u.Out, true, u.x.data, k, false, dw, k, false)
-	} else {
-		kernel.Gemm(e.pool, u.Out, k, e.n, dy, u.Out, true, u.x.data, k, false, u.dPacked, k, false)
-		u.reorder(e.pool, func(o, pixels, channels int) {
-			transpose(dw[o:][:pixels*channels], u.dPacked[o:][:pixels*channels], pixels, channels)
-		})
-	}
-	if !u.source {
+	kernel.Gemm(e.pool, u.Out, k, e.n, dy, u.Out, true, u.input(e), k, false, dw, k, false)
+	switch {
+	case u.source:
+	case u.planes == nil:
 		kernel.Gemm(e.pool, e.n, k, u.Out, dy, u.Out, false, u.w, k, false, u.x.grad, k, e.adds(u.index, u.x))
+	default:
+		kernel.Gemm(e.pool, e.n, k, u.Out, dy, u.Out, false, u.w, k, false, u.planes, k, false)
+		e.pool.Run(e.n, u.gradientF)
 	}
 }
