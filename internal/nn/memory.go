@@ -19,6 +19,7 @@ type memory struct {
 
 // layOut gives every tensor its place.
 func (p *plan) layOut() memory {
+	p.findAgain()
 	var spans []*span
 	for i, t := range p.tensors[1:] {
 		if t.formula != nil {
@@ -29,12 +30,11 @@ func (p *plan) layOut() memory {
 		s := p.span(t, &t.data, t.maker, slices.Max(append(forward, backward...)))
 		if i+1 == p.output {
 			s.end = p.backwardTime(0)
-		} else if c, ok := p.units[t.maker].(*convolution); ok && c.source && len(backward) > 0 && p.again.unit == nil {
-			first := slices.Min(backward)
-			spans = append(spans, p.span(t, &t.later, first, s.end))
+		}
+		if slices.Contains(p.again.gives, t) {
+			spans = append(spans, p.span(t, &t.later, p.backwardTime(p.again.before), s.end))
 			s.end = slices.Max(forward)
-			s.at = append(s.at, &p.again.first)
-			p.again.unit, p.again.before = c, p.backwardTime(first)
+			s.at = append(s.at, &t.early)
 		}
 		spans = append(spans, s)
 	}
@@ -42,6 +42,31 @@ func (p *plan) layOut() memory {
 		spans = append(spans, p.gradients()...)
 	}
 	return pack(spans)
+}
+
+// findAgain decides what is computed again for the backward pass.
+func (p *plan) findAgain() {
+	if !p.training {
+		return
+	}
+	p.again.before = -1
+	add := func(u unit, t *tensor) {
+		p.again.units, p.again.gives = append(p.again.units, u), append(p.again.gives, t)
+		_, backward := p.uses(t)
+		for _, time := range backward {
+			p.again.before = max(p.again.before, p.backwardTime(time))
+		}
+	}
+	c, ok := p.units[0].(*convolution)
+	if !ok || c.y == p.tensors[p.output] {
+		return
+	}
+	add(c, c.y)
+	for _, r := range c.y.readers {
+		if a, ok := p.units[r].(*affine); ok && a.x == c.y && a.res == nil && a.y.formula == nil && a.y != p.tensors[p.output] {
+			add(a, a.y)
+		}
+	}
 }
 
 // span returns the span of a tensor's data or gradient.

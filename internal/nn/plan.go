@@ -20,8 +20,8 @@ type tensor struct {
 
 	// formula is set where no memory holds the data: what reads them computes them from those of formula.x.
 	formula *affine
-	// later is where the data are in the backward pass, if they are computed again for it.
-	later []float32
+	// early and later are where the data are in the forward and in the backward pass, if they are computed again for that.
+	early, later []float32
 }
 
 // source returns a tensor as convolutions read it.
@@ -63,12 +63,12 @@ type plan struct {
 	again   again
 }
 
-// again says that a convolution is computed a second time, for the backward pass of unit before and those after it. That
-// is cheaper than to keep what the network's first one gives: it has few channels to read.
+// again says which units are run a second time, for the backward pass of unit before and those after it: the network's first
+// convolution, which has few channels to read, and an affine unit that reads it. That is cheaper than to keep what they give.
 type again struct {
-	unit   *convolution // nil for none
+	units  []unit
+	gives  []*tensor
 	before int
-	first  []float32 // where its output is in the forward pass
 }
 
 // engine is what units need to know of the pass under way.
@@ -174,7 +174,18 @@ func (b *builder) layer(i int) {
 	default:
 		b.done[i] = false
 		b.of[i] = -1
+		b.convolutionsOf(d.in[0], i)
 		b.chainFrom(d.in[0], i, false)
+	}
+}
+
+// convolutionsOf makes the units of convolutions after node i that read node in as well. In the backward pass they
+// then come after the affine unit of node i, whose gradients can share memory: the first to write one overwrites it.
+func (b *builder) convolutionsOf(in, i int) {
+	for j := i + 1; j < len(b.net.nodes); j++ {
+		if d := &b.net.nodes[j]; d.Kind == Convolution && d.in[0] == in && !b.done[j] {
+			b.layer(j)
+		}
 	}
 }
 
@@ -337,8 +348,8 @@ func (p *plan) allocate() (err error) {
 func (p *plan) forward(images []float32, n int) []float32 {
 	p.n = n
 	p.tensors[0].data = images
-	if c := p.again.unit; c != nil {
-		c.y.data = p.again.first
+	for _, t := range p.again.gives {
+		t.data = t.early
 	}
 	for i, u := range p.units {
 		began := time.Now()

@@ -64,15 +64,29 @@ func (t *Training) Backward(theta, dEmbedding, dTheta []float32) {
 	copy(t.tensors[t.output].grad, dEmbedding[:t.n*t.Dim()])
 	for i, u := range slices.Backward(t.units) {
 		began := time.Now()
-		if c := t.again.unit; c != nil && i == t.again.before {
-			c.y.data = c.y.later
-			c.load(&t.engine)
-			c.compute(&t.engine, nil)
-			t.took[c.index].forward += time.Since(began)
+		if len(t.again.units) > 0 && i == t.again.before {
+			t.runAgain()
 			began = time.Now()
 		}
 		u.backward(&t.engine)
 		t.took[i].backward += time.Since(began)
+	}
+}
+
+// runAgain computes what is needed again.
+func (t *Training) runAgain() {
+	for i, u := range t.again.units {
+		began := time.Now()
+		y := t.again.gives[i]
+		y.data = y.later
+		switch u := u.(type) {
+		case *convolution:
+			u.load(&t.engine)
+			u.compute(&t.engine, nil)
+		case *affine:
+			u.write(&t.engine, y.data)
+		}
+		t.took[y.maker].forward += time.Since(began)
 	}
 }
 
