@@ -52,7 +52,7 @@ func TestGolden(t *testing.T) {
 		for i, y := range p.labels {
 			cos, norm := cosine(h, p.x[i*p.dim:][:p.dim], p.w[y*p.dim:][:p.dim])
 			z, _, _ := h.Target(cos, norm)
-			if h.Geometry().Bias {
+			if h.Geometry().Bias == ClassBias {
 				z += float64(p.bias[y])
 			}
 			if !near(z, c.Target[i], 1e-8) {
