@@ -101,5 +101,11 @@ func (h SphereFace2) StartBias(classes int) float64 {
 		return -ay
 	}
 	u := h.Alpha / ((1 - h.Alpha) * float64(classes-1))
-	return math.Log(2*u) - ai - math.Log(1-u+math.Sqrt((1-u)*(1-u)+4*u*math.Exp(ay-ai)))
+	e := 4 * u * math.Exp(ay-ai)
+	root := math.Sqrt((1-u)*(1-u) + e)
+	sum := 1 - u + root
+	if u > 1 {
+		sum = e / (u - 1 + root) // the same; the other way loses all its digits for few classes
+	}
+	return math.Log(2*u) - ai - math.Log(sum)
 }
