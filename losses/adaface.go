@@ -17,7 +17,7 @@ func init() {
 		Title:  "AdaFace",
 		Target: "s (cos(θ_y - m ẑ) - m - m ẑ),  ẑ = clip(h (‖x‖ - μ)/σ, -1, 1)",
 		Other:  "s cos θ_j",
-		Paper:  "AdaFace, Kim et al. 2022, eq. 12 to 15 (arXiv:2204.00964)",
+		Paper:  "AdaFace, Kim et al. 2022, section 3.3 (arXiv:2204.00964)",
 		Notes:  "μ and σ follow the batches and include the present one, start at 20 and 100, and the angle is clipped, as in the authors' code. ẑ is taken for a constant: no gradient passes through ‖x‖.",
 		Params: []Param{
 			{"scale", 64, "s, the length that embeddings are given"},
@@ -38,7 +38,7 @@ func init() {
 //	z_y = s (cos(θ_y - m ẑ) - m - m ẑ),  z_j = s cos θ_j
 //	ẑ = clip(h (‖x‖ - μ)/σ, -1, 1)
 //
-// (Kim et al. 2022, eq. 12 to 15), where μ and σ are running means of the mean and the standard deviation
+// (Kim et al. 2022, section 3.3), where μ and σ are running means of the mean and the standard deviation
 // of ‖x‖ in a batch. It is ArcFace with a negative margin at ẑ = 1, CosFace at 0 and ArcFace at -1. A batch
 // of one has no deviation and leaves σ as it is.
 type AdaFace struct {
@@ -99,7 +99,7 @@ func (h *AdaFace) Batch(_, norm []float64) []Sample {
 
 func adaLength(norm float64) float64 { return min(max(norm, adaLeast), adaMost) }
 
-// quality returns ẑ (eq. 12 to 13).
+// quality returns ẑ.
 func (h *AdaFace) quality(norm float64) float64 {
 	z := h.H * (adaLength(norm) - h.get("mean")) / (h.get("deviation") + adaEpsilon)
 	return min(max(z, -1), 1)
@@ -123,7 +123,7 @@ type adaSample struct {
 
 func (h adaSample) Target(cos, norm float64) (logit, dCos, dNorm float64) {
 	theta, inner := angle(cos)
-	gAngle, gAdd := -h.Margin*h.z, h.Margin+h.Margin*h.z // eq. 14
+	gAngle, gAdd := -h.Margin*h.z, h.Margin+h.Margin*h.z
 	clipped := func(t float64) float64 { return min(max(t, adaEpsilon), math.Pi-adaEpsilon) }
 	f := math.Cos(clipped(theta+gAngle)) - gAdd
 	df := 0.0

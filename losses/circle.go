@@ -6,8 +6,8 @@ func init() {
 		Title:  "Circle loss on class weights",
 		Target: "s α_y (cos θ_y - (1 - m)),  α_y = max(0, 1 + m - cos θ_y)",
 		Other:  "s α_j (cos θ_j - m),  α_j = max(0, cos θ_j + m)",
-		Paper:  "Circle Loss, Sun et al. 2020, eq. 4 to 8 (arXiv:2002.10857)",
-		Notes:  "The weights α are taken for constants by default: this gives the gradient in the paper's eq. 9. With the margin gradient exact they are differentiated.",
+		Paper:  "Circle Loss, Sun et al. 2020, section 3 (arXiv:2002.10857)",
+		Notes:  "The weights α are taken for constants by default: this gives the gradient that the paper writes down. With the margin gradient exact they are differentiated.",
 		Params: []Param{
 			{"scale", 256, "s, the paper's γ"},
 			{"margin", 0.25, "m, which sets both the optima and the boundaries"},
@@ -25,7 +25,7 @@ func init() {
 //	z_y = s α_y (cos θ_y - (1 - m)),  α_y = max(0, 1 + m - cos θ_y)
 //	z_j = s α_j (cos θ_j - m),        α_j = max(0, cos θ_j + m)
 //
-// (Sun et al. 2020, eq. 4 to 8, with class weights as in section 3.1). The decision boundary is a circle about
+// (Sun et al. 2020, section 3), with the class weights for what a sample is compared with. The decision boundary is a circle about
 // (cos θ_y, cos θ_j) = (1, 0).
 type Circle struct {
 	Scale    float64 // s > 0; 256 by default

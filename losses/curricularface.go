@@ -8,7 +8,7 @@ func init() {
 		Title:  "CurricularFace",
 		Target: "s cos(θ_y + m)",
 		Other:  "s cos θ_j, and s cos θ_j (t + cos θ_j) where cos θ_j > cos(θ_y + m)",
-		Paper:  "CurricularFace, Huang et al. 2020, eq. 6 to 10 (arXiv:2004.00288)",
+		Paper:  "CurricularFace, Huang et al. 2020, section 3 (arXiv:2004.00288)",
 		Notes:  "As in the authors' code: t includes the present batch, and past θ + m = π the target is s (cos θ - m sin m).",
 		Params: []Param{
 			{"scale", 64, "s, the length that embeddings are given"},
@@ -29,7 +29,7 @@ func init() {
 //	z_j = s cos θ_j                where cos θ_j <= cos(θ_y + m)
 //	z_j = s cos θ_j (t + cos θ_j)  elsewhere
 //
-// (Huang et al. 2020, eq. 6 to 8), with t a running mean of cos θ_y (eq. 10) that starts at 0. Which
+// (Huang et al. 2020, section 3), with t a running mean of cos θ_y that starts at 0. Which
 // classes are hard, and t, are not differentiated.
 type CurricularFace struct {
 	Scale    float64 // s > 0; 64 by default
@@ -70,7 +70,7 @@ func (h *CurricularFace) Batch(cos, _ []float64) []Sample {
 	for _, c := range cos {
 		mean += c / float64(len(cos))
 	}
-	h.move("t", mean, 1-h.Momentum) // eq. 10
+	h.move("t", mean, 1-h.Momentum)
 	t := h.get("t")
 	samples := make([]Sample, len(cos))
 	for i, c := range cos {
@@ -104,5 +104,5 @@ func (h curricularSample) Other(cos, norm float64) (logit, dCos, dNorm float64) 
 	if cos <= h.hard {
 		return h.CurricularFace.Other(cos, norm)
 	}
-	return lengthen(h.Scale, norm, cos*(h.t+cos), h.t+2*cos) // eq. 8
+	return lengthen(h.Scale, norm, cos*(h.t+cos), h.t+2*cos)
 }

@@ -21,7 +21,7 @@ func init() {
 			Title:  v.title,
 			Target: v.target,
 			Other:  "s cos θ_j",
-			Paper:  "ElasticFace, Boutros et al. 2022, eq. 5 and 6 (arXiv:2109.09416)",
+			Paper:  "ElasticFace, Boutros et al. 2022, section III (arXiv:2109.09416)",
 			Notes:  "Each sample of each step has a margin of its own, a function of the seed, the step and the place in it. Negative margins count as 0. Past π as arcface.",
 			Params: []Param{
 				{"scale", 64, "s, the length that embeddings are given"},
@@ -42,7 +42,7 @@ func init() {
 //
 //	Arc: z_y = s cos(θ_y + m),  Cos: z_y = s (cos θ_y - m),  m ~ N(Margin, Deviation²)
 //
-// and z_j = s cos θ_j (Boutros et al. 2022, eq. 5 and 6). A margin below 0 counts as 0.
+// and z_j = s cos θ_j (Boutros et al. 2022, section III). A margin below 0 counts as 0.
 type ElasticFace struct {
 	Scale     float64 // s; 64 by default; 0 keeps ‖x‖ in its place
 	Margin    float64 // mean of m; 0.5 radians by default, 0.35 of Cos

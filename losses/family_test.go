@@ -139,7 +139,7 @@ func TestSpecialCases(t *testing.T) {
 			}
 		}
 	}
-	// AdaFace is ArcFace with a negative margin at ẑ = 1, and ArcFace at -1 (Kim et al. 2022, section 3.3), less m + m ẑ.
+	// AdaFace is ArcFace with a negative margin at ẑ = 1, and ArcFace at -1, less m + m ẑ.
 	ada := NewAdaFace(1, 0.4, 1e2, 0.01, false)
 	for _, norm := range []float64{1e-6, 1e6} {
 		z := ada.quality(norm)
@@ -334,14 +334,14 @@ func TestCurricularFace(t *testing.T) {
 func TestCircle(t *testing.T) {
 	h := Circle{Scale: 256, Margin: 0.25, Detached: true}
 	for cos := -0.99; cos < 1; cos += 0.01 {
-		// Eq. 9: |∂z/∂cos| is s times the weight.
+		// |∂z/∂cos| is s times the weight.
 		_, d, _ := h.Target(cos, 1)
 		_, dn, _ := h.Other(cos, 1)
 		if !near(d, 256*(1.25-cos), 1e-12) || !near(dn, 256*max(0, cos+0.25), 1e-12) {
 			t.Errorf("slopes %v and %v at cos = %v", d, dn, cos)
 		}
 	}
-	// The boundary is the circle cos² θ_j + (1 - cos θ_y)² = 2m² (Sun et al. 2020, eq. 8).
+	// The boundary is the circle cos² θ_j + (1 - cos θ_y)² = 2m².
 	for a := 0.0; a < math.Pi; a += 0.1 {
 		y, j := 1-math.Sqrt2*0.25*math.Sin(a), math.Sqrt2*0.25*math.Cos(a)
 		if j < -0.25 {

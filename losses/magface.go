@@ -12,7 +12,7 @@ func init() {
 		Target: "s cos(θ_y + m(a)),  a = clip(‖x‖, la, ua),  m(a) = lm + (um - lm)(a - la)/(ua - la)",
 		Other:  "s cos θ_j",
 		Loss:   "softmax cross-entropy + λ_g g(a),  g(a) = a/ua² + 1/a",
-		Paper:  "MagFace, Meng et al. 2021, eq. 3 and appendix (arXiv:2103.06627)",
+		Paper:  "MagFace, Meng et al. 2021, section 3 (arXiv:2103.06627)",
 		Notes:  "As in the authors' code: ‖x‖ is clipped, the gradient passes through it, and past θ + m = π the target is s (cos θ - m sin m).",
 		Params: []Param{
 			{"scale", 64, "s, the length that embeddings are given in the logits"},
@@ -35,7 +35,7 @@ func init() {
 //	z_y = s cos(θ_y + m(a)),  z_j = s cos θ_j,  L = cross-entropy + λ_g g(a)
 //	a = clip(‖x‖, la, ua),  m(a) = lm + (um - lm)(a - la)/(ua - la),  g(a) = a/ua² + 1/a
 //
-// (Meng et al. 2021, eq. 3), so that easy images get long embeddings and length measures quality.
+// (Meng et al. 2021, section 3), so that easy images get long embeddings and length measures quality.
 type MagFace struct {
 	Scale          float64 // s > 0; 64 by default
 	LowerA, UpperA float64 // la and ua, 0 < la < ua; 10 and 110 by default

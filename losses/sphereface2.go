@@ -12,7 +12,7 @@ func init() {
 		Target: "r (g(cos θ_y) - m) + b,  g(c) = 2((c + 1)/2)^t - 1",
 		Other:  "r (g(cos θ_j) + m) + b",
 		Loss:   "(w/r) (α log(1 + e^-z_y) + (1 - α) sum over j ≠ y of log(1 + e^z_j))",
-		Paper:  "SphereFace2, Wen et al. 2022, eq. 5 to 8 (arXiv:2108.01513)",
+		Paper:  "SphereFace2, Wen et al. 2022, section 3 (arXiv:2108.01513)",
 		Notes:  "The only loss that is no softmax; b is one parameter, shared by all classes. As in OpenSphere, the gradient takes g and m for constants, that is z for r cos θ + const, unless asked for otherwise.",
 		Params: []Param{
 			{"scale", 40, "r, the length that embeddings are given"},
@@ -35,7 +35,7 @@ func init() {
 //	z_y = r (g(cos θ_y) - m) + b,  z_j = r (g(cos θ_j) + m) + b,  g(c) = 2((c + 1)/2)^t - 1
 //	L = (w/r) (α log(1 + e^-z_y) + (1 - α) sum over j ≠ y of log(1 + e^z_j))
 //
-// (Wen et al. 2022, eq. 5 to 8, with the margin on the cosine: variant C). b is one parameter for all
+// (Wen et al. 2022, section 3, with the margin on the cosine: variant C). b is one parameter for all
 // classes and starts at StartBias.
 type SphereFace2 struct {
 	Scale    float64 // r > 0; 40 by default
@@ -92,7 +92,7 @@ func (h SphereFace2) logit(cos, m float64) (logit, dCos, dNorm float64) {
 }
 
 // StartBias returns the b under which samples at right angles to all weights have the smallest
-// loss (section 3.3): with a_y and a_i the logits there without b and u = α/((1-α)(C-1)), the
+// loss: with a_y and a_i the logits there without b and u = α/((1-α)(C-1)), the
 // solution of α/(1 + e^(a_y+b)) = (1-α)(C-1)/(1 + e^-(a_i+b)).
 func (h SphereFace2) StartBias(classes int) float64 {
 	ay, _, _ := h.Target(0, 1)

@@ -17,7 +17,7 @@ func init() {
 			Target: v.target,
 			Other:  v.other,
 			Loss:   "(w/s) softmax cross-entropy",
-			Paper:  "SphereFace Revived, Liu et al. 2022, section 3 (arXiv:2109.05565)",
+			Paper:  "SphereFace Revived, Liu et al. 2022 (arXiv:2109.05565)",
 			Notes:  "As in OpenSphere: the margin gradient is detached unless asked for otherwise, and the loss is scaled by w/s.",
 			Params: []Param{
 				{"scale", v.scale, "s, the length that embeddings are given"},
@@ -38,7 +38,7 @@ func init() {
 //	version 1: z_y = s cos(min(m θ_y, π)),  z_j = s cos θ_j
 //	version 2: z_y = s cos θ_y,             z_j = s cos(θ_j/m)
 //
-// (Liu et al. 2022, section 3): the first enlarges the target's angle, the second makes the others
+// (Liu et al. 2022): the first enlarges the target's angle, the second makes the others
 // smaller. The cross-entropy is multiplied by Weight/s, as in OpenSphere.
 type SphereFaceR struct {
 	Scale    float64 // s > 0; 30 by default, 60 of version 2

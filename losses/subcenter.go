@@ -6,7 +6,7 @@ func init() {
 		Title:  "Sub-center ArcFace",
 		Target: "s cos(min(θ_y + m, π)),  cos θ_j = largest of the K cosines to class j",
 		Other:  "s cos θ_j",
-		Paper:  "Sub-center ArcFace, Deng et al. 2020, eq. 2 and 3 (ECCV 2020)",
+		Paper:  "Sub-center ArcFace, Deng et al. 2020, section 3 (ECCV 2020)",
 		Notes:  "A class has K rows of weights, and only the nearest one gets a gradient. Past π as arcface.",
 		Params: []Param{
 			{"scale", 64, "s, the length that embeddings are given"},
@@ -24,7 +24,7 @@ func init() {
 //
 //	cos θ_j = max over k of cos θ_jk,  z_y = s cos(θ_y + m),  z_j = s cos θ_j
 //
-// (Deng et al. 2020, eq. 2 and 3): images that are labelled wrongly gather around weights of their own.
+// (Deng et al. 2020, section 3): images that are labelled wrongly gather around weights of their own.
 type SubCenterArcFace struct {
 	ArcFace
 	Centers float64 // K, a whole number from 1 to 64; 3 by default

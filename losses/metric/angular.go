@@ -10,7 +10,7 @@ func init() {
 	described.Add(spec.Loss{
 		Name: "angular", Title: "angular loss",
 		Equation: "mean over pairs (a, p) of log(1 + sum over n of e^f),  f = 4 tan²α (x_a + x_p)·x_n - 2 (1 + tan²α) x_a·x_p",
-		Paper:    "Deep Metric Learning with Angular Loss, Wang et al. 2017, eq. 8 (arXiv:1708.01682)",
+		Paper:    "Deep Metric Learning with Angular Loss, Wang et al. 2017 (arXiv:1708.01682)",
 		Notes:    "Embeddings are normalised. As in pytorch-metric-learning, every pair of one identity is taken in both orders and all other identities are negatives; the paper takes one pair of each identity. That library leaves the negatives as long as they are.",
 		Params:   []spec.Param{{Name: "alpha", Default: math.Pi / 4, Doc: "α in radians, the largest angle at the negative"}},
 	})
@@ -21,7 +21,7 @@ func init() {
 //
 //	log(1 + sum over n of e^f),  f = 4 tan²α (x_a + x_p)·x_n - 2 (1 + tan²α) x_a·x_p
 //
-// over all n of other identities, of normalised embeddings (Wang et al. 2017, eq. 8).
+// over all n of other identities, of normalised embeddings (Wang et al. 2017).
 type Angular struct {
 	Alpha float64 // α in radians, above 0 and below π/2; π/4 by default
 }

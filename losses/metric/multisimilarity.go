@@ -11,7 +11,7 @@ func init() {
 	described.Add(spec.Loss{
 		Name: "multi-similarity", Title: "multi-similarity loss",
 		Equation: "mean over i of 1/α log(1 + sum over p of e^(-α (s_ip - λ))) + 1/β log(1 + sum over n of e^(β (s_in - λ))),  s = cosine",
-		Paper:    "Multi-Similarity Loss, Wang et al. 2019, eq. 11, 12 and 15 (arXiv:1904.06627)",
+		Paper:    "Multi-Similarity Loss, Wang et al. 2019 (arXiv:1904.06627)",
 		Notes:    "α, β and λ as in the authors' code; the paper says λ = 1. epsilon 0 takes all pairs, as pytorch-metric-learning does without its miner; the paper mines with 0.1.",
 		Params: []spec.Param{{Name: "alpha", Default: 2, Doc: "α, how much the least similar positive counts above others"},
 			{Name: "beta", Default: 50, Doc: "β, the same of the most similar negative"},
@@ -25,8 +25,8 @@ func init() {
 //
 //	1/α log(1 + sum over p of e^(-α (s_ip - λ))) + 1/β log(1 + sum over n of e^(β (s_in - λ)))
 //
-// (Wang et al. 2019, eq. 15). With Epsilon = ε above 0, a negative counts if s_in > min s_ip - ε, and a positive
-// if s_ip < max s_in + ε (eq. 11 and 12).
+// (Wang et al. 2019). With Epsilon = ε above 0, a negative counts if s_in > min s_ip - ε, and a positive
+// if s_ip < max s_in + ε.
 type MultiSimilarity struct {
 	Alpha   float64 // α > 0; 2 by default
 	Beta    float64 // β > 0; 50 by default

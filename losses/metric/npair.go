@@ -6,7 +6,7 @@ func init() {
 	described.Add(spec.Loss{
 		Name: "n-pair", Title: "N-pair loss",
 		Equation: "mean over identities i of log(1 + sum over j ≠ i of e^(a_i·p_j - a_i·p_i)) + w (‖a_i‖² + ‖p_i‖²)",
-		Paper:    "Improved Deep Metric Learning with Multi-class N-pair Loss Objective, Sohn 2016, eq. 7",
+		Paper:    "Improved Deep Metric Learning with Multi-class N-pair Loss Objective, Sohn 2016",
 		Notes:    "Embeddings are not normalised. Anchor and positive are the first two images of each identity in the batch; others do not count.",
 		Params:   []spec.Param{{Name: "l2", Default: 0, Doc: "w, which keeps embeddings short"}},
 	})
@@ -17,7 +17,7 @@ func init() {
 //
 //	log(1 + sum over j ≠ i of e^(a_i·p_j - a_i·p_i)) + w (‖a_i‖² + ‖p_i‖²)
 //
-// (Sohn 2016, eq. 7). Embeddings keep their length. Anchor and positive are the first two of an identity in the
+// (Sohn 2016). Embeddings keep their length. Anchor and positive are the first two of an identity in the
 // batch; identities with one image do not count.
 type NPair struct {
 	L2 float64 // w, not negative; 0 by default

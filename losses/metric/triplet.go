@@ -11,7 +11,7 @@ func init() {
 	described.Add(spec.Loss{
 		Name: "triplet", Title: "triplet loss",
 		Equation: "mean over triplets of max(0, d(a,p) - d(a,n) + m),  d = ‖x - x'‖²",
-		Paper:    "FaceNet, Schroff et al. 2015, eq. 2 and 3 (arXiv:1503.03832); batch-hard: In Defense of the Triplet Loss, Hermans et al. 2017, eq. 5 (arXiv:1703.07737)",
+		Paper:    "FaceNet, Schroff et al. 2015, section 3 (arXiv:1503.03832); batch-hard: In Defense of the Triplet Loss, Hermans et al. 2017, eq. 5 (arXiv:1703.07737)",
 		Notes:    "Embeddings are normalised. Mining: all triplets; hard, with d(a,n) <= d(a,p); semi-hard, with d(a,p) < d(a,n) < d(a,p) + m; or batch-hard, the farthest positive and the nearest negative of each anchor. The mean is over triplets within the margin, with batch-hard over anchors.",
 		Params:   []spec.Param{{Name: "margin", Default: 0.2, Doc: "m, in squared distance"}},
 	})
@@ -26,7 +26,7 @@ const (
 	// Hard takes those whose negative is not farther away than the positive.
 	Hard
 	// SemiHard takes those whose negative is farther away, but within the margin (Schroff et al.
-	// 2015, eq. 4).
+	// 2015, section 3.2).
 	SemiHard
 	// BatchHard takes the farthest positive and the nearest negative of each anchor (Hermans et al.
 	// 2017, eq. 5). It wants batches of P identities with K images each.
@@ -46,7 +46,7 @@ func (m Mining) String() string {
 //
 //	max(0, d(a,p) - d(a,n) + m),  d(x, x') = ‖x - x'‖²
 //
-// of normalised embeddings (Schroff et al. 2015, eq. 3): the mean over the triplets that Mining takes and
+// of normalised embeddings (Schroff et al. 2015, section 3.1): the mean over the triplets that Mining takes and
 // that are within the margin; with BatchHard the mean over all anchors that have a positive and a negative.
 type Triplet struct {
 	Margin float64 // m in squared distance, from 0 to 4; 0.2 by default
