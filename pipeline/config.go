@@ -55,6 +55,7 @@ type Config struct {
 	HeadParams     Params   `name:"head-params" group:"Head" placeholder:"NAME=V;..." help:"The head's other settings, such as lambda-min=0 of asoftmax. Default: the head's."`
 
 	Batch       int       `name:"batch" group:"Optimisation" default:"64" help:"Images in a batch, at least 2; the last, partial batch of an epoch is dropped. Default: ${default}."`
+	PerIdentity int       `name:"per-identity" group:"Optimisation" default:"0" placeholder:"K" help:"Images of each identity in a batch, which then has batch/K identities that take turns; 0 shows all images in any order. Default: ${default}."`
 	Accumulate  int       `name:"accumulate" group:"Optimisation" default:"1" help:"Batches whose gradients are averaged for one step. Default: ${default}."`
 	Epochs      int       `name:"epochs" group:"Optimisation" default:"16" help:"Passes over the data. Default: ${default}."`
 	MaxSteps    int       `name:"max-steps" keep:"free" group:"Optimisation" default:"0" help:"End after this many steps, the schedule unchanged; 0 means after the last epoch. Default: ${default}."`
@@ -232,6 +233,7 @@ func (c *Config) checkData() error {
 func (c *Config) checkOptimisation() error {
 	err := errors.Join(
 		atLeast("batch", c.Batch, 2),
+		c.checkPerIdentity(),
 		atLeast("accumulate", c.Accumulate, 1),
 		atLeast("epochs", c.Epochs, 1),
 		atLeast("max-steps", c.MaxSteps, 0),
@@ -252,6 +254,13 @@ func (c *Config) checkOptimisation() error {
 	}
 	if err := c.optimizer().Validate(); err != nil {
 		return settingError("optimizer", "%w", err)
+	}
+	return nil
+}
+
+func (c *Config) checkPerIdentity() error {
+	if k := c.PerIdentity; k < 0 || k > 0 && c.Batch%k != 0 {
+		return settingError("per-identity", "%d does not divide the batch of %d", k, c.Batch)
 	}
 	return nil
 }
