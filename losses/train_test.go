@@ -224,22 +224,24 @@ func TestCrossEntropyAllocates(t *testing.T) {
 
 // BenchmarkCrossEntropy is the size of CASIA-WebFace: 10 575 identities, batch 64, 512-d.
 func BenchmarkCrossEntropy(b *testing.B) {
-	h := makeHead(b, "amsoftmax", Options{})
-	p := newProblem(h, 64, 10575, 512, rand.New(rand.NewPCG(1, 2)))
 	pool := kernel.NewPool(0)
 	defer pool.Close()
-	p.run(b, h, pool)
-	ce := ops.NewCrossEntropy(h, p.n, p.classes, p.dim, pool)
-	b.Run("forward", func(b *testing.B) {
-		for range b.N {
-			if _, err := ce.Forward(p.x, p.w, nil, p.labels); err != nil {
-				b.Fatal(err)
+	for _, name := range []string{"amsoftmax", "circle", "curricularface", "sphereface2", "subcenter-arcface"} {
+		h := makeHead(b, name, Options{})
+		p := newProblem(h, 64, 10575, 512, rand.New(rand.NewPCG(1, 2)))
+		p.run(b, h, pool)
+		ce := ops.NewCrossEntropy(h, p.n, p.classes, p.dim, pool)
+		b.Run(name+"/forward", func(b *testing.B) {
+			for range b.N {
+				if _, err := ce.Forward(p.x, p.w, p.bias, p.labels); err != nil {
+					b.Fatal(err)
+				}
 			}
-		}
-	})
-	b.Run("backward", func(b *testing.B) {
-		for range b.N {
-			ce.Backward(1, p.w, nil, p.dx, p.dw, nil)
-		}
-	})
+		})
+		b.Run(name+"/backward", func(b *testing.B) {
+			for range b.N {
+				ce.Backward(1, p.w, p.bias, p.dx, p.dw, p.dbias)
+			}
+		})
+	}
 }
