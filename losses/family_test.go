@@ -139,12 +139,12 @@ func TestSpecialCases(t *testing.T) {
 			}
 		}
 	}
-	// AdaFace is ArcFace with a negative margin at ẑ = 1, and ArcFace at -1, less m + m ẑ.
+	// AdaFace is ArcFace at ẑ = -1, CosFace at 0, and has a negative margin of the angle at 1.
 	ada := NewAdaFace(1, 0.4, 1e2, 0.01, false)
-	for _, norm := range []float64{1e-6, 1e6} {
+	for norm, want := range map[float64]float64{1e-6: -1, 20: 0, 1e6: 1} {
 		z := ada.quality(norm)
-		if math.Abs(z) != 1 && norm < 1 {
-			t.Errorf("quality %v of length %v", z, norm)
+		if z != want {
+			t.Errorf("quality %v of length %v, want %v", z, norm, want)
 		}
 		got, _, _ := ada.Target(math.Cos(1.2), norm)
 		if want := math.Cos(1.2-0.4*z) - 0.4 - 0.4*z; !near(got, want, 1e-12) {
@@ -190,7 +190,6 @@ func TestTargetsFall(t *testing.T) {
 			last := math.Inf(1)
 			for theta := 0.0; theta <= math.Pi; theta += 0.001 {
 				z, _, _ := sample.Target(math.Cos(theta), norm)
-				// At high quality AdaFace's negative margin clips the angle near 0; Circle's target falls from its optimum on.
 				if z > last+1e-9 {
 					t.Fatalf("%s, ‖x‖ = %v: the target rises from %v to %v at θ = %v", name, norm, last, z, theta)
 				}
@@ -456,5 +455,140 @@ func TestFeatureNorm(t *testing.T) {
 		if _, err := New(name, Options{FeatureNorm: Kept, Params: map[string]float64{"scale": 3}}); err == nil || !strings.Contains(err.Error(), "scale") {
 			t.Errorf("%s: a scale and embeddings that keep their length: error %v", name, err)
 		}
+	}
+}
+
+// Where two pieces of a head's functions meet, the derivative is that of one of them. Jumps are left
+// out: see TestArcFacePast and TestCurricularFace.
+func TestPiecesMeet(t *testing.T) {
+	exact := func(name string) Head { return exactHead(t, name) }
+	target := func(h Head) func(cos float64) (z, d float64) {
+		return func(cos float64) (z, d float64) { z, d, _ = h.Target(cos, 20); return z, d }
+	}
+	other := func(h Head) func(cos float64) (z, d float64) {
+		return func(cos float64) (z, d float64) { z, d, _ = h.Other(cos, 20); return z, d }
+	}
+	ada := adaSample{NewAdaFace(64, 0.4, 0.333, 0.01, false), 0.5} // cos(θ - 0.2) is clipped at θ = 0.2 + 1e-3
+	for _, c := range []struct {
+		what string
+		f    func(cos float64) (z, d float64)
+		at   float64
+	}{
+		{"arcface", target(exact("arcface")), math.Cos(math.Pi - 0.5)},
+		{"subcenter-arcface", target(exact("subcenter-arcface")), math.Cos(math.Pi - 0.5)},
+		{"elasticface-arc", target(exact("elasticface-arc")), math.Cos(math.Pi - 0.5)},
+		{"combined", target(exact("combined")), math.Cos(math.Pi - 0.3)},
+		{"sphereface-r-v1", target(exact("sphereface-r-v1")), math.Cos(math.Pi / 1.5)},
+		{"sphereface", target(exact("sphereface")), math.Cos(math.Pi / 1.7)},
+		{"lsoftmax", target(exact("lsoftmax")), math.Cos(math.Pi / 4)},
+		{"adaface", func(cos float64) (z, d float64) { z, d, _ = ada.Target(cos, 20); return z, d }, math.Cos(0.201)},
+		{"circle, other", other(exact("circle")), -0.25},
+		{"magface's margin, least", func(a float64) (m, d float64) { return exact("magface").(MagFace).margin(a) }, 10},
+		{"magface's margin, largest", func(a float64) (m, d float64) { return exact("magface").(MagFace).margin(a) }, 110},
+		{"magface's penalty, least", func(a float64) (v, d float64) { return exact("magface").(MagFace).Penalty(a) }, 10},
+		{"magface's penalty, largest", func(a float64) (v, d float64) { return exact("magface").(MagFace).Penalty(a) }, 110},
+	} {
+		_, d := c.f(c.at)
+		value := func(x float64) float64 { v, _ := c.f(x); return v }
+		left, right := gradcheck.OneSided(value, c.at, -1e-5), gradcheck.OneSided(value, c.at, 1e-5)
+		if !near(d, left, 1e-3) && !near(d, right, 1e-3) {
+			t.Errorf("%s at %v: derivative %v; numerically %v to the left and %v to the right", c.what, c.at, d, left, right)
+		}
+		if jump := value(c.at+1e-9) - value(c.at-1e-9); math.Abs(jump) > 1e-5 {
+			t.Errorf("%s at %v: a jump by %v", c.what, c.at, jump)
+		}
+	}
+}
+
+// Embeddings that are all alike, at angles and lengths from small to large, and in batches of one.
+func TestIdenticalEmbeddings(t *testing.T) {
+	pool := kernel.NewPool(1)
+	defer pool.Close()
+	for _, name := range Names() {
+		h := exactHead(t, name)
+		for _, n := range []int{1, 4} {
+			for _, length := range []float32{0.25, 4, 64} {
+				p := newProblem(h, n, 5, 3, rand.New(rand.NewPCG(7, 8)))
+				for i := range p.x {
+					p.x[i] = length * []float32{0.8, -0.36, 0.48}[i%3]
+				}
+				// The first is of the farthest class, so that there is a gradient to compare.
+				far := 0
+				for j := range 5 {
+					if angleTo(p, j*centers(h)) > angleTo(p, far*centers(h)) {
+						far = j
+					}
+				}
+				for i := range p.labels {
+					p.labels[i] = (far + i) % 5
+				}
+				p.run(t, h, pool)
+				if p.check(t, h, 3e-5); t.Failed() {
+					t.Fatalf("%s: %d embeddings of length %v", name, n, length)
+				}
+			}
+		}
+	}
+}
+
+// angleTo returns the angle between the first embedding and a row of the weights.
+func angleTo(p *problem, row int) float64 {
+	x, w := float64s(p.x[:p.dim]), float64s(p.w[row*p.dim:][:p.dim])
+	var xw float64
+	for k := range x {
+		xw += x[k] * w[k]
+	}
+	return math.Acos(xw / length64(x) / length64(w))
+}
+
+// The decision boundary of class 1 on the arc between two weights K apart is where its target with
+// margin equals the other logit; the margin is the angle from there to that of class 2.
+func TestMarginOfSeparation(t *testing.T) {
+	const degree = math.Pi / 180
+	margin := func(h Head, k float64) (degrees float64, ok bool) {
+		ahead := func(theta float64) float64 {
+			a, _, _ := h.Target(math.Cos(theta), 1)
+			b, _, _ := h.Other(math.Cos(k*degree-theta), 1)
+			return a - b
+		}
+		lo, hi := 0.0, k*degree/2
+		if ahead(lo) < 0 {
+			return 0, false // not even the weight itself is on the right side
+		}
+		for range 60 {
+			if mid := (lo + hi) / 2; ahead(mid) >= 0 {
+				lo = mid
+			} else {
+				hi = mid
+			}
+		}
+		return k - 2*lo/degree, true
+	}
+	a := func(m float64) Head { return SphereFace{Scale: 1, Margin: m} }
+	cos := CosFace{Scale: 1, Margin: 0.35}
+	arc := ArcFace{Scale: 1, Margin: 0.5}
+	for _, c := range []struct {
+		h       Head
+		k, want float64
+		tol     float64
+	}{
+		{a(2), 30, 10, 1e-9}, {a(2), 120, 40, 1e-9}, {a(3), 60, 30, 1e-9}, {a(4), 50, 30, 1e-9},
+		{cos, 60, 41.0, 0.05}, {cos, 120, 23.3, 0.05}, {cos, 60, 2 * math.Asin(0.35/(2*math.Sin(30*degree))) / degree, 1e-9},
+		{arc, 60, 0.5 / degree, 1e-9}, {arc, 120, 0.5 / degree, 1e-9},
+		{NormFace{Scale: 1}, 60, 0, 1e-9}, {Modified{}, 120, 0, 1e-9},
+	} {
+		if got, ok := margin(c.h, c.k); !ok || math.Abs(got-c.want) > c.tol {
+			t.Errorf("%s, classes %v° apart: margin %v°, want %v°", c.h.Name(), c.k, got, c.want)
+		}
+	}
+	if _, ok := margin(cos, 49); ok {
+		t.Error("CosFace has a region between weights 49° apart")
+	}
+	if _, ok := margin(cos, 50); !ok {
+		t.Error("CosFace has no region between weights 50° apart")
+	}
+	// m = 2, K = 30°, θ1 = 11° and θ2 = 19°: nearer to class 1, but inside the margin.
+	if x, y, _ := a(2).Target(math.Cos(11*degree), 1); x >= math.Cos(19*degree) || y == 0 {
+		t.Errorf("target %v, other %v", x, math.Cos(19*degree))
 	}
 }

@@ -327,20 +327,23 @@ func TestBadInput(t *testing.T) {
 	}
 }
 
-// Results are the same to the bit on any number of threads.
+// Results are the same to the bit on any number of threads, on each of the paths.
 func TestThreads(t *testing.T) {
-	h := makeHead(t, "arcface", Options{})
-	var first *problem
-	for _, threads := range []int{1, 2, 3} {
-		p := newProblem(h, 6, 3000, 16, rand.New(rand.NewPCG(4, 5)))
-		pool := kernel.NewPool(threads)
-		p.run(t, h, pool)
-		pool.Close()
-		if first == nil {
-			first = p
-		}
-		if p.loss != first.loss || !slices.Equal(p.dx, first.dx) || !slices.Equal(p.dw, first.dw) {
-			t.Errorf("%d threads give other results than 1", threads)
+	for _, name := range []string{"arcface", "softmax", "circle", "subcenter-arcface", "sphereface2", "adaface"} {
+		h := makeHead(t, name, Options{})
+		var first *problem
+		for _, threads := range []int{1, 2, 3} {
+			p := newProblem(h, 6, 3000, 16, rand.New(rand.NewPCG(4, 5)))
+			pool := kernel.NewPool(threads)
+			begin(h)
+			p.run(t, h, pool)
+			pool.Close()
+			if first == nil {
+				first = p
+			}
+			if p.loss != first.loss || !slices.Equal(p.dx, first.dx) || !slices.Equal(p.dw, first.dw) || !slices.Equal(p.dbias, first.dbias) {
+				t.Errorf("%s: %d threads give other results than 1", name, threads)
+			}
 		}
 	}
 }
