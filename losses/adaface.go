@@ -18,7 +18,7 @@ func init() {
 		Target: "s (cos(θ_y - m ẑ) - m - m ẑ),  ẑ = clip(h (‖x‖ - μ)/σ, -1, 1)",
 		Other:  "s cos θ_j",
 		Paper:  "AdaFace, Kim et al. 2022, section 3.3 (arXiv:2204.00964)",
-		Notes:  "μ and σ follow the batches and include the present one, start at 20 and 100, and the angle is clipped, as in the authors' code. ẑ is taken for a constant: no gradient passes through ‖x‖.",
+		Notes:  "As in the authors' code, μ and σ include the present batch and start at 20 and 100, and the angle is clipped; cosines, unlike there, are not. ẑ is taken for a constant: no gradient passes through ‖x‖.",
 		Params: []Param{
 			{"scale", 64, "s, the length that embeddings are given"},
 			{"margin", 0.4, "m, in radians where it is added to the angle"},

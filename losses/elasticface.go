@@ -22,7 +22,7 @@ func init() {
 			Target: v.target,
 			Other:  "s cos θ_j",
 			Paper:  "ElasticFace, Boutros et al. 2022, section III (arXiv:2109.09416)",
-			Notes:  "Each sample of each step has a margin of its own, a function of the seed, the step and the place in it. Negative margins count as 0. Past π as arcface.",
+			Notes:  "Each sample of each step has a margin of its own, a function of the seed, the step and the place in it. Negative margins count as 0. Past π as arcface; the authors' code lets the cosine rise again.",
 			Params: []Param{
 				{"scale", 64, "s, the length that embeddings are given"},
 				{"margin", v.margin, "the mean of m, " + v.unit},

@@ -2,7 +2,6 @@ package losses
 
 import (
 	"math"
-	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -255,74 +254,4 @@ func TestNoMargin(t *testing.T) {
 			t.Fatalf("CosFace %v, %v; AM-Softmax %v, %v", x, dx, y, dy)
 		}
 	})
-}
-
-func TestState(t *testing.T) {
-	h := makeHead(t, "asoftmax", Options{}).(Stateful)
-	slope := func(h Head) float64 { v, _, _ := h.Target(-0.5, 1); return v }
-	first := slope(h)
-	h.Begin(0)
-	if slope(h) != first {
-		t.Error("a step that is not committed moves λ")
-	}
-	for step := range 10 {
-		h.Begin(step)
-		h.Commit()
-	}
-	if slope(h) >= first {
-		t.Errorf("the margin does not grow: %v, then %v", first, slope(h))
-	}
-	o := makeHead(t, "asoftmax", Options{}).(Stateful)
-	if err := o.SetState(h.State()); err != nil {
-		t.Fatal(err)
-	}
-	if slope(o) != slope(h) {
-		t.Errorf("restored: %v, want %v", slope(o), slope(h))
-	}
-	for _, bad := range []map[string][]float32{nil, {"iteration": {1, 2}}, {"iteration": {-1}}, {"iteration": {0.5}}, {"t": {1}}} {
-		if o.SetState(bad) == nil {
-			t.Errorf("state %v is taken", bad)
-		}
-	}
-}
-
-func TestRegistry(t *testing.T) {
-	want := "adaface amsoftmax arcface arcface-easy arcface-fallback asoftmax circle combined cosface curricularface " +
-		"elasticface-arc elasticface-cos lsoftmax magface modified normface softmax sphereface sphereface-r-v1 " +
-		"sphereface-r-v2 sphereface2 subcenter-arcface"
-	if got := strings.Join(Names(), " "); got != want {
-		t.Errorf("heads %s, want %s", got, want)
-	}
-	for _, name := range Names() {
-		if h := makeHead(t, name, Options{}); h.Name() != name {
-			t.Errorf("head %s is called %s", name, h.Name())
-		}
-		s, _ := Describe(name)
-		for _, p := range s.Params {
-			if !strings.Contains(s.String(), p.Name) || p.Doc == "" {
-				t.Errorf("%s: %s is not described", name, p.Name)
-			}
-		}
-	}
-	for _, c := range []struct {
-		head string
-		o    Options
-		want string // in the error
-	}{
-		{"arcfase", Options{}, "there are adaface, amsoftmax, arcface"},
-		{"arcface", Options{Params: map[string]float64{"lambda-min": 1}}, "it has scale, margin"},
-		{"softmax", Options{Params: map[string]float64{"scale": 1}}, "it has none"},
-		{"arcface", Options{Params: map[string]float64{"margin": 4}}, "margin is 4, want 0 to 3.14"},
-		{"arcface", Options{Params: map[string]float64{"scale": 0}}, "want a number above 0"},
-		{"cosface", Options{Params: map[string]float64{"margin": math.NaN()}}, "margin is NaN"},
-		{"amsoftmax", Options{Params: map[string]float64{"margin": -1}}, "amsoftmax: margin is -1"},
-		{"asoftmax", Options{Params: map[string]float64{"margin": 2.5}}, "want a whole number"},
-		{"asoftmax", Options{Params: map[string]float64{"lambda-min": -1}}, "lambda-min is -1"},
-		{"sphereface", Options{Params: map[string]float64{"margin": 0.5}}, "want 1 to 100"},
-		{"sphereface", Options{MarginGradient: "none"}, `neither "exact" nor "detached"`},
-	} {
-		if _, err := New(c.head, c.o); err == nil || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%s %v: error %v, want %q in it", c.head, c.o, err, c.want)
-		}
-	}
 }

@@ -26,8 +26,11 @@ type Angular struct {
 	Alpha float64 // α in radians, above 0 and below π/2; π/4 by default
 }
 
+// Name returns "angular".
 func (Angular) Name() string { return "angular" }
-func (Angular) Unit() bool   { return true }
+
+// Unit returns true: embeddings are normalised.
+func (Angular) Unit() bool { return true }
 
 // Validate implements Loss.
 func (l Angular) Validate() error { return within("angular", "alpha", l.Alpha, 1e-3, math.Pi/2-1e-3) }

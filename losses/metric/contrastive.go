@@ -27,8 +27,11 @@ type Contrastive struct {
 	Margin float64 // m, above 0 and at most 2; 1 by default
 }
 
+// Name returns "contrastive".
 func (Contrastive) Name() string { return "contrastive" }
-func (Contrastive) Unit() bool   { return true }
+
+// Unit returns true: embeddings are normalised.
+func (Contrastive) Unit() bool { return true }
 
 // Validate implements Loss.
 func (l Contrastive) Validate() error {

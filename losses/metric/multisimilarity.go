@@ -34,8 +34,11 @@ type MultiSimilarity struct {
 	Epsilon float64 // from 0 to 2; 0.1 by default
 }
 
+// Name returns "multi-similarity".
 func (MultiSimilarity) Name() string { return "multi-similarity" }
-func (MultiSimilarity) Unit() bool   { return true }
+
+// Unit returns true: embeddings are normalised.
+func (MultiSimilarity) Unit() bool { return true }
 
 // Validate implements Loss.
 func (l MultiSimilarity) Validate() error {

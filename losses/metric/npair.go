@@ -23,8 +23,11 @@ type NPair struct {
 	L2 float64 // w, not negative; 0 by default
 }
 
+// Name returns "n-pair".
 func (NPair) Name() string { return "n-pair" }
-func (NPair) Unit() bool   { return false }
+
+// Unit returns false: embeddings keep their length.
+func (NPair) Unit() bool { return false }
 
 // Validate implements Loss.
 func (l NPair) Validate() error { return within("n-pair", "l2", l.L2, 0, 1e6) }

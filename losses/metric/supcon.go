@@ -22,8 +22,11 @@ type SupCon struct {
 	Temperature float64 // τ > 0; 0.1 by default
 }
 
+// Name returns "supcon".
 func (SupCon) Name() string { return "supcon" }
-func (SupCon) Unit() bool   { return true }
+
+// Unit returns true: embeddings are normalised.
+func (SupCon) Unit() bool { return true }
 
 // Validate implements Loss.
 func (l SupCon) Validate() error { return positive("supcon", "temperature", l.Temperature) }

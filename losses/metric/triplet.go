@@ -53,8 +53,11 @@ type Triplet struct {
 	Mining Mining  // All by default
 }
 
+// Name returns "triplet".
 func (Triplet) Name() string { return "triplet" }
-func (Triplet) Unit() bool   { return true }
+
+// Unit returns true: embeddings are normalised.
+func (Triplet) Unit() bool { return true }
 
 // Validate implements Loss.
 func (l Triplet) Validate() error {

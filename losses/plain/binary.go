@@ -30,7 +30,10 @@ func init() {
 // 1e-12, as in PyTorch.
 type BCE struct{}
 
-func (BCE) Name() string    { return "bce" }
+// Name returns "bce".
+func (BCE) Name() string { return "bce" }
+
+// Validate returns nil: there is nothing to set.
 func (BCE) Validate() error { return nil }
 
 // At implements Elementwise.
@@ -46,7 +49,10 @@ func (BCE) At(p, t float64) (value, dp float64) {
 // of a logit z against a target t in [0,1]. Its derivative is σ(z) - t.
 type MultiLabel struct{}
 
-func (MultiLabel) Name() string    { return "multi-label" }
+// Name returns "multi-label".
+func (MultiLabel) Name() string { return "multi-label" }
+
+// Validate returns nil: there is nothing to set.
 func (MultiLabel) Validate() error { return nil }
 
 // At implements Elementwise.
@@ -65,6 +71,7 @@ type Focal struct {
 	Alpha float64 // from 0 to 1; 0.25 in the paper; 0 weighs both targets with 1 (eq. 4)
 }
 
+// Name returns "focal".
 func (Focal) Name() string { return "focal" }
 
 // Validate implements Elementwise.

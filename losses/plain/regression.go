@@ -22,7 +22,10 @@ func init() {
 // L1 is the absolute error, |r| with r = x - t. Its derivative is 0 at 0.
 type L1 struct{}
 
-func (L1) Name() string    { return "l1" }
+// Name returns "l1".
+func (L1) Name() string { return "l1" }
+
+// Validate returns nil: there is nothing to set.
 func (L1) Validate() error { return nil }
 
 // At implements Elementwise.
@@ -34,7 +37,10 @@ func (L1) At(x, t float64) (value, dx float64) {
 // L2 is half the squared error, r²/2 with r = x - t.
 type L2 struct{}
 
-func (L2) Name() string    { return "l2" }
+// Name returns "l2".
+func (L2) Name() string { return "l2" }
+
+// Validate returns nil: there is nothing to set.
 func (L2) Validate() error { return nil }
 
 // At implements Elementwise.
@@ -46,7 +52,10 @@ func (L2) At(x, t float64) (value, dx float64) {
 // MSE is the squared error, r² with r = x - t.
 type MSE struct{}
 
-func (MSE) Name() string    { return "mse" }
+// Name returns "mse".
+func (MSE) Name() string { return "mse" }
+
+// Validate returns nil: there is nothing to set.
 func (MSE) Validate() error { return nil }
 
 // At implements Elementwise.
@@ -65,6 +74,7 @@ type Huber struct {
 	Delta float64 // δ > 0; 1 by custom
 }
 
+// Name returns "huber".
 func (Huber) Name() string { return "huber" }
 
 // Validate implements Elementwise.

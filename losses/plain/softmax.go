@@ -34,6 +34,7 @@ type CrossEntropy struct {
 	Weights   []float64 // of the classes [C], not negative; nil weighs all with 1
 }
 
+// Name returns "cross-entropy".
 func (CrossEntropy) Name() string { return "cross-entropy" }
 
 // Validate implements Classwise.
@@ -91,6 +92,7 @@ type FocalSoftmax struct {
 	Weights []float64 // of the classes [C], not negative; nil weighs all with 1
 }
 
+// Name returns "focal-softmax".
 func (FocalSoftmax) Name() string { return "focal-softmax" }
 
 // Validate implements Classwise.
