@@ -306,3 +306,71 @@ func TestMarginOfSeparation(t *testing.T) {
 		t.Errorf("target %v, other %v", x, math.Cos(19*degree))
 	}
 }
+
+// anything is a head of any geometry, with a target that depends on angle and length.
+type anything struct{ g Geometry }
+
+func (anything) Name() string         { return "anything" }
+func (anything) Validate() error      { return nil }
+func (h anything) Geometry() Geometry { return h.g }
+func (anything) Target(cos, norm float64) (logit, dCos, dNorm float64) {
+	return 2*cos - cos*cos/3 + cos*math.Log1p(norm), 2 - 2*cos/3 + math.Log1p(norm), cos / (1 + norm)
+}
+func (h anything) Other(cos, norm float64) (logit, dCos, dNorm float64) {
+	if h.g.Curved {
+		return 3*cos + cos*cos*cos, 3 + 3*cos*cos, 0
+	}
+	return lengthen(h.g.Scale, norm, cos, 1)
+}
+
+// Penalty implements Penalised.
+func (anything) Penalty(norm float64) (value, dNorm float64) { return math.Log1p(norm), 1 / (1 + norm) }
+
+// What heads may say of their geometry can be combined, also where no head does.
+func TestGeometries(t *testing.T) {
+	pool := kernel.NewPool(2)
+	defer pool.Close()
+	rapid.Check(t, func(rt *rapid.T) {
+		g := Geometry{
+			UnitWeights: rapid.Bool().Draw(rt, "unit weights"),
+			Binary:      rapid.SampledFrom([]float64{0, 0, 0.3, 0.9}).Draw(rt, "binary"),
+			LossScale:   rapid.SampledFrom([]float64{0, 2}).Draw(rt, "loss scale"),
+		}
+		if g.UnitWeights && rapid.Bool().Draw(rt, "scaled") {
+			g.Scale = 5
+			g.Curved = rapid.Bool().Draw(rt, "curved")
+			g.Centers = rapid.IntRange(0, 4).Draw(rt, "centers")
+		}
+		if g.Curved || g.Centers > 1 || g.Binary != 0 {
+			g.Bias = rapid.SampledFrom([]Bias{NoBias, ClassBias, SharedBias}).Draw(rt, "bias")
+		} else if !g.UnitWeights {
+			g.Bias = rapid.SampledFrom([]Bias{NoBias, ClassBias}).Draw(rt, "bias")
+		}
+		h := anything{g}
+		n, classes, dim := rapid.IntRange(1, 4).Draw(rt, "n"), rapid.IntRange(1, 6).Draw(rt, "classes"), rapid.IntRange(2, 4).Draw(rt, "dim")
+		p := newProblem(h, n, classes, dim, rand.New(rand.NewPCG(rapid.Uint64().Draw(rt, "seed"), 3)))
+		p.run(t, h, pool)
+		x, w, b := float64s(p.x), float64s(p.w), float64s(p.bias)
+		f := func() float64 { return oracle(h, p, x, w, b) }
+		if want := f(); !near(p.loss, want, 1e-5) {
+			rt.Fatalf("%+v: loss %v, want %v", g, p.loss, want)
+		}
+		for _, v := range []struct {
+			name string
+			got  []float32
+			at   []float64
+		}{{"embedding", p.dx, x}, {"weight", p.dw, w}, {"bias", p.dbias, b}} {
+			want := gradcheck.Gradient(f, v.at, 1e-5)
+			size := 0.0
+			for _, d := range want {
+				size = max(size, math.Abs(d))
+			}
+			for i, d := range want {
+				// Some gradients are 0 but for rounding: those of a bias that all classes share, in a softmax.
+				if math.Abs(float64(v.got[i])-d) > 1e-4*size+1e-6 {
+					rt.Fatalf("%+v: gradient of %s %v, want %v", g, v.name, v.got, want)
+				}
+			}
+		}
+	})
+}
