@@ -181,6 +181,9 @@ func TestTraining(t *testing.T) {
 
 // A steady step keeps no memory, and allocates no more than the machine's own small change.
 func TestSteadyMemory(t *testing.T) {
+	if race {
+		t.Skip("the race detector allocates")
+	}
 	tr := newTraining(t, makeHead(t, "arcface", Options{}))
 	defer tr.machine.Close()
 	// heap runs some steps and returns what is reachable after them.
@@ -207,6 +210,9 @@ func TestSteadyMemory(t *testing.T) {
 }
 
 func TestCrossEntropyAllocates(t *testing.T) {
+	if race {
+		t.Skip("the race detector allocates")
+	}
 	for _, name := range []string{"cosface", "circle", "subcenter-arcface", "sphereface2"} {
 		h := makeHead(t, name, Options{})
 		p := newProblem(h, 8, 1000, 32, rand.New(rand.NewPCG(1, 2)))
