@@ -19,7 +19,7 @@ type Model struct {
 	Head    HeadInfo
 	Classes []string
 	// HeadParams are the head's tensors by name; nil if they were left out. A "weight" is
-	// [len(Classes), Dim].
+	// [len(Classes), Dim], or [len(Classes), K, Dim] of a head with K sub-centers.
 	HeadParams map[string]Tensor
 
 	// Threshold is the decision threshold that validation found, nil without validation.
@@ -33,6 +33,7 @@ type HeadInfo struct {
 	Name           string             `json:"name"`
 	Settings       map[string]float64 `json:"settings,omitempty"`
 	MarginGradient string             `json:"margin_gradient,omitempty"`
+	FeatureNorm    string             `json:"feature_norm,omitempty"`
 }
 
 // Tensor is an array in row-major order.
@@ -117,7 +118,7 @@ func (m *Model) checkHead() error {
 		}
 	}
 	w, ok := m.HeadParams["weight"]
-	if ok && (len(w.Shape) != 2 || w.Shape[0] != len(m.Classes) || w.Shape[1] != m.Dim()) {
+	if d := len(w.Shape); ok && (d < 2 || d > 3 || w.Shape[0] != len(m.Classes) || w.Shape[d-1] != m.Dim()) {
 		return fmt.Errorf("tensor %q has shape %v; %d classes and embeddings of %d want [%d %d]",
 			headPrefix+"weight", w.Shape, len(m.Classes), m.Dim(), len(m.Classes), m.Dim())
 	}

@@ -19,8 +19,9 @@ func init() {
 				{"scale", v.scale, "s, the length that embeddings are given"},
 				{"margin", 0.35, "m, taken off the cosine"},
 			},
-			HasMargin: true,
-			build: func(p map[string]float64, _ bool) Head {
+			HasMargin:   true,
+			FeatureNorm: Scaled,
+			build: func(p map[string]float64, _ Options) Head {
 				return CosFace{Scale: p["scale"], Margin: p["margin"], name: v.name}
 			},
 		})
@@ -34,7 +35,7 @@ func init() {
 // (Wang et al. 2018, eq. 4). AM-Softmax is the same head, with s = 30 in place of 64 by
 // default. The margin is a constant, so detaching it changes nothing.
 type CosFace struct {
-	Scale  float64 // s > 0; 64 by default
+	Scale  float64 // s; 64 by default; 0 keeps ‖x‖ in its place
 	Margin float64 // m from 0 to 2; 0.35 by default
 
 	name string // "amsoftmax" under that name
@@ -50,7 +51,7 @@ func (h CosFace) Name() string {
 
 // Validate implements Head.
 func (h CosFace) Validate() error {
-	if err := positive(h.Name(), "scale", h.Scale); err != nil {
+	if err := length(h.Name(), h.Scale); err != nil {
 		return err
 	}
 	return within(h.Name(), "margin", h.Margin, 0, 2)
@@ -60,9 +61,11 @@ func (h CosFace) Validate() error {
 func (h CosFace) Geometry() Geometry { return Geometry{UnitWeights: true, Scale: h.Scale} }
 
 // Target returns s (cos θ - m).
-func (h CosFace) Target(cos, _ float64) (logit, dCos, dNorm float64) {
-	return scaled(h.Scale, cos-h.Margin)
+func (h CosFace) Target(cos, norm float64) (logit, dCos, dNorm float64) {
+	return lengthen(h.Scale, norm, cos-h.Margin, 1)
 }
 
 // Other returns s cos θ.
-func (h CosFace) Other(cos, _ float64) (logit, dCos, dNorm float64) { return scaled(h.Scale, cos) }
+func (h CosFace) Other(cos, norm float64) (logit, dCos, dNorm float64) {
+	return lengthen(h.Scale, norm, cos, 1)
+}

@@ -33,6 +33,7 @@ func ExampleDescribe() {
 	//   scale         s, the length that embeddings are given (default 30)
 	//   margin        m, the factor of the angle (default 1.7)
 	//   margin gradient: detached by default
+	//   feature norm: scaled by default
 	//   paper: SphereFace Revived, Liu et al. 2022 (arXiv:2109.05565), after SphereFace, eq. 7
 	//   As in OpenSphere: any real m, no annealing, and a margin gradient that is detached unless asked for otherwise.
 }

@@ -2,7 +2,7 @@ package losses
 
 import (
 	"encoding/json"
-	"math"
+	"fmt"
 	"os"
 	"testing"
 
@@ -10,7 +10,8 @@ import (
 	"github.com/faceverify/fv/internal/kernel"
 )
 
-// Losses and gradients of all heads as PyTorch has them: see scripts/golden/heads.py.
+// Losses and gradients of all heads as PyTorch and pytorch-metric-learning have them: see
+// scripts/golden/heads.py.
 func TestGolden(t *testing.T) {
 	data, err := os.ReadFile("testdata/heads.json")
 	if err != nil {
@@ -20,10 +21,16 @@ func TestGolden(t *testing.T) {
 		N, Classes, Dim int
 		Labels          []int
 		X, W, Bias      []float32
+		WCenters        []float32 `json:"w_centers"`
+		SharedBias      []float32 `json:"shared_bias"`
+		StartBias       float64   `json:"start_bias"`
 		Cases           []struct {
 			Head     string
+			By       string
 			Gradient MarginGradient
-			It       int // the step, counted from 1, of a head that depends on it
+			Norm     FeatureNorm
+			Params   map[string]float64
+			State    map[string][]float32 // before the step
 			Loss     float64
 			Target   []float64
 			Dx       []float64
@@ -37,56 +44,53 @@ func TestGolden(t *testing.T) {
 	pool := kernel.NewPool(1)
 	seen := map[string]bool{}
 	for _, c := range golden.Cases {
-		seen[c.Head] = true
-		h := makeHead(t, c.Head, Options{MarginGradient: c.Gradient})
-		if s, ok := h.(Stateful); ok {
-			if err := s.SetState(map[string][]float32{"iteration": {float32(c.It - 1)}}); err != nil {
+		seen[c.Head+string(c.Gradient)] = true
+		what := fmt.Sprintf("%s %s %s %v %v %s", c.Head, c.Gradient, c.Norm, c.Params, c.State, c.By)
+		h := makeHead(t, c.Head, Options{Params: c.Params, MarginGradient: c.Gradient, FeatureNorm: c.Norm})
+		if len(c.State) > 0 {
+			if err := h.(Stateful).SetState(c.State); err != nil {
 				t.Fatal(err)
 			}
 		}
-		p := &problem{n: golden.N, classes: golden.Classes, dim: golden.Dim, labels: golden.Labels, x: golden.X, w: golden.W, bias: golden.Bias}
+		p := &problem{n: golden.N, classes: golden.Classes, dim: golden.Dim, labels: golden.Labels, x: golden.X, w: golden.W}
+		if centers(h) > 1 {
+			p.w = golden.WCenters
+		}
+		switch h.Geometry().Bias {
+		case ClassBias:
+			p.bias = golden.Bias
+		case SharedBias:
+			p.bias = golden.SharedBias
+		}
 		p.run(t, h, pool)
 		if !near(p.loss, c.Loss, 1e-6) {
-			t.Errorf("%s, %s, step %d: loss %v, PyTorch %v", c.Head, c.Gradient, c.It, p.loss, c.Loss)
+			t.Errorf("%s: loss %v, want %v", what, p.loss, c.Loss)
 		}
-		for i, y := range p.labels {
-			cos, norm := cosine(h, p.x[i*p.dim:][:p.dim], p.w[y*p.dim:][:p.dim])
-			z, _, _ := h.Target(cos, norm)
-			if h.Geometry().Bias {
-				z += float64(p.bias[y])
-			}
-			if !near(z, c.Target[i], 1e-8) {
-				t.Errorf("%s, step %d: target logit %v at cos = %v, PyTorch %v", c.Head, c.It, z, cos, c.Target[i])
+		for i, want := range c.Target {
+			z := oracleLogits(h, p, i, float64s(p.x), float64s(p.w), float64s(p.bias))[p.labels[i]]
+			if !near(z, want, 1e-8) {
+				t.Errorf("%s: target logit %v of sample %d, want %v", what, z, i, want)
 			}
 		}
 		for _, g := range []struct {
 			name string
 			got  []float32
 			want []float64
-		}{{"embedding", p.dx, c.Dx}, {"weight", p.dw, c.Dw}, {"bias", p.dbias[:len(c.Dbias)], c.Dbias}} {
-			// float32's 6e-8, times a scale of 64 in the exponent.
+		}{{"embedding", p.dx, c.Dx}, {"weight", p.dw, c.Dw}, {"bias", p.dbias, c.Dbias}} {
+			// float32's 6e-8, times a scale of 64 in the exponent; Circle's is 256.
 			if d := gradcheck.Distance(g.got, g.want); d > 5e-6 {
-				t.Errorf("%s, %s, step %d: gradient of %s is off by %.2g of its size", c.Head, c.Gradient, c.It, g.name, d)
+				t.Errorf("%s: gradient of %s is off by %.2g of its size", what, g.name, d)
 			}
 		}
 	}
 	for _, name := range Names() {
-		if !seen[name] {
-			t.Errorf("there are no golden values of %s", name)
+		for _, gradient := range gradients(name) {
+			if !seen[name+string(gradient)] {
+				t.Errorf("there are no golden values of %s %s", name, gradient)
+			}
 		}
 	}
-}
-
-// cosine returns the arguments of the head's functions for one embedding and one weight.
-func cosine(h Head, x, w []float32) (cos, norm float64) {
-	var xx, ww, xw float64
-	for k := range x {
-		a, b := float64(x[k]), float64(w[k])
-		xx, ww, xw = xx+a*a, ww+b*b, xw+a*b
+	if b := makeHead(t, "sphereface2", Options{}).(Biased).StartBias(golden.Classes); !near(b, golden.StartBias, 1e-12) {
+		t.Errorf("bias starts at %v, want %v", b, golden.StartBias)
 	}
-	norm = math.Sqrt(xx)
-	if !h.Geometry().UnitWeights {
-		norm *= math.Sqrt(ww)
-	}
-	return xw / math.Sqrt(xx*ww), norm
 }

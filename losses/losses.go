@@ -8,7 +8,7 @@
 // makes one that other nodes can be built on.
 //
 // Angles are in radians. Weights and embeddings are normalised, and there is no
-// bias, in every head but Softmax; heads that keep ‖x‖ say so.
+// bias, unless a head says otherwise.
 package losses
 
 import (
@@ -21,9 +21,30 @@ import (
 // Geometry says how a head makes the logits of other classes than the sample's own.
 type Geometry = ops.Geometry
 
-// Head turns angles into logits. Functions of a head change nothing and may be
-// called concurrently.
+// Bias says what is added to the logits: see Geometry.
+type Bias = ops.Bias
+
+// What a head's Geometry may say of its bias.
+const (
+	NoBias     = ops.NoBias
+	ClassBias  = ops.ClassBias
+	SharedBias = ops.SharedBias
+)
+
+// Sample is the functions that make the logits of one sample:
+//
+//	Target(cos, norm) (logit, dCos, dNorm)   of the sample's own class y
+//	Other(cos, norm) (logit, dCos, dNorm)    of class j ≠ y
+//
+// each with its derivatives with respect to cos θ and the norm. The norm is ‖x‖, or
+// ‖W_j‖‖x‖ where weights are not normalised. A head whose margin gradient is detached returns
+// the derivatives that its training uses.
+type Sample = ops.Sample
+
+// Head turns angles into logits, by the same functions for every sample unless it is Batched.
+// Functions of a head change nothing and may be called concurrently.
 type Head interface {
+	Sample
 	// Name returns the name under which the head is registered.
 	Name() string
 	// Validate returns an error that names the setting that is out of range.
@@ -31,14 +52,14 @@ type Head interface {
 	// Geometry says how logits of other classes are made, in the form that the
 	// fused loss computes.
 	Geometry() Geometry
-	// Target returns the logit of the sample's own class y and its derivatives
-	// with respect to cos θ_y and the norm. The norm is ‖x‖, or ‖W_y‖‖x‖ where weights
-	// are not normalised. A head whose margin gradient is detached returns the
-	// derivatives that its training uses.
-	Target(cos, norm float64) (logit, dCos, dNorm float64)
-	// Other does the same for class j ≠ y.
-	Other(cos, norm float64) (logit, dCos, dNorm float64)
 }
+
+// Batched is a head whose samples' functions differ, by what their batch is like or by
+// chance: its Batch returns those of each sample. Its own functions are those of a typical one.
+type Batched = ops.Batched
+
+// Penalised is a head that adds a function of ‖x‖ to the loss of each sample.
+type Penalised = ops.Penalised
 
 // Stateful is a head with memory, such as an annealed margin. For each training
 // step: Begin, any number of evaluations, and Commit if the step is accepted.
@@ -55,11 +76,14 @@ type Stateful interface {
 	SetState(map[string][]float32) error
 }
 
-// scaled returns the logit s cos θ of heads that normalise embeddings.
-func scaled(s, cos float64) (logit, dCos, dNorm float64) { return s * cos, s, 0 }
-
-// lengthened returns the logit ‖x‖ cos θ of heads that do not.
-func lengthened(cos, norm float64) (logit, dCos, dNorm float64) { return norm * cos, norm, cos }
+// lengthen returns the logit s f of heads that normalise embeddings, or ‖x‖ f where s is 0, and its
+// derivatives. df is that of f with respect to cos θ.
+func lengthen(s, norm, f, df float64) (logit, dCos, dNorm float64) {
+	if s == 0 {
+		return norm * f, norm * df, f
+	}
+	return s * f, s * df, 0
+}
 
 // minAngle keeps derivatives finite: dθ/dcos = -1/sin θ is worked out no nearer to 0
 // and π than where cos θ = ±(1 - 1e-6). Values are not clamped.
@@ -100,10 +124,26 @@ func positive(head, name string, v float64) error {
 	return nil
 }
 
+// length returns an error unless v can be a scale, or 0 where embeddings keep their length.
+func length(head string, v float64) error {
+	if v == 0 {
+		return nil
+	}
+	return positive(head, "scale", v)
+}
+
 // within returns an error unless lo <= v <= hi.
 func within(head, name string, v, lo, hi float64) error {
 	if !(v >= lo && v <= hi) {
 		return fmt.Errorf("losses: %s: %s is %v, want %v to %v", head, name, v, lo, hi)
+	}
+	return nil
+}
+
+// whole returns an error unless v is a whole number from lo to hi.
+func whole(head, name string, v, lo, hi float64) error {
+	if v != math.Trunc(v) || !(v >= lo && v <= hi) {
+		return fmt.Errorf("losses: %s: %s is %v, want a whole number from %v to %v", head, name, v, lo, hi)
 	}
 	return nil
 }

@@ -7,7 +7,7 @@ func init() {
 		Target: "‖x‖ cos θ_y",
 		Other:  "‖x‖ cos θ_j",
 		Paper:  "SphereFace, Liu et al. 2017, eq. 4 (arXiv:1704.08063)",
-		build:  func(map[string]float64, bool) Head { return Modified{} },
+		build:  func(map[string]float64, Options) Head { return Modified{} },
 	})
 }
 
@@ -28,7 +28,11 @@ func (Modified) Validate() error { return nil }
 func (Modified) Geometry() Geometry { return Geometry{UnitWeights: true} }
 
 // Target returns ‖x‖ cos θ.
-func (Modified) Target(cos, norm float64) (logit, dCos, dNorm float64) { return lengthened(cos, norm) }
+func (Modified) Target(cos, norm float64) (logit, dCos, dNorm float64) {
+	return lengthen(0, norm, cos, 1)
+}
 
 // Other returns the same.
-func (Modified) Other(cos, norm float64) (logit, dCos, dNorm float64) { return lengthened(cos, norm) }
+func (Modified) Other(cos, norm float64) (logit, dCos, dNorm float64) {
+	return lengthen(0, norm, cos, 1)
+}

@@ -10,8 +10,8 @@ import (
 // Nodes are the inputs of a head's node; Options of the node are in NodeOptions.
 //
 //	Embedding [N,D] float32
-//	Weight    [C,D] float32, a row for each class
-//	Bias      [C] float32 for a head whose Geometry has a bias, or else nil
+//	Weight    [C,D] float32, a row for each class, or [C,K,D] with K sub-centers
+//	Bias      [C] or [1] float32 for a head whose Geometry has a bias, or else nil
 //	Labels    [N] int, from 0 to C-1
 type Nodes = ops.HeadNodes
 
@@ -23,7 +23,8 @@ type NodeOptions = ops.HeadOptions
 //
 //	-log( e^z_iy / sum over j of e^z_ij )
 //
-// a float32 scalar, where z are the head's logits. It goes over the classes in
+// a float32 scalar, where z are the head's logits, or of the head's binary losses: see
+// Geometry. What a Penalised head adds is part of it. It goes over the classes in
 // blocks, forward and backward, and never stores all logits.
 //
 // Build the tape machine without gorgonia.BindDualValues: after RunAll, the nodes that
@@ -37,7 +38,7 @@ func Loss(h Head, in Nodes, o NodeOptions) (*gorgonia.Node, error) {
 }
 
 // Logits returns the node of the head's logits [N,C], margin included, for losses
-// of one's own. LossScale is left to them.
+// of one's own. LossScale, Binary and what a Penalised head adds are left to them.
 func Logits(h Head, in Nodes, o NodeOptions) (*gorgonia.Node, error) {
 	if err := h.Validate(); err != nil {
 		return nil, err
@@ -49,21 +50,38 @@ func Logits(h Head, in Nodes, o NodeOptions) (*gorgonia.Node, error) {
 // matters to heads that normalise them only through the learning rate.
 const weightDeviation = 0.01
 
-// Init fills the class weights w [C,D] with draws from N(0, 0.01²) that depend on the seed
-// only. A bias starts at 0.
-func Init(w []float32, seed uint64) {
-	r := random.New(seed, random.Init, 0, -1)
-	for i := range w {
-		w[i] = float32(weightDeviation * r.NormFloat64())
+// Biased is a head whose bias does not start at 0.
+type Biased interface {
+	Head
+	StartBias(classes int) float64
+}
+
+// Init fills a parameter of a head over so many classes: weights with draws from N(0, 0.01²)
+// that depend on the seed only, a bias with 0 or what a Biased head says.
+func Init(h Head, classes int, p ParamShape, data []float32, seed uint64) {
+	if p.Name == "weight" {
+		r := random.New(seed, random.Init, 0, -1)
+		for i := range data {
+			data[i] = float32(weightDeviation * r.NormFloat64())
+		}
+		return
+	}
+	var start float64
+	if b, ok := h.(Biased); ok {
+		start = b.StartBias(classes)
+	}
+	for i := range data {
+		data[i] = float32(start)
 	}
 }
 
 // ParamShapes returns the parameters of a head over classes of embeddings of dim numbers,
-// in the order in which they are kept: "weight" [C,D] and, with a bias, "bias" [C].
+// in the order in which they are kept: "weight" [C,D], or [C,K,D] with K sub-centers; and, with a bias, "bias" [C] or [1].
 func ParamShapes(h Head, classes, dim int) []ParamShape {
-	ps := []ParamShape{{"weight", []int{classes, dim}}}
-	if h.Geometry().Bias {
-		ps = append(ps, ParamShape{"bias", []int{classes}})
+	g := h.Geometry()
+	ps := []ParamShape{{"weight", g.WeightShape(classes, dim)}}
+	if n := g.BiasLen(classes); n > 0 {
+		ps = append(ps, ParamShape{"bias", []int{n}})
 	}
 	return ps
 }

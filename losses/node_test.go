@@ -17,113 +17,15 @@ import (
 	"github.com/faceverify/fv/internal/ops"
 )
 
-// problem is a batch with class weights, and what a head makes of it.
-type problem struct {
-	n, classes, dim int
-	x, w, bias      []float32
-	labels          []int
-
-	loss          float64
-	dx, dw, dbias []float32
-}
-
-func newProblem(n, classes, dim int, r *rand.Rand) *problem {
-	p := &problem{n: n, classes: classes, dim: dim}
-	p.x, p.w, p.bias = make([]float32, n*dim), make([]float32, classes*dim), make([]float32, classes)
-	for _, v := range [][]float32{p.x, p.w, p.bias} {
-		for i := range v {
-			v[i] = float32(r.NormFloat64())
-		}
-	}
-	for range n {
-		p.labels = append(p.labels, r.IntN(classes))
-	}
-	return p
-}
-
-// run fills in the loss and its gradients.
-func (p *problem) run(t testing.TB, h Head, pool *kernel.Pool) {
-	t.Helper()
-	ce := ops.NewCrossEntropy(h, p.n, p.classes, p.dim, pool)
-	var err error
-	if p.loss, err = ce.Forward(p.x, p.w, p.bias, p.labels); err != nil {
-		t.Fatal(err)
-	}
-	p.dx, p.dw, p.dbias = make([]float32, len(p.x)), make([]float32, len(p.w)), make([]float32, len(p.bias))
-	ce.Backward(1, p.w, p.bias, p.dx, p.dw, p.dbias)
-}
-
-// oracle is the loss in float64, straight from the definition.
-func oracle(h Head, p *problem, x, w, bias []float64) float64 {
-	g := h.Geometry()
-	var loss float64
-	z := make([]float64, p.classes)
-	for i, y := range p.labels {
-		for j := range z {
-			var xx, ww, xw float64
-			for k := range p.dim {
-				a, b := x[i*p.dim+k], w[j*p.dim+k]
-				xx, ww, xw = xx+a*a, ww+b*b, xw+a*b
-			}
-			cos, norm := xw/math.Sqrt(xx)/math.Sqrt(ww), math.Sqrt(xx)
-			if !g.UnitWeights {
-				norm *= math.Sqrt(ww)
-			}
-			z[j], _, _ = h.Other(cos, norm)
-			if j == y {
-				z[j], _, _ = h.Target(cos, norm)
-			}
-			if g.Bias {
-				z[j] += bias[j]
-			}
-		}
-		top := slices.Max(z)
-		var sum float64
-		for _, v := range z {
-			sum += math.Exp(v - top)
-		}
-		loss += top + math.Log(sum) - z[y]
-	}
-	return loss / float64(p.n)
-}
-
-func float64s(x []float32) []float64 {
-	y := make([]float64, len(x))
-	for i, v := range x {
-		y[i] = float64(v)
-	}
-	return y
-}
-
-// check compares loss and gradients with those of the oracle, to a tolerance
-// relative to the largest element: rounding of float32 cosines, times the scale.
-func (p *problem) check(t *testing.T, h Head, tol float64) {
-	t.Helper()
-	x, w, b := float64s(p.x), float64s(p.w), float64s(p.bias)
-	f := func() float64 { return oracle(h, p, x, w, b) }
-	if want := f(); !near(p.loss, want, tol) {
-		t.Errorf("loss %v, want %v", p.loss, want)
-	}
-	for _, v := range []struct {
-		name string
-		got  []float32
-		at   []float64
-	}{{"embedding", p.dx, x}, {"weight", p.dw, w}, {"bias", p.dbias, b}} {
-		if d := gradcheck.Distance(v.got, gradcheck.Gradient(f, v.at, 1e-4)); d > tol {
-			t.Errorf("gradient of %s is off by %.2g of its size", v.name, d)
-		}
-	}
-}
-
 func TestGradients(t *testing.T) {
 	pool := kernel.NewPool(2)
 	defer pool.Close()
 	for _, name := range Names() {
 		t.Run(name, func(t *testing.T) {
-			h := makeHead(t, name, Options{MarginGradient: Exact})
+			h := exactHead(t, name)
 			for _, c := range []struct{ n, classes, dim int }{{5, 7, 6}, {1, 9, 3}, {4, 1, 5}, {3, 270, 2}, {1, 1, 1}} {
 				r := rand.New(rand.NewPCG(1, uint64(c.classes)))
-				p := newProblem(c.n, c.classes, c.dim, r)
+				p := newProblem(h, c.n, c.classes, c.dim, r)
 				p.run(t, h, pool)
 				if c.dim == 1 { // all angles are 0 or π: there is no gradient but that of lengths
 					if !finite(p.loss, p.dx, p.dw, p.dbias) {
@@ -152,13 +54,15 @@ func TestAdversarial(t *testing.T) {
 	pool := kernel.NewPool(2)
 	defer pool.Close()
 	for _, name := range Names() {
-		for _, gradient := range []MarginGradient{Exact, Detached} {
+		for _, gradient := range gradients(name) {
 			h := makeHead(t, name, Options{MarginGradient: gradient})
 			for _, norm := range []float64{0, 1e-6, 1, 1e6} {
 				for _, wnorm := range []float64{0, 1e-6, 1, 1e6} {
-					p := newProblem(10, 3, 2, rand.New(rand.NewPCG(1, 2)))
-					for j := range p.classes {
-						a := 2 * math.Pi * float64(j) / 3
+					p := newProblem(h, 10, 3, 2, rand.New(rand.NewPCG(1, 2)))
+					k := centers(h)
+					for j := range k * p.classes {
+						// Sub-centers are the same but for one at a right angle.
+						a := 2*math.Pi*float64(j/k)/3 + float64(j%k/2)*math.Pi/2
 						p.w[2*j], p.w[2*j+1] = float32(wnorm*math.Cos(a)), float32(wnorm*math.Sin(a))
 					}
 					for i, theta := range []float64{0, math.Pi, math.Pi / 4, math.Pi / 2, 3 * math.Pi / 4, math.Pi / 1.7, 2.7, 0.1, 0.1, 0.1} {
@@ -187,7 +91,7 @@ func (h weighted) Geometry() Geometry {
 
 func TestLossScale(t *testing.T) {
 	h := makeHead(t, "arcface", Options{})
-	p, q := newProblem(3, 7, 4, rand.New(rand.NewPCG(1, 2))), newProblem(3, 7, 4, rand.New(rand.NewPCG(1, 2)))
+	p, q := newProblem(h, 3, 7, 4, rand.New(rand.NewPCG(1, 2))), newProblem(h, 3, 7, 4, rand.New(rand.NewPCG(1, 2)))
 	p.run(t, h, kernel.NewPool(1))
 	q.run(t, weighted{h}, kernel.NewPool(1))
 	for i := range q.dx {
@@ -207,10 +111,11 @@ func TestSaturated(t *testing.T) {
 	for _, name := range Names() {
 		h := makeHead(t, name, Options{})
 		for _, sign := range []float32{-1, 1} {
-			p := newProblem(2, 300, 4, rand.New(rand.NewPCG(1, 2)))
+			p := newProblem(h, 2, 300, 4, rand.New(rand.NewPCG(1, 2)))
 			clear(p.bias)
-			copy(p.x[:4], p.w[4*p.labels[0]:])
-			copy(p.x[4:], p.w[4*p.labels[1]:])
+			k := centers(h)
+			copy(p.x[:4], p.w[4*k*p.labels[0]:])
+			copy(p.x[4:], p.w[4*k*p.labels[1]:])
 			for i := range p.x {
 				p.x[i] *= sign * 30
 			}
@@ -230,18 +135,19 @@ func TestBadInput(t *testing.T) {
 	pool := kernel.NewPool(1)
 	h := makeHead(t, "amsoftmax", Options{})
 	for _, label := range []int{-1, 3} {
-		p := newProblem(2, 3, 4, rand.New(rand.NewPCG(1, 2)))
+		p := newProblem(h, 2, 3, 4, rand.New(rand.NewPCG(1, 2)))
 		p.labels[1] = label
-		_, err := ops.NewCrossEntropy(h, 2, 3, 4, pool).Forward(p.x, p.w, nil, p.labels)
+		_, err := ops.NewCrossEntropy(h, 2, 3, 4, pool).Forward(p.x, p.w, p.bias, p.labels)
 		if want := fmt.Sprintf("label %d of sample 1 is not one of 3 classes", label); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %q", err, want)
 		}
 	}
 	for _, name := range Names() {
 		for _, in := range []string{"x", "w"} {
-			p := newProblem(2, 300, 4, rand.New(rand.NewPCG(1, 2)))
+			h := makeHead(t, name, Options{})
+			p := newProblem(h, 2, 300, 4, rand.New(rand.NewPCG(1, 2)))
 			map[string][]float32{"x": p.x, "w": p.w}[in][0] = float32(math.NaN())
-			p.run(t, makeHead(t, name, Options{}), pool)
+			p.run(t, h, pool)
 			if !math.IsNaN(p.loss) {
 				t.Errorf("%s: loss %v of a NaN in %s", name, p.loss, in)
 			}
@@ -249,20 +155,23 @@ func TestBadInput(t *testing.T) {
 	}
 }
 
-// Results are the same to the bit on any number of threads.
+// Results are the same to the bit on any number of threads, on each of the paths.
 func TestThreads(t *testing.T) {
-	h := makeHead(t, "arcface", Options{})
-	var first *problem
-	for _, threads := range []int{1, 2, 3} {
-		p := newProblem(6, 3000, 16, rand.New(rand.NewPCG(4, 5)))
-		pool := kernel.NewPool(threads)
-		p.run(t, h, pool)
-		pool.Close()
-		if first == nil {
-			first = p
-		}
-		if p.loss != first.loss || !slices.Equal(p.dx, first.dx) || !slices.Equal(p.dw, first.dw) {
-			t.Errorf("%d threads give other results than 1", threads)
+	for _, name := range []string{"arcface", "softmax", "circle", "subcenter-arcface", "sphereface2", "adaface"} {
+		h := makeHead(t, name, Options{})
+		var first *problem
+		for _, threads := range []int{1, 2, 3} {
+			p := newProblem(h, 6, 3000, 16, rand.New(rand.NewPCG(4, 5)))
+			pool := kernel.NewPool(threads)
+			begin(h)
+			p.run(t, h, pool)
+			pool.Close()
+			if first == nil {
+				first = p
+			}
+			if p.loss != first.loss || !slices.Equal(p.dx, first.dx) || !slices.Equal(p.dw, first.dw) || !slices.Equal(p.dbias, first.dbias) {
+				t.Errorf("%s: %d threads give other results than 1", name, threads)
+			}
 		}
 	}
 }
@@ -273,7 +182,7 @@ func TestManyClasses(t *testing.T) {
 	pool := kernel.NewPool(2)
 	defer pool.Close()
 	h := makeHead(t, "amsoftmax", Options{})
-	p := newProblem(4, 20011, 8, rand.New(rand.NewPCG(6, 7)))
+	p := newProblem(h, 4, 20011, 8, rand.New(rand.NewPCG(6, 7)))
 	p.labels = []int{0, 20010, 255, 9000}
 	p.run(t, h, pool)
 	x, w := float64s(p.x), float64s(p.w)
@@ -299,8 +208,12 @@ func TestProperties(t *testing.T) {
 		h := makeHead(t, name, Options{})
 		n, classes, dim := rapid.IntRange(1, 5).Draw(rt, "n"), rapid.IntRange(2, 300).Draw(rt, "classes"), rapid.IntRange(2, 9).Draw(rt, "dim")
 		r := rand.New(rand.NewPCG(rapid.Uint64().Draw(rt, "seed"), 0))
-		p := newProblem(n, classes, dim, r)
-		p.run(t, h, pool)
+		p := newProblem(h, n, classes, dim, r)
+		again := func(q *problem) {
+			begin(h)
+			q.run(t, h, pool)
+		}
+		again(p)
 		alike := func(what string, got, want []float32, size float64) {
 			if d := gradcheck.Distance(got, float64s(want)); d > size {
 				rt.Fatalf("%s: %s: off by %v", name, what, d)
@@ -309,19 +222,23 @@ func TestProperties(t *testing.T) {
 
 		// Permuting the classes permutes the gradients.
 		order := r.Perm(classes)
-		q := newProblem(n, classes, dim, r)
+		q := newProblem(h, n, classes, dim, r)
 		q.x = p.x
+		kd := centers(h) * dim
+		copy(q.bias, p.bias)
 		for j, o := range order {
-			copy(q.w[o*dim:][:dim], p.w[j*dim:][:dim])
-			q.bias[o] = p.bias[j]
+			copy(q.w[o*kd:][:kd], p.w[j*kd:][:kd])
+			if h.Geometry().Bias == ClassBias {
+				q.bias[o] = p.bias[j]
+			}
 		}
 		for i, y := range p.labels {
 			q.labels[i] = order[y]
 		}
-		q.run(t, h, pool)
+		again(q)
 		back := make([]float32, len(q.dw))
 		for j, o := range order {
-			copy(back[j*dim:][:dim], q.dw[o*dim:][:dim])
+			copy(back[j*kd:][:kd], q.dw[o*kd:][:kd])
 		}
 		alike("permuted classes, dw", back, p.dw, 1e-4)
 		alike("permuted classes, dx", q.dx, p.dx, 1e-4)
@@ -334,7 +251,7 @@ func TestProperties(t *testing.T) {
 		if g.UnitWeights {
 			sw = 8
 		}
-		if g.Scale != 0 {
+		if g.Scale != 0 && name != "adaface" && name != "magface" { // those read the length
 			sx = 0.25
 		}
 		for i := range q.w {
@@ -343,7 +260,7 @@ func TestProperties(t *testing.T) {
 		for i := range q.x {
 			q.x[i] *= sx
 		}
-		q.run(t, h, pool)
+		again(q)
 		if !near(q.loss, p.loss, 1e-6) {
 			rt.Fatalf("%s: loss %v of scaled inputs, %v before", name, q.loss, p.loss)
 		}
@@ -357,7 +274,7 @@ func TestProperties(t *testing.T) {
 		alike("scaled inputs, dx", q.dx, p.dx, 1e-4)
 
 		// The gradient of a bias sums to 0, as softmax's does.
-		if g.Bias {
+		if g.Bias == ClassBias {
 			var sum float64
 			for _, v := range p.dbias {
 				sum += float64(v)
@@ -373,7 +290,12 @@ func TestProperties(t *testing.T) {
 func TestLogits(t *testing.T) {
 	for _, name := range Names() {
 		h := makeHead(t, name, Options{})
-		p := newProblem(3, 11, 5, rand.New(rand.NewPCG(8, 9)))
+		if m, ok := h.(MagFace); ok {
+			m.Weight = 0 // what it adds to the loss is no part of the logits
+			h = m
+		}
+		p := newProblem(h, 3, 11, 5, rand.New(rand.NewPCG(8, 9)))
+		begin(h)
 		p.run(t, h, kernel.NewPool(1))
 
 		g := gorgonia.NewGraph()
@@ -382,14 +304,7 @@ func TestLogits(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		onehot := tensor.New(tensor.WithShape(p.n, p.classes), tensor.Of(tensor.Float32))
-		for i, y := range p.labels {
-			onehot.Data().([]float32)[i*p.classes+y] = 1
-		}
-		q := gorgonia.NewMatrix(g, tensor.Float32, gorgonia.WithShape(p.n, p.classes), gorgonia.WithName("onehot"), gorgonia.WithValue(onehot))
-		log := gorgonia.Must(gorgonia.Log(gorgonia.Must(gorgonia.SoftMax(z))))
-		loss := gorgonia.Must(gorgonia.Neg(gorgonia.Must(gorgonia.Sum(gorgonia.Must(gorgonia.HadamardProd(q, log))))))
-		loss = gorgonia.Must(gorgonia.Div(loss, gorgonia.NewConstant(float32(p.n))))
+		loss := p.lossOf(g, h, z)
 		wrt := []*gorgonia.Node{in.Embedding, in.Weight}
 		want := [][]float32{p.dx, p.dw}
 		if in.Bias != nil {
@@ -401,6 +316,7 @@ func TestLogits(t *testing.T) {
 		}
 		m := gorgonia.NewTapeMachine(g)
 		for range 2 {
+			begin(h)
 			if err := m.RunAll(); err != nil {
 				t.Fatal(err)
 			}
@@ -418,6 +334,42 @@ func TestLogits(t *testing.T) {
 	}
 }
 
+// begin drops what earlier evaluations left in a head's memory.
+func begin(h Head) {
+	if s, ok := h.(Stateful); ok {
+		s.Begin(1)
+	}
+}
+
+// lossOf returns the head's loss of its logits z, by Gorgonia's own nodes.
+func (p *problem) lossOf(g *gorgonia.ExprGraph, h Head, z *gorgonia.Node) *gorgonia.Node {
+	matrix := func(name string, own, other float32) *gorgonia.Node {
+		v := tensor.New(tensor.WithShape(p.n, p.classes), tensor.Of(tensor.Float32))
+		for at := range v.Data().([]float32) {
+			v.Data().([]float32)[at] = other
+			if at%p.classes == p.labels[at/p.classes] {
+				v.Data().([]float32)[at] = own
+			}
+		}
+		return gorgonia.NewMatrix(g, tensor.Float32, gorgonia.WithShape(p.n, p.classes), gorgonia.WithName(name), gorgonia.WithValue(v))
+	}
+	must := gorgonia.Must
+	scale := 1 / float64(p.n)
+	if s := h.Geometry().LossScale; s != 0 {
+		scale *= s
+	}
+	var weight, terms *gorgonia.Node
+	if a := float32(h.Geometry().Binary); a != 0 {
+		weight = matrix("share", a, 1-a)
+		terms = must(gorgonia.Softplus(must(gorgonia.HadamardProd(matrix("sign", -1, 1), z))))
+	} else {
+		weight = matrix("onehot", 1, 0)
+		terms = must(gorgonia.Neg(must(gorgonia.Log(must(gorgonia.SoftMax(z))))))
+	}
+	sum := must(gorgonia.Sum(must(gorgonia.HadamardProd(weight, terms))))
+	return must(gorgonia.Mul(sum, gorgonia.NewConstant(float32(scale))))
+}
+
 // nodes returns graph inputs that hold the problem.
 func (p *problem) nodes(g *gorgonia.ExprGraph, h Head) Nodes {
 	node := func(name string, data any, shape ...int) *gorgonia.Node {
@@ -426,17 +378,16 @@ func (p *problem) nodes(g *gorgonia.ExprGraph, h Head) Nodes {
 	}
 	in := Nodes{
 		Embedding: node("embedding", p.x, p.n, p.dim),
-		Weight:    node("weight", p.w, p.classes, p.dim),
+		Weight:    node("weight", p.w, h.Geometry().WeightShape(p.classes, p.dim)...),
 		Labels:    node("labels", p.labels, p.n),
 	}
-	if h.Geometry().Bias {
-		in.Bias = node("bias", p.bias, p.classes)
+	if h.Geometry().Bias != NoBias {
+		in.Bias = node("bias", p.bias, len(p.bias))
 	}
 	return in
 }
 
 func TestNodeErrors(t *testing.T) {
-	p := newProblem(3, 11, 5, rand.New(rand.NewPCG(8, 9)))
 	for _, c := range []struct {
 		head Head
 		with func(in *Nodes)
@@ -448,7 +399,10 @@ func TestNodeErrors(t *testing.T) {
 		{NormFace{Scale: 30}, func(in *Nodes) { in.Labels = nil }, "labels is missing"},
 		{NormFace{Scale: 30}, func(in *Nodes) { in.Weight, in.Embedding = in.Embedding, in.Weight }, "labels is int(3), want int(11)"},
 		{NormFace{Scale: 30}, func(in *Nodes) { in.Weight = nil }, "needs embeddings [N,D]"},
+		{makeHead(t, "sphereface2", Options{}), func(in *Nodes) { in.Bias = nil }, "bias is missing"},
+		{makeHead(t, "subcenter-arcface", Options{Params: map[string]float64{"centers": 2}}), func(in *Nodes) { in.Weight = in.Embedding }, "weight is float32(3, 5), want float32(3, 2, 5)"},
 	} {
+		p := newProblem(c.head, 3, 11, 5, rand.New(rand.NewPCG(8, 9)))
 		in := p.nodes(gorgonia.NewGraph(), c.head)
 		c.with(&in)
 		for _, f := range []func(Head, Nodes, NodeOptions) (*gorgonia.Node, error){Loss, Logits} {

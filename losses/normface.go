@@ -7,8 +7,11 @@ func init() {
 		Target: "s cos θ_y",
 		Other:  "s cos θ_j",
 		Paper:  "NormFace, Wang et al. 2017, eq. 4 (arXiv:1704.06369)",
+		Notes:  "Also known as Coco.",
 		Params: []Param{{"scale", 30, "s, the length that embeddings are given"}},
-		build:  func(v map[string]float64, _ bool) Head { return NormFace{Scale: v["scale"]} },
+
+		FeatureNorm: Scaled,
+		build:       func(v map[string]float64, _ Options) Head { return NormFace{Scale: v["scale"]} },
 	})
 }
 
@@ -18,20 +21,24 @@ func init() {
 //
 // (Wang et al. 2017): no margin, but embeddings are trained as they are compared.
 type NormFace struct {
-	Scale float64 // s > 0; 30 by default
+	Scale float64 // s; 30 by default; 0 keeps ‖x‖ in its place
 }
 
 // Name returns "normface".
 func (NormFace) Name() string { return "normface" }
 
 // Validate implements Head.
-func (h NormFace) Validate() error { return positive("normface", "scale", h.Scale) }
+func (h NormFace) Validate() error { return length("normface", h.Scale) }
 
 // Geometry implements Head.
 func (h NormFace) Geometry() Geometry { return Geometry{UnitWeights: true, Scale: h.Scale} }
 
 // Target returns s cos θ.
-func (h NormFace) Target(cos, _ float64) (logit, dCos, dNorm float64) { return scaled(h.Scale, cos) }
+func (h NormFace) Target(cos, norm float64) (logit, dCos, dNorm float64) {
+	return lengthen(h.Scale, norm, cos, 1)
+}
 
 // Other returns the same.
-func (h NormFace) Other(cos, _ float64) (logit, dCos, dNorm float64) { return scaled(h.Scale, cos) }
+func (h NormFace) Other(cos, norm float64) (logit, dCos, dNorm float64) {
+	return lengthen(h.Scale, norm, cos, 1)
+}

@@ -20,14 +20,18 @@ type Spec struct {
 	Title     string // the name in papers
 	Target    string // equation of the sample's own logit
 	Other     string // equation of the other logits
+	Loss      string // equation of the loss; empty for the softmax cross-entropy
 	Paper     string
 	Notes     string // which of differing implementations is followed; may be empty
 	Params    []Param
-	HasMargin bool // whether MarginGradient makes a difference
+	HasMargin bool // whether it takes a MarginGradient
 	Detached  bool // whether the margin gradient is detached by default
+	// FeatureNorm is the default of heads that can do both; empty for the others.
+	FeatureNorm FeatureNorm
 
-	// build makes the head; v has a value for each of Params.
-	build func(v map[string]float64, detached bool) Head
+	// build makes the head; v has a value for each of Params, and 0 for the scale of
+	// embeddings that keep their length. o is resolved.
+	build func(v map[string]float64, o Options) Head
 }
 
 var registry = map[string]Spec{}
@@ -56,13 +60,29 @@ const (
 	Detached MarginGradient = "detached"
 )
 
+// FeatureNorm says how long embeddings are in the logits.
+type FeatureNorm string
+
+const (
+	// DefaultNorm is the head's own choice.
+	DefaultNorm FeatureNorm = ""
+	// Scaled gives all embeddings the length s, the head's scale.
+	Scaled FeatureNorm = "scaled"
+	// Kept leaves ‖x‖ in the place of s.
+	Kept FeatureNorm = "kept"
+)
+
 // Options are the settings of a head. The zero value means its defaults.
 type Options struct {
 	// Params holds values by the names in the head's Spec. What is not there has its
 	// default; a name that the head does not have is an error.
 	Params         map[string]float64
 	MarginGradient MarginGradient
+	FeatureNorm    FeatureNorm
+	Seed           uint64 // of a head's random draws
 }
+
+func (o Options) detached() bool { return o.MarginGradient == Detached }
 
 // New returns the head of the given name. It fails if there is none, if it has no
 // setting of a given name, or if a value is out of range.
@@ -71,19 +91,15 @@ func New(name string, o Options) (Head, error) {
 	if err != nil {
 		return nil, err
 	}
-	values, err := s.Resolve(o.Params)
-	if err != nil {
+	if o, err = s.Resolve(o); err != nil {
 		return nil, err
 	}
-	detached := s.Detached
-	switch o.MarginGradient {
-	case DefaultGradient:
-	case Exact, Detached:
-		detached = o.MarginGradient == Detached
-	default:
-		return nil, fmt.Errorf("losses: margin gradient %q is neither %q nor %q", o.MarginGradient, Exact, Detached)
+	if v, ok := o.Params["scale"]; ok {
+		if err := positive(name, "scale", v); err != nil { // 0 stands for Kept
+			return nil, err
+		}
 	}
-	h := s.build(values, detached)
+	h := s.build(o.Params, o)
 	if err := h.Validate(); err != nil {
 		return nil, err
 	}
@@ -100,40 +116,82 @@ func Describe(name string) (Spec, error) {
 	return s, nil
 }
 
-// Resolve returns a value for each of the head's settings: the given one or else
-// the default. A name that is not among them is an error that lists them.
-func (s Spec) Resolve(given map[string]float64) (map[string]float64, error) {
+// Resolve fills in the defaults: a value for each of the head's settings, and how it
+// differentiates and measures where there is a choice. The scale is no setting where embeddings keep
+// their length. A name that is not among the settings is an error that lists them.
+func (s Spec) Resolve(o Options) (Options, error) {
+	var err error
+	if o.MarginGradient, err = choose(s, "margin gradient", s.marginGradient(), o.MarginGradient, Exact, Detached); err != nil {
+		return o, err
+	}
+	if o.FeatureNorm, err = choose(s, "feature norm", s.FeatureNorm, o.FeatureNorm, Scaled, Kept); err != nil {
+		return o, err
+	}
 	values := map[string]float64{}
 	var names []string
 	for _, p := range s.Params {
+		if p.Name == "scale" && o.FeatureNorm == Kept {
+			if _, ok := o.Params["scale"]; ok {
+				return o, fmt.Errorf("losses: head %s has no setting \"scale\" where embeddings keep their length; set the feature norm to %s", s.Name, Scaled)
+			}
+			continue
+		}
 		values[p.Name] = p.Default
 		names = append(names, p.Name)
 	}
-	for _, name := range slices.Sorted(maps.Keys(given)) {
+	for _, name := range slices.Sorted(maps.Keys(o.Params)) {
 		if _, ok := values[name]; !ok {
 			if len(names) == 0 {
-				return nil, fmt.Errorf("losses: head %s has no setting %q; it has none", s.Name, name)
+				return o, fmt.Errorf("losses: head %s has no setting %q; it has none", s.Name, name)
 			}
-			return nil, fmt.Errorf("losses: head %s has no setting %q; it has %s", s.Name, name, strings.Join(names, ", "))
+			return o, fmt.Errorf("losses: head %s has no setting %q; it has %s", s.Name, name, strings.Join(names, ", "))
 		}
-		values[name] = given[name]
+		values[name] = o.Params[name]
 	}
-	return values, nil
+	o.Params = values
+	return o, nil
+}
+
+// marginGradient returns the default, and nothing for a head without a margin.
+func (s Spec) marginGradient() MarginGradient {
+	switch {
+	case !s.HasMargin:
+		return DefaultGradient
+	case s.Detached:
+		return Detached
+	}
+	return Exact
+}
+
+// choose returns the given one of two values or else the head's own, which is empty where there
+// is no choice.
+func choose[T ~string](s Spec, what string, own, given, a, b T) (T, error) {
+	switch {
+	case given == "":
+		return own, nil
+	case given != a && given != b:
+		return own, fmt.Errorf("losses: %s %q is neither %q nor %q", what, given, a, b)
+	case own == "":
+		return own, fmt.Errorf("losses: head %s has no choice of %s", s.Name, what)
+	}
+	return given, nil
 }
 
 // String returns the description as lines of text for a terminal.
 func (s Spec) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s\n  target logit  %s\n  other logits  %s\n", s.Name, s.Title, s.Target, s.Other)
+	if s.Loss != "" {
+		fmt.Fprintf(&b, "  loss          %s\n", s.Loss)
+	}
 	for _, p := range s.Params {
 		fmt.Fprintf(&b, "  %-13s %s (default %v)\n", p.Name, p.Doc, p.Default)
 	}
 	if s.HasMargin {
-		gradient := Exact
-		if s.Detached {
-			gradient = Detached
-		}
-		fmt.Fprintf(&b, "  margin gradient: %s by default\n", gradient)
+		fmt.Fprintf(&b, "  margin gradient: %s by default\n", s.marginGradient())
+	}
+	if s.FeatureNorm != "" {
+		fmt.Fprintf(&b, "  feature norm: %s by default\n", s.FeatureNorm)
 	}
 	fmt.Fprintf(&b, "  paper: %s\n", s.Paper)
 	if s.Notes != "" {

@@ -7,7 +7,7 @@ func init() {
 		Target: "W_y·x + b_y",
 		Other:  "W_j·x + b_j",
 		Paper:  "the usual classifier; nothing is normalised",
-		build:  func(map[string]float64, bool) Head { return Softmax{} },
+		build:  func(map[string]float64, Options) Head { return Softmax{} },
 	})
 }
 
@@ -25,10 +25,14 @@ func (Softmax) Name() string { return "softmax" }
 func (Softmax) Validate() error { return nil }
 
 // Geometry implements Head.
-func (Softmax) Geometry() Geometry { return Geometry{Bias: true} }
+func (Softmax) Geometry() Geometry { return Geometry{Bias: ClassBias} }
 
 // Target returns norm cos θ, where norm = ‖W_y‖‖x‖; the bias is added to it.
-func (Softmax) Target(cos, norm float64) (logit, dCos, dNorm float64) { return lengthened(cos, norm) }
+func (Softmax) Target(cos, norm float64) (logit, dCos, dNorm float64) {
+	return lengthen(0, norm, cos, 1)
+}
 
 // Other returns the same.
-func (Softmax) Other(cos, norm float64) (logit, dCos, dNorm float64) { return lengthened(cos, norm) }
+func (Softmax) Other(cos, norm float64) (logit, dCos, dNorm float64) {
+	return lengthen(0, norm, cos, 1)
+}

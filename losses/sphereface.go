@@ -12,10 +12,11 @@ func init() {
 			{"scale", 30, "s, the length that embeddings are given"},
 			{"margin", 1.7, "m, the factor of the angle"},
 		},
-		HasMargin: true,
-		Detached:  true,
-		build: func(v map[string]float64, detached bool) Head {
-			return SphereFace{Scale: v["scale"], Margin: v["margin"], Detached: detached}
+		HasMargin:   true,
+		Detached:    true,
+		FeatureNorm: Scaled,
+		build: func(v map[string]float64, o Options) Head {
+			return SphereFace{Scale: v["scale"], Margin: v["margin"], Detached: o.detached()}
 		},
 	})
 }
@@ -26,7 +27,7 @@ func init() {
 //
 // with ψ(θ) = (-1)^k cos(mθ) - 2k on [kπ/m, (k+1)π/m] for any real m >= 1.
 type SphereFace struct {
-	Scale    float64 // s > 0; 30 by default
+	Scale    float64 // s; 30 by default; 0 keeps ‖x‖ in its place
 	Margin   float64 // m >= 1; 1.7 by default
 	Detached bool    // the margin gradient; New sets it by default
 }
@@ -36,7 +37,7 @@ func (SphereFace) Name() string { return "sphereface" }
 
 // Validate implements Head.
 func (h SphereFace) Validate() error {
-	if err := positive("sphereface", "scale", h.Scale); err != nil {
+	if err := length("sphereface", h.Scale); err != nil {
 		return err
 	}
 	return within("sphereface", "margin", h.Margin, 1, 100)
@@ -46,13 +47,15 @@ func (h SphereFace) Validate() error {
 func (h SphereFace) Geometry() Geometry { return Geometry{UnitWeights: true, Scale: h.Scale} }
 
 // Target implements Head.
-func (h SphereFace) Target(cos, _ float64) (logit, dCos, dNorm float64) {
+func (h SphereFace) Target(cos, norm float64) (logit, dCos, dNorm float64) {
 	ψ, dψ := psi(cos, h.Margin)
 	if h.Detached {
 		dψ = 1
 	}
-	return h.Scale * ψ, h.Scale * dψ, 0
+	return lengthen(h.Scale, norm, ψ, dψ)
 }
 
 // Other returns s cos θ.
-func (h SphereFace) Other(cos, _ float64) (logit, dCos, dNorm float64) { return scaled(h.Scale, cos) }
+func (h SphereFace) Other(cos, norm float64) (logit, dCos, dNorm float64) {
+	return lengthen(h.Scale, norm, cos, 1)
+}

@@ -48,6 +48,7 @@ type training struct {
 	head                  Head
 	l                     *linear
 	classes               int
+	recorder              *recorder
 }
 
 func newTraining(t testing.TB, h Head) *training {
@@ -67,7 +68,11 @@ func newTraining(t testing.TB, h Head) *training {
 	}
 	cut := func(x []float32, from, count int) []float32 { return x[from : from+count : from+count] }
 	w := pixels * dim
-	Init(cut(tr.parameters, w, p[0].Len()), 1)
+	at := w
+	for _, s := range p {
+		Init(h, classes, s, cut(tr.parameters, at, s.Len()), 1)
+		at += s.Len()
+	}
 	for i := range n * pixels {
 		tr.images = append(tr.images, float32(r.NormFloat64()))
 		if i < n {
@@ -96,6 +101,7 @@ func newTraining(t testing.TB, h Head) *training {
 		o.DBias = cut(tr.gradArena, at, p[1].Len())
 		wrt = append(wrt, in.Bias)
 	}
+	h, tr.recorder = record(h)
 	if tr.loss, err = Loss(h, in, o); err != nil {
 		t.Fatal(err)
 	}
@@ -127,13 +133,15 @@ func (tr *training) oracle(p []float64) float64 {
 		}
 	}
 	w := p[l.pixels*l.dim:]
-	return oracle(tr.head, &problem{n: l.n, classes: tr.classes, dim: l.dim, labels: tr.labels}, x, w, w[tr.classes*l.dim:])
+	rows := tr.classes * centers(tr.head)
+	problem := &problem{n: l.n, classes: tr.classes, dim: l.dim, labels: tr.labels, samples: tr.recorder.samples}
+	return oracle(tr.head, problem, x, w, w[rows*l.dim:])
 }
 
 func TestTraining(t *testing.T) {
 	for _, name := range Names() {
 		t.Run(name, func(t *testing.T) {
-			h := makeHead(t, name, Options{MarginGradient: Exact})
+			h := exactHead(t, name)
 			tr := newTraining(t, h)
 			defer tr.machine.Close()
 			first := tr.step(t)
@@ -173,6 +181,9 @@ func TestTraining(t *testing.T) {
 
 // A steady step keeps no memory, and allocates no more than the machine's own small change.
 func TestSteadyMemory(t *testing.T) {
+	if race {
+		t.Skip("the race detector allocates")
+	}
 	tr := newTraining(t, makeHead(t, "arcface", Options{}))
 	defer tr.machine.Close()
 	// heap runs some steps and returns what is reachable after them.
@@ -199,39 +210,46 @@ func TestSteadyMemory(t *testing.T) {
 }
 
 func TestCrossEntropyAllocates(t *testing.T) {
-	h := makeHead(t, "cosface", Options{})
-	p := newProblem(8, 1000, 32, rand.New(rand.NewPCG(1, 2)))
-	p.run(t, h, onePool)
-	ce := ops.NewCrossEntropy(h, p.n, p.classes, p.dim, onePool)
-	allocs := testing.AllocsPerRun(20, func() {
-		if _, err := ce.Forward(p.x, p.w, nil, p.labels); err != nil {
-			t.Fatal(err)
+	if race {
+		t.Skip("the race detector allocates")
+	}
+	for _, name := range []string{"cosface", "circle", "subcenter-arcface", "sphereface2"} {
+		h := makeHead(t, name, Options{})
+		p := newProblem(h, 8, 1000, 32, rand.New(rand.NewPCG(1, 2)))
+		p.run(t, h, onePool)
+		ce := ops.NewCrossEntropy(h, p.n, p.classes, p.dim, onePool)
+		allocs := testing.AllocsPerRun(20, func() {
+			if _, err := ce.Forward(p.x, p.w, p.bias, p.labels); err != nil {
+				t.Fatal(err)
+			}
+			ce.Backward(1, p.w, p.bias, p.dx, p.dw, p.dbias)
+		})
+		if allocs > 0 {
+			t.Errorf("%s: a step allocates %v times", name, allocs)
 		}
-		ce.Backward(1, p.w, nil, p.dx, p.dw, nil)
-	})
-	if allocs > 0 {
-		t.Errorf("a step allocates %v times", allocs)
 	}
 }
 
 // BenchmarkCrossEntropy is the size of CASIA-WebFace: 10 575 identities, batch 64, 512-d.
 func BenchmarkCrossEntropy(b *testing.B) {
-	h := makeHead(b, "amsoftmax", Options{})
-	p := newProblem(64, 10575, 512, rand.New(rand.NewPCG(1, 2)))
 	pool := kernel.NewPool(0)
 	defer pool.Close()
-	p.run(b, h, pool)
-	ce := ops.NewCrossEntropy(h, p.n, p.classes, p.dim, pool)
-	b.Run("forward", func(b *testing.B) {
-		for range b.N {
-			if _, err := ce.Forward(p.x, p.w, nil, p.labels); err != nil {
-				b.Fatal(err)
+	for _, name := range []string{"amsoftmax", "circle", "curricularface", "sphereface2", "subcenter-arcface"} {
+		h := makeHead(b, name, Options{})
+		p := newProblem(h, 64, 10575, 512, rand.New(rand.NewPCG(1, 2)))
+		p.run(b, h, pool)
+		ce := ops.NewCrossEntropy(h, p.n, p.classes, p.dim, pool)
+		b.Run(name+"/forward", func(b *testing.B) {
+			for range b.N {
+				if _, err := ce.Forward(p.x, p.w, p.bias, p.labels); err != nil {
+					b.Fatal(err)
+				}
 			}
-		}
-	})
-	b.Run("backward", func(b *testing.B) {
-		for range b.N {
-			ce.Backward(1, p.w, nil, p.dx, p.dw, nil)
-		}
-	})
+		})
+		b.Run(name+"/backward", func(b *testing.B) {
+			for range b.N {
+				ce.Backward(1, p.w, p.bias, p.dx, p.dw, p.dbias)
+			}
+		})
+	}
 }

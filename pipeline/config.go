@@ -47,13 +47,15 @@ type Config struct {
 	Embedding int    `name:"embedding" group:"Model" default:"512" help:"Numbers in an embedding. Default: ${default}."`
 	Init      string `name:"init" group:"Model" placeholder:"MODEL" help:"Model file or run folder whose weights to start from. Default: random weights."`
 
-	Head           string   `name:"head" group:"Head" default:"amsoftmax" placeholder:"NAME" help:"Classification head: softmax, modified, normface, asoftmax, sphereface, amsoftmax, cosface or arcface. Default: ${default}."`
+	Head           string   `name:"head" group:"Head" default:"amsoftmax" placeholder:"NAME" help:"Classification head: softmax, modified, normface, lsoftmax, asoftmax, sphereface, sphereface-r-v1, sphereface-r-v2, amsoftmax, cosface, arcface, arcface-fallback, arcface-easy, combined, adaface, magface, curricularface, subcenter-arcface, circle, elasticface-arc, elasticface-cos or sphereface2; fv-train losses explains them. Default: ${default}."`
 	Scale          *float64 `name:"scale" group:"Head" placeholder:"S" help:"The head's scale s. Default: the head's."`
 	Margin         *float64 `name:"margin" group:"Head" placeholder:"M" help:"The head's margin m; an angle is in radians. Default: the head's."`
 	MarginGradient string   `name:"margin-gradient" group:"Head" placeholder:"exact|detached" help:"Whether what the margin adds is differentiated. Default: the head's."`
+	FeatureNorm    string   `name:"feature-norm" group:"Head" placeholder:"scaled|kept" help:"Whether the head gives embeddings the length s, or keeps their own. Default: the head's."`
 	HeadParams     Params   `name:"head-params" group:"Head" placeholder:"NAME=V;..." help:"The head's other settings, such as lambda-min=0 of asoftmax. Default: the head's."`
 
 	Batch       int       `name:"batch" group:"Optimisation" default:"64" help:"Images in a batch, at least 2; the last, partial batch of an epoch is dropped. Default: ${default}."`
+	PerIdentity int       `name:"per-identity" group:"Optimisation" default:"0" placeholder:"K" help:"Images of each identity in a batch, which then has batch/K identities that take turns; 0 shows all images in any order. Default: ${default}."`
 	Accumulate  int       `name:"accumulate" group:"Optimisation" default:"1" help:"Batches whose gradients are averaged for one step. Default: ${default}."`
 	Epochs      int       `name:"epochs" group:"Optimisation" default:"16" help:"Passes over the data. Default: ${default}."`
 	MaxSteps    int       `name:"max-steps" keep:"free" group:"Optimisation" default:"0" help:"End after this many steps, the schedule unchanged; 0 means after the last epoch. Default: ${default}."`
@@ -119,12 +121,12 @@ func (c *Config) resolveHead() error {
 	if _, err := c.head(); err != nil {
 		return settingError("head", "%s", strings.TrimPrefix(err.Error(), "losses: "))
 	}
-	values, err := spec.Resolve(c.headValues())
+	o, err := spec.Resolve(c.headOptions())
 	if err != nil {
 		return err
 	}
 	c.HeadParams = nil
-	for name, v := range values {
+	for name, v := range o.Params {
 		switch name {
 		case "scale":
 			c.Scale = &v
@@ -137,18 +139,18 @@ func (c *Config) resolveHead() error {
 			c.HeadParams[name] = v
 		}
 	}
-	if spec.HasMargin && c.MarginGradient == "" {
-		c.MarginGradient = string(losses.Exact)
-		if spec.Detached {
-			c.MarginGradient = string(losses.Detached)
-		}
-	}
+	c.MarginGradient, c.FeatureNorm = string(o.MarginGradient), string(o.FeatureNorm)
 	return nil
 }
 
 // head makes the head that the settings describe.
-func (c *Config) head() (losses.Head, error) {
-	return losses.New(c.Head, losses.Options{Params: c.headValues(), MarginGradient: losses.MarginGradient(c.MarginGradient)})
+func (c *Config) head() (losses.Head, error) { return losses.New(c.Head, c.headOptions()) }
+
+func (c *Config) headOptions() losses.Options {
+	return losses.Options{
+		Params: c.headValues(), MarginGradient: losses.MarginGradient(c.MarginGradient),
+		FeatureNorm: losses.FeatureNorm(c.FeatureNorm), Seed: c.Seed,
+	}
 }
 
 func (c *Config) headValues() map[string]float64 {
@@ -231,6 +233,7 @@ func (c *Config) checkData() error {
 func (c *Config) checkOptimisation() error {
 	err := errors.Join(
 		atLeast("batch", c.Batch, 2),
+		c.checkPerIdentity(),
 		atLeast("accumulate", c.Accumulate, 1),
 		atLeast("epochs", c.Epochs, 1),
 		atLeast("max-steps", c.MaxSteps, 0),
@@ -251,6 +254,13 @@ func (c *Config) checkOptimisation() error {
 	}
 	if err := c.optimizer().Validate(); err != nil {
 		return settingError("optimizer", "%w", err)
+	}
+	return nil
+}
+
+func (c *Config) checkPerIdentity() error {
+	if k := c.PerIdentity; k < 0 || k > 0 && c.Batch%k != 0 {
+		return settingError("per-identity", "%d does not divide the batch of %d", k, c.Batch)
 	}
 	return nil
 }

@@ -77,6 +77,11 @@ func TestResolveMistakes(t *testing.T) {
 		{"head=arkface", []string{"--head", `"arkface"`, "arcface"}},
 		{"margin=9", []string{"--head", "margin is 9"}},
 		{"head=normface margin=0.3", []string{"--head", `no setting "margin"`, "scale"}},
+		{"head=normface margin-gradient=detached", []string{"--head", "no choice of margin gradient"}},
+		{"head=magface feature-norm=kept", []string{"--head", "no choice of feature norm"}},
+		{"head=arcface feature-norm=long", []string{"--head", `"long" is neither "scaled" nor "kept"`}},
+		{"head=arcface feature-norm=kept scale=30", []string{"--head", `no setting "scale" where embeddings keep their length`}},
+		{"batch=10 per-identity=4", []string{"--per-identity: 4 does not divide the batch of 10"}},
 		{"batch=0 epochs=0", []string{"--batch: 0 is too small, want at least 2", "--epochs"}},
 		{"size=100x112", []string{"--size", "multiples of 16"}},
 		{"fit=squash", []string{"--fit", "crop, stretch, pad"}},
@@ -115,7 +120,7 @@ func TestResolveDefaults(t *testing.T) {
 	if err := c.Resolve(); err != nil {
 		t.Fatal(err)
 	}
-	if *c.Margin != 4 || c.Scale != nil || c.HeadParams["lambda-min"] != 5 || c.MarginGradient != "exact" {
+	if *c.Margin != 4 || c.Scale != nil || c.HeadParams["lambda-min"] != 5 || c.MarginGradient != "exact" || c.FeatureNorm != "kept" {
 		t.Errorf("A-Softmax resolved to %+v", c)
 	}
 }

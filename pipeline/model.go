@@ -44,9 +44,7 @@ func (t *trainer) initialise(from *embed.Model) {
 	t.network.Init(t.arena.Weights[:params], t.buffers, t.config.Seed)
 	at := params
 	for _, p := range t.graph.headParams {
-		if len(p.Shape) > 1 {
-			losses.Init(t.arena.Weights[at:at+p.Len()], t.config.Seed)
-		}
+		losses.Init(t.head, len(t.faces.train.Identities), p, t.arena.Weights[at:at+p.Len()], t.config.Seed)
 		at += p.Len()
 	}
 	if from == nil {
@@ -98,7 +96,7 @@ func (t *trainer) model() *embed.Model {
 	params := t.graph.backboneParams
 	m := &embed.Model{
 		Network: t.network, Theta: t.arena.Weights[:params], Buffers: t.buffers, Contract: t.Contract,
-		Head:    embed.HeadInfo{Name: c.Head, Settings: c.headValues(), MarginGradient: c.MarginGradient},
+		Head:    embed.HeadInfo{Name: c.Head, Settings: c.headValues(), MarginGradient: c.MarginGradient, FeatureNorm: c.FeatureNorm},
 		Classes: t.faces.train.Identities, HeadParams: map[string]embed.Tensor{},
 		Threshold: t.threshold,
 		Meta: map[string]string{

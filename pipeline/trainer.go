@@ -90,7 +90,7 @@ func (t *trainer) openLoader() error {
 	var err error
 	t.loader, err = loader.New(loader.Options{
 		Set: t.faces.train, Contract: t.Contract, Augment: c.augmentation(),
-		Batch: c.Batch, Seed: c.Seed, Cache: cache, Workers: c.Threads,
+		Batch: c.Batch, PerIdentity: c.PerIdentity, Seed: c.Seed, Cache: cache, Workers: c.Threads,
 		OnBad: t.bad.add,
 	})
 	return err

@@ -101,12 +101,12 @@ func sameRun(t *testing.T, a, b string) {
 	}
 }
 
-// variants are runs that between them use all state that there is: momentum, moments, a head with
-// memory, running statistics, accumulation and validation.
+// variants are runs that between them use all state that there is: momentum, moments, heads with
+// memory and with random draws, running statistics, accumulation and validation.
 var variants = map[string][]string{
-	"sgd":        {"val=0.34", "val-every=4", "nesterov=true"},
-	"bf16":       {"precision=bf16", "backbone=sfnet4-bn"},
-	"accumulate": {"epochs=4", "optimizer=adamw", "lr=0.001", "accumulate=3", "head=asoftmax", "backbone=sfnet4-bn", "augment=strong"},
+	"sgd":        {"val=0.34", "val-every=4", "nesterov=true", "head=elasticface-cos"},
+	"bf16":       {"precision=bf16", "backbone=sfnet4-bn", "head=subcenter-arcface"},
+	"accumulate": {"epochs=4", "optimizer=adamw", "lr=0.001", "accumulate=3", "head=adaface", "backbone=sfnet4-bn", "augment=strong"},
 }
 
 // A run that is stopped in mid-epoch and resumed on other threads is the run that was never

@@ -13,32 +13,32 @@ import (
 // HeadNodes are the inputs of a head's node.
 type HeadNodes struct {
 	Embedding *gorgonia.Node // [N,D] float32
-	Weight    *gorgonia.Node // [C,D] float32
-	Bias      *gorgonia.Node // [C] float32; nil unless the head has a bias
+	Weight    *gorgonia.Node // [C,D] float32, or [C,K,D] of a head with K sub-centers
+	Bias      *gorgonia.Node // [C] or [1] float32; nil unless the head has a bias
 	Labels    *gorgonia.Node // [N] int, not differentiable
 }
 
 // HeadOptions are settings of a head's node that do not change its result.
 type HeadOptions struct {
 	Pool *kernel.Pool // nil: a pool of its own with a thread for each processor
-	// Memory that the gradients are written to, of lengths C*D and C; nil: the
+	// Memory that the gradients are written to, of the lengths of weights and bias; nil: the
 	// operator's own.
 	DWeight, DBias []float32
 }
 
 // check returns the sizes of the batch, or an error that names the node at fault.
 func (in HeadNodes) check(g Geometry) (n, classes, dim int, err error) {
-	if in.Embedding == nil || in.Weight == nil || in.Embedding.Dims() != 2 || in.Weight.Dims() != 2 {
+	if in.Embedding == nil || in.Weight == nil || in.Embedding.Dims() != 2 || in.Weight.Dims() < 2 {
 		return 0, 0, 0, errors.New("ops: a head needs embeddings [N,D] and weights [C,D]")
 	}
 	n, dim = in.Embedding.Shape()[0], in.Embedding.Shape()[1]
 	classes = in.Weight.Shape()[0]
 	err = errors.Join(
 		checkShape("embedding", in.Embedding, tensor.Float32, n, dim),
-		checkShape("weight", in.Weight, tensor.Float32, classes, dim),
+		checkShape("weight", in.Weight, tensor.Float32, g.WeightShape(classes, dim)...),
 		checkShape("labels", in.Labels, tensor.Int, n))
-	if g.Bias {
-		err = errors.Join(err, checkShape("bias", in.Bias, tensor.Float32, classes))
+	if size := g.BiasLen(classes); size > 0 {
+		err = errors.Join(err, checkShape("bias", in.Bias, tensor.Float32, size))
 	} else if in.Bias != nil {
 		err = errors.Join(err, errors.New("ops: a bias is given to a head that has none"))
 	}
@@ -65,7 +65,7 @@ type headOperator struct {
 }
 
 func (op *headOperator) init(name string, shape tensor.Shape, in HeadNodes, o HeadOptions) {
-	types := []hm.Type{tensorType(2), tensorType(2), labelsType}
+	types := []hm.Type{tensorType(2), tensorType(in.Weight.Dims()), labelsType}
 	op.dx = newTensor(nil, in.Embedding.Shape()...)
 	op.dw = newTensor(o.DWeight, in.Weight.Shape()...)
 	if op.bias = in.Bias != nil; op.bias {

@@ -7,15 +7,38 @@ import (
 	"github.com/faceverify/fv/internal/kernel"
 )
 
-// Head turns the angle between an embedding and a class weight into a logit.
+// Sample makes logits of the angles between one embedding and the class weights. norm
+// is ‖x‖ where weights are normalised and ‖W_j‖‖x‖ where not. Its functions are called from
+// several goroutines.
+type Sample interface {
+	// Target returns the logit of the sample's own class, without bias, and its
+	// derivatives.
+	Target(cos, norm float64) (logit, dCos, dNorm float64)
+	// Other does the same for another class. The fused loss calls it only where
+	// Geometry says Curved; elsewhere it is what Geometry says.
+	Other(cos, norm float64) (logit, dCos, dNorm float64)
+}
+
+// Head makes logits of the angles between embeddings and class weights.
 type Head interface {
+	Sample
 	// Geometry says how the logits of all classes but the sample's own are made.
 	Geometry() Geometry
-	// Target returns the logit of the sample's own class, without bias, and its
-	// derivatives. cos is the cosine of the angle between embedding and weight;
-	// norm is ‖x‖ where weights are normalised and ‖W_y‖‖x‖ where not. It is called
-	// from several goroutines.
-	Target(cos, norm float64) (logit, dCos, dNorm float64)
+}
+
+// Batched is a head whose logits depend on more of a batch than one angle and one
+// length: they differ from sample to sample.
+type Batched interface {
+	Head
+	// Batch returns the functions of each sample of a batch [N]. cos and norm [N] are what
+	// Target is going to be given. What they follow from is not differentiated.
+	Batch(cos, norm []float64) []Sample
+}
+
+// Penalised is a head that adds a function of the embedding's length to the loss of each
+// sample.
+type Penalised interface {
+	Penalty(norm float64) (value, dNorm float64)
 }
 
 // Geometry describes the logit of a class that is not the sample's own:
@@ -26,8 +49,57 @@ type Head interface {
 type Geometry struct {
 	UnitWeights bool    // V_j = W_j/‖W_j‖
 	Scale       float64 // X = Scale x/‖x‖ where it is not 0; needs UnitWeights
-	Bias        bool    // b_j is a parameter; otherwise it is 0
+	Curved      bool    // z_j = Other(cos θ_j, ‖x‖) + b_j, which may not depend on ‖x‖; needs Scale
+	Centers     int     // rows of W for each class, the nearest of which counts; 0 means 1. More need Scale
+	Bias        Bias    // what b_j is
+	Binary      float64 // 0: softmax. Else the loss is binary, and this the weight of the own class: see CrossEntropy
 	LossScale   float64 // factor of the loss; 0 means 1
+}
+
+// Bias says what is added to the logits.
+type Bias int
+
+const (
+	NoBias     Bias = iota // b_j = 0
+	ClassBias              // a parameter for each class
+	SharedBias             // one parameter for all classes
+)
+
+// BiasLen returns the number of bias parameters.
+func (g Geometry) BiasLen(classes int) int {
+	switch g.Bias {
+	case ClassBias:
+		return classes
+	case SharedBias:
+		return 1
+	}
+	return 0
+}
+
+// WeightShape returns the shape of the weights, [C,D], or [C,Centers,D] where a class has
+// several.
+func (g Geometry) WeightShape(classes, dim int) []int {
+	if k := g.centers(); k > 1 {
+		return []int{classes, k, dim}
+	}
+	return []int{classes, dim}
+}
+
+func (g Geometry) centers() int { return max(g.Centers, 1) }
+
+// elementwise reports whether logits are worked out one by one: they are not products
+// alone, or the loss is not the softmax's.
+func (g Geometry) elementwise() bool { return g.Curved || g.centers() > 1 || g.Binary != 0 }
+
+// offset returns b_j.
+func (g Geometry) offset(bias []float32, j int) float32 {
+	switch g.Bias {
+	case ClassBias:
+		return bias[j]
+	case SharedBias:
+		return bias[0]
+	}
+	return 0
 }
 
 func (g Geometry) lossScale() float64 {
@@ -41,7 +113,7 @@ func (g Geometry) lossScale() float64 {
 // and targets of one batch.
 //
 // With U_ij = X_i·V_j, the chain rule for the target's logit T(cos, norm) is kept
-// as three numbers a sample: dU = ∂T/∂U, and what remains along the features and
+// as three numbers of each sample: dU = ∂T/∂U, and what remains along the features and
 // along the weights, which is not 0 only where their length matters:
 //
 //	∂T/∂x = dU V_y ∂X/∂x + radialX x/‖x‖,    ∂T/∂W_y = dU X ∂V_y/∂W_y + radialW W_y
@@ -53,13 +125,20 @@ type classifier struct {
 	dim     int
 	pool    *kernel.Pool
 
-	x       []float32 // X [N,D]
-	norm    []float64 // ‖x‖ [N]
-	label   []int
-	logit   []float64 // T + b_y [N]
-	dU      []float64
-	radialX []float64
-	radialW []float64
+	x        []float32 // X [N,D]
+	label    []int
+	row      []int     // of the weights, that the target is measured with [N]
+	sample   []Sample  // [N]
+	cos      []float64 // of the target [N]
+	norm     []float64 // ‖x‖ [N]
+	length   []float64 // what Target is given: ‖x‖, or ‖W_y‖‖x‖ [N]
+	wnorm    []float64 // ‖W_y‖ [N]
+	logit    []float64 // T + b_y [N]
+	dU       []float64
+	radialX  []float64
+	radialW  []float64
+	penalty  []float64 // [N]
+	dPenalty []float64
 }
 
 func newClassifier(h Head, n, classes, dim int, pool *kernel.Pool) classifier {
@@ -67,59 +146,93 @@ func newClassifier(h Head, n, classes, dim int, pool *kernel.Pool) classifier {
 	if g.Scale != 0 && !g.UnitWeights {
 		panic("ops: a head that normalises features must normalise weights")
 	}
-	f := make([]float64, 5*n)
-	return classifier{
-		head: h, g: g, n: n, classes: classes, dim: dim, pool: pool,
-		x: make([]float32, n*dim), label: make([]int, n),
-		norm: f[:n], logit: f[n : 2*n], dU: f[2*n : 3*n], radialX: f[3*n : 4*n], radialW: f[4*n:],
+	if g.Scale == 0 && (g.Curved || g.centers() > 1) {
+		panic("ops: a head with curved logits or sub-centers must normalise features")
 	}
+	if g.Bias == SharedBias && !g.elementwise() || g.Bias == ClassBias && g.UnitWeights && !g.elementwise() {
+		panic("ops: a head with a bias and logits that are products must have one for each class, and weights of free length")
+	}
+	c := classifier{
+		head: h, g: g, n: n, classes: classes, dim: dim, pool: pool,
+		x: make([]float32, n*dim), label: make([]int, n), row: make([]int, n), sample: make([]Sample, n),
+	}
+	for _, v := range []*[]float64{
+		&c.cos, &c.norm, &c.length, &c.wnorm, &c.logit, &c.dU, &c.radialX, &c.radialW, &c.penalty, &c.dPenalty,
+	} {
+		*v = make([]float64, n)
+	}
+	for i := range c.sample {
+		c.sample[i] = h
+	}
+	return c
 }
 
-// prepare works out features and targets from x [N,D], w [C,D] and bias [C]. The
+// prepare works out features and targets from x [N,D], w [rows,D] and bias. The
 // targets are worked out in float64: near an angle of 0 they need it.
 func (c *classifier) prepare(x, w, bias []float32, labels []int) error {
 	for i, y := range labels {
 		if y < 0 || y >= c.classes {
 			return fmt.Errorf("ops: label %d of sample %d is not one of %d classes", y, i, c.classes)
 		}
-		row, wy := x[i*c.dim:][:c.dim], w[y*c.dim:][:c.dim]
+		c.label[i] = y
+		c.measure(i, x[i*c.dim:][:c.dim], w)
+	}
+	if b, ok := c.head.(Batched); ok {
+		copy(c.sample, b.Batch(c.cos, c.length))
+	}
+	penalised, _ := c.head.(Penalised)
+	for i, y := range c.label {
+		c.target(i)
+		// To the precision of the other logits: they are compared with it, and float32(max)
+		// is then not below any of them.
+		c.logit[i] = float64(float32(c.logit[i] + float64(c.g.offset(bias, y))))
+		if penalised != nil {
+			c.penalty[i], c.dPenalty[i] = penalised.Penalty(c.norm[i])
+		}
+	}
+	return nil
+}
+
+// measure works out feature i, and its length and angle to the target's weight: the nearest
+// of the class's rows.
+func (c *classifier) measure(i int, x, w []float32) {
+	k := c.g.centers()
+	for center := range k {
+		row := c.label[i]*k + center
 		var xx, ww, xw float64
-		for k, v := range row {
-			a, b := float64(v), float64(wy[k])
+		wy := w[row*c.dim:][:c.dim]
+		for d, v := range x {
+			a, b := float64(v), float64(wy[d])
 			xx += a * a
 			ww += b * b
 			xw += a * b
 		}
 		r, wn := math.Sqrt(xx), math.Sqrt(ww)
-		c.label[i], c.norm[i] = y, r
-		scale := 1.0
-		if c.g.Scale != 0 {
-			scale = c.g.Scale * inverse(r)
+		// Rounding may take the cosine of parallel vectors past 1; NaN stays.
+		cos := min(max(xw*inverse(r)*inverse(wn), -1), 1)
+		if center == 0 || nearer(cos, c.cos[i]) {
+			c.row[i], c.cos[i], c.norm[i], c.wnorm[i], c.length[i] = row, cos, r, wn, r
+			if !c.g.UnitWeights {
+				c.length[i] = r * wn
+			}
 		}
-		for k, v := range row {
-			c.x[i*c.dim+k] = float32(scale * float64(v))
-		}
-		c.target(i, xw*inverse(r)*inverse(wn), wn)
-		if c.g.Bias {
-			c.logit[i] += float64(bias[y])
-		}
-		// To the precision of the other logits: they are compared with it, and float32(max)
-		// is then not below any of them.
-		c.logit[i] = float64(float32(c.logit[i]))
 	}
-	return nil
+	scale := 1.0
+	if c.g.Scale != 0 {
+		scale = c.g.Scale * inverse(c.norm[i])
+	}
+	for d, v := range x {
+		c.x[i*c.dim+d] = float32(scale * float64(v))
+	}
 }
 
+// nearer reports whether a is the larger cosine, or NaN, which is not to be lost.
+func nearer[T float32 | float64](a, b T) bool { return a > b || a != a }
+
 // target fills in the target of sample i.
-func (c *classifier) target(i int, cos, wn float64) {
-	// Rounding may take the cosine of parallel vectors past 1; NaN stays.
-	cos = min(max(cos, -1), 1)
-	r := c.norm[i]
-	q := r
-	if !c.g.UnitWeights {
-		q *= wn
-	}
-	logit, dCos, dNorm := c.head.Target(cos, q)
+func (c *classifier) target(i int) {
+	cos, q, r, wn := c.cos[i], c.length[i], c.norm[i], c.wnorm[i]
+	logit, dCos, dNorm := c.sample[i].Target(cos, q)
 	c.logit[i] = logit
 	if c.g.Scale != 0 { // U = Scale cos
 		c.dU[i], c.radialX[i], c.radialW[i] = dCos/c.g.Scale, dNorm, 0
@@ -127,7 +240,7 @@ func (c *classifier) target(i int, cos, wn float64) {
 	}
 	if q == 0 {
 		// Nothing but a linear logit has a gradient here, and its slope is that at any length.
-		_, c.dU[i], _ = c.head.Target(cos, 1)
+		_, c.dU[i], _ = c.sample[i].Target(cos, 1)
 		c.radialX[i], c.radialW[i] = 0, 0
 		return
 	}
@@ -140,13 +253,23 @@ func (c *classifier) target(i int, cos, wn float64) {
 	}
 }
 
+// other returns the logit of another class than sample i's own, without bias, and its slope: u
+// is U_ij = X_i·V_j.
+func (c *classifier) other(i int, u float32) (z, slope float32) {
+	if !c.g.Curved {
+		return u, 1
+	}
+	cos := min(max(float64(u)/c.g.Scale, -1), 1)
+	logit, dCos, _ := c.sample[i].Other(cos, c.norm[i])
+	return float32(logit), float32(dCos / c.g.Scale)
+}
+
 // backwardFeatures turns the gradient with respect to X, row i of which is dX, into
-// that with respect to x, in place. dTarget is the gradient with respect to the
-// target's logit.
-func (c *classifier) backwardFeatures(i int, dX []float32, dTarget float64) {
+// that with respect to x, in place, and adds along times x/‖x‖.
+func (c *classifier) backwardFeatures(i int, dX []float32, along float64) {
 	x := c.x[i*c.dim:][:c.dim]
 	r := inverse(c.norm[i])
-	scale, along, perX := 1.0, dTarget*c.radialX[i], r // x/‖x‖ = perX X
+	scale, perX := 1.0, r // x/‖x‖ = perX X
 	if s := c.g.Scale; s != 0 {
 		// X = s x/‖x‖:  dx = s/‖x‖ (dX - X (X·dX)/s²)
 		scale, perX = s*r, inverse(s)

@@ -17,7 +17,7 @@ const (
 	Split   Purpose = "split"   // which identities are held out
 	Pairs   Purpose = "pairs"   // validation pairs
 	Synth   Purpose = "synth"   // procedural faces
-	Head    Purpose = "head"    // draws of a head; index: the step
+	Head    Purpose = "head"    // draws of a head; epoch: the step, index: the sample's place in it
 )
 
 // New returns a generator that depends on its arguments only.

@@ -13,6 +13,7 @@ import (
 	"github.com/faceverify/fv/embed"
 	"github.com/faceverify/fv/pipeline/augment"
 	"github.com/faceverify/fv/pipeline/dataset"
+	"github.com/faceverify/fv/pipeline/sampler"
 )
 
 // ahead is how many batches are made or in the making before they are asked for. It covers
@@ -26,6 +27,9 @@ type Options struct {
 	Augment  augment.Settings // random changes; the zero value makes none
 	Batch    int              // images in a batch
 	Seed     uint64           // of the order and the changes
+	// PerIdentity is how many images of each identity a batch has, which must divide Batch; 0 shows
+	// the images in any order.
+	PerIdentity int
 
 	// Cache is the memory for decoded images of the contract's size, in bytes. Images that
 	// do not fit in are decoded each time.
@@ -68,6 +72,9 @@ func New(o Options) (*Loader, error) {
 	case n < o.Batch:
 		err = errors.Join(err, fmt.Errorf("loader: %d images in %s make no batch of %d; use a smaller batch or more images", n, o.Set.Root, o.Batch))
 	}
+	if o.PerIdentity != 0 {
+		err = errors.Join(err, o.checkGroups())
+	}
 	if o.Workers < 0 || o.Cache < 0 {
 		err = errors.Join(err, fmt.Errorf("loader: %d workers and a cache of %d bytes; want no negative number", o.Workers, o.Cache))
 	}
@@ -85,6 +92,33 @@ func New(o Options) (*Loader, error) {
 		return nil, err
 	}
 	return &Loader{o: o, source: source, spare: make(chan *Batch, ahead+1)}, nil
+}
+
+func (o *Options) checkGroups() error {
+	if o.PerIdentity < 0 || o.Batch%o.PerIdentity != 0 {
+		return fmt.Errorf("loader: a batch of %d is no whole number of identities with %d images each", o.Batch, o.PerIdentity)
+	}
+	have := map[int]bool{}
+	for _, s := range o.Set.Samples {
+		have[s.Identity] = true
+	}
+	if p := o.Batch / o.PerIdentity; len(have) < p {
+		return fmt.Errorf("loader: %d identities in %s make no batch of %d with %d images each", len(have), o.Set.Root, p, o.PerIdentity)
+	}
+	return nil
+}
+
+// order returns the samples of an epoch's batches.
+func (l *Loader) order(epoch int) []int {
+	n, k := len(l.o.Set.Samples), l.o.PerIdentity
+	if k == 0 {
+		return sampler.Order(n, l.o.Seed, epoch)
+	}
+	identity := make([]int, n)
+	for i, s := range l.o.Set.Samples {
+		identity[i] = s.Identity
+	}
+	return sampler.Grouped(identity, l.StepsPerEpoch(), l.o.Batch/k, k, l.o.Seed, epoch)
 }
 
 // StepsPerEpoch returns how many whole batches the set has.

@@ -479,3 +479,36 @@ func BenchmarkBatch(b *testing.B) {
 		next(b, l).Release()
 	}
 }
+
+// A batch of P x K: the images are the sampler's, and what cannot be is an error.
+func TestPerIdentity(t *testing.T) {
+	f := newFiles(30)
+	o := f.options()
+	o.Batch, o.PerIdentity = 6, 3
+	l := open(t, o)
+	l.Start(0)
+	identity := make([]int, 30)
+	for i, s := range f.set.Samples {
+		identity[i] = s.Identity
+	}
+	order := sampler.Grouped(identity, 5, 2, 3, o.Seed, 0)
+	for step := range 5 {
+		b := next(t, l)
+		for k, i := range order[6*step:][:6] {
+			if b.Paths[k] != f.set.Samples[i].Path {
+				t.Errorf("step %d, image %d: %s, want %s", step, k, b.Paths[k], f.set.Samples[i].Path)
+			}
+		}
+		if b.Labels[0] != b.Labels[2] || b.Labels[3] != b.Labels[5] || b.Labels[0] == b.Labels[3] {
+			t.Errorf("step %d: identities %v, want two with three images each", step, b.Labels)
+		}
+	}
+	for want, o := range map[string]Options{
+		"no whole number of identities with 4":             {Set: f.set, Contract: o.Contract, Batch: 6, PerIdentity: 4},
+		"10 identities in root make no batch of 30 with 1": {Set: f.set, Contract: o.Contract, Batch: 30, PerIdentity: 1},
+	} {
+		if _, err := New(o); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want %q in it", err, want)
+		}
+	}
+}

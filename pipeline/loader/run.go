@@ -6,7 +6,6 @@ import (
 	"sync"
 
 	"github.com/faceverify/fv/internal/random"
-	"github.com/faceverify/fv/pipeline/sampler"
 )
 
 // run is the work from one Start to the next: one goroutine hands out images, the
@@ -42,7 +41,7 @@ func (l *Loader) handOut(ctx context.Context, step int, queue chan<- *Batch, tas
 	epoch, order := -1, []int(nil)
 	for ; ; step++ {
 		if e := step / l.StepsPerEpoch(); e != epoch {
-			epoch, order = e, sampler.Order(len(l.o.Set.Samples), l.o.Seed, e)
+			epoch, order = e, l.order(e)
 		}
 		first := step % l.StepsPerEpoch() * l.o.Batch
 		b := l.batch(step, epoch, order[first:first+l.o.Batch])
