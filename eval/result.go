@@ -49,6 +49,11 @@ type EERResult struct {
 	Threshold Threshold `json:"threshold"`
 }
 
+// NewEERResult returns e with its threshold in all units.
+func NewEERResult(e EER) EERResult {
+	return EERResult{Value: e.Value, FMR: e.FMR, FNMR: e.FNMR, Threshold: NewThreshold(e.Point.Threshold)}
+}
+
 // BestResult is the highest accuracy on all pairs and its threshold.
 type BestResult struct {
 	Accuracy  Rate      `json:"accuracy"`

@@ -76,12 +76,25 @@ func (r *ROC) TAR(p Point) float64 { return float64(p.TrueAccepts) / float64(r.G
 // over all genuine and impostor pairs. Counts are summed as integers, so the value
 // is the exact one, rounded once.
 func (r *ROC) AUC() float64 {
-	var twice uint64 // 2 * number of (genuine, impostor) combinations won, ties one
+	var twice wide // 2 * number of (genuine, impostor) combinations won, ties one
 	for i := 1; i < len(r.Points); i++ {
 		p, q := r.Points[i-1], r.Points[i]
-		twice += uint64(q.FalseAccepts-p.FalseAccepts) * uint64(p.TrueAccepts+q.TrueAccepts)
+		twice = twice.plus(product(q.FalseAccepts-p.FalseAccepts, p.TrueAccepts+q.TrueAccepts))
 	}
-	return float64(twice) / (2 * float64(r.Genuine) * float64(r.Impostors))
+	return twice.share(product(2*r.Genuine, r.Impostors))
+}
+
+// AUCError returns half the share of (genuine, impostor) combinations that have equal
+// scores. Where points stand for bins of scores instead of single ones, the AUC
+// of the scores themselves lies within AUC ± AUCError: in no bin can their order
+// matter by more.
+func (r *ROC) AUCError() float64 {
+	var ties wide
+	for i := 1; i < len(r.Points); i++ {
+		p, q := r.Points[i-1], r.Points[i]
+		ties = ties.plus(product(q.FalseAccepts-p.FalseAccepts, q.TrueAccepts-p.TrueAccepts))
+	}
+	return ties.share(product(2*r.Genuine, r.Impostors))
 }
 
 // EER is an equal error rate and where it was found.
@@ -95,11 +108,11 @@ type EER struct {
 // higher threshold of two that are equal in this.
 func (r *ROC) EER() EER {
 	var best Point
-	smallest := math.MaxInt
+	smallest := wide{math.MaxUint64, math.MaxUint64}
 	for _, p := range r.Points {
 		// |FMR-FNMR| times genuine times impostors, so that ties are exact.
-		d := p.FalseAccepts*r.Genuine - (r.Genuine-p.TrueAccepts)*r.Impostors
-		if d = max(d, -d); d < smallest {
+		d := product(p.FalseAccepts, r.Genuine).distance(product(r.Genuine-p.TrueAccepts, r.Impostors))
+		if d.less(smallest) {
 			smallest, best = d, p
 		}
 	}

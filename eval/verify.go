@@ -169,8 +169,7 @@ func evaluate(scores []float64, pairs *Pairs, o Options, v *Vectors) (*Result, e
 		Genuine: roc.Genuine, Impostor: roc.Impostors, FoldCount: pairs.Folds, Flip: o.flip(),
 		AUC: roc.AUC(), ROC: roc, Scores: scores, Pairs: pairs,
 	}
-	eer := roc.EER()
-	r.EER = EERResult{Value: eer.Value, FMR: eer.FMR, FNMR: eer.FNMR, Threshold: NewThreshold(eer.Point.Threshold)}
+	r.EER = NewEERResult(roc.EER())
 	if d := DPrime(scores, same); !math.IsNaN(d) {
 		r.DPrime = finite(d)
 	}
