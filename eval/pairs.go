@@ -24,6 +24,8 @@ type Pairs struct {
 	Name  string // the file's path, used in errors
 	Pairs []Pair
 	Folds int // at least 1
+	// Identities says who each image shows; nil means the folder that it lies in.
+	Identities map[string]string
 }
 
 // view1Folds is how many folds the pairs of a file without folds are cut in.

@@ -57,7 +57,14 @@ func Report(w io.Writer, o ReportOptions) error {
 	if angles.Blocks != nil {
 		p.Sections = append(p.Sections, angles)
 	}
-	p.Sections = append(p.Sections, r.thresholds(), r.protocols())
+	errors, err := r.errors()
+	if err != nil {
+		return err
+	}
+	p.Sections = append(p.Sections, r.thresholds(), errors)
+	if r.Results[0].Result.Protocols != nil {
+		p.Sections = append(p.Sections, r.protocols())
+	}
 	p.Sections = append(p.Sections, o.Sections...)
 	p.Sections = append(p.Sections, r.settings(), glossary())
 	return p.Write(w)
@@ -91,9 +98,11 @@ func (r report) lead() []page.Block {
 func (r report) cards(res *Result) page.Cards {
 	cards := page.Cards{
 		{Label: "AUC", Value: fixed(res.AUC, 5), Detail: "area under the ROC; 1 is perfect, 0.5 a guess"},
-		{Label: "Accuracy", Value: percent(res.Accuracy, 2), Detail: "protocol " + res.Protocol + spread(res.Protocols[0])},
-		{Label: "EER", Value: percent(res.EER.Value, 2), Detail: "equal error rate; smaller is better"},
 	}
+	if res.Protocols != nil {
+		cards = append(cards, page.Card{Label: "Accuracy", Value: percent(res.Accuracy, 2), Detail: "protocol " + res.Protocol + spread(res)})
+	}
+	cards = append(cards, page.Card{Label: "EER", Value: percent(res.EER.Value, 2), Detail: "equal error rate; smaller is better"})
 	if p := smallestResolved(res); p != nil {
 		cards = append(cards, page.Card{
 			Label: fmt.Sprintf("TAR at FAR ≤ %g", p.Target), Value: percent(p.TAR.Value, 2),
@@ -115,7 +124,7 @@ func (r report) comparison() page.Block {
 		if res.Angles != nil {
 			overlap = percent(res.Angles.Overlap, 1)
 		}
-		t.Rows = append(t.Rows, []string{n.Name, fixed(res.AUC, 5), percent(res.Accuracy, 2) + spread(res.Protocols[0]), percent(res.EER.Value, 2), tar, overlap})
+		t.Rows = append(t.Rows, []string{n.Name, fixed(res.AUC, 5), percent(res.Accuracy, 2) + spread(res), percent(res.EER.Value, 2), tar, overlap})
 	}
 	return t
 }
@@ -249,9 +258,10 @@ func interval(r Rate) string {
 	return fmt.Sprintf("[%.2f, %.2f] %%", 100*r.Low, 100*r.High)
 }
 
-func spread(a Accuracy) string {
-	if a.SpreadKind == "none" {
+// spread is that of the headline's accuracy.
+func spread(r *Result) string {
+	if r.Protocols == nil || r.Protocols[0].SpreadKind == "none" {
 		return ""
 	}
-	return fmt.Sprintf(" ± %.2f", 100*a.Spread)
+	return fmt.Sprintf(" ± %.2f", 100*r.Protocols[0].Spread)
 }

@@ -30,7 +30,6 @@ func NewROC(scores []float64, same []bool) (*ROC, error) {
 		panic(fmt.Sprintf("eval: %d scores, %d labels", len(scores), len(same)))
 	}
 	roc := &ROC{}
-	order := make([]int, len(scores))
 	for i, s := range scores {
 		if math.IsNaN(s) || math.IsInf(s, 0) {
 			return nil, fmt.Errorf("score %d of %d is %v: scores must be finite", i+1, len(scores), s)
@@ -38,16 +37,13 @@ func NewROC(scores []float64, same []bool) (*ROC, error) {
 		if same[i] {
 			roc.Genuine++
 		}
-		order[i] = i
 	}
 	roc.Impostors = len(scores) - roc.Genuine
 	if roc.Genuine == 0 || roc.Impostors == 0 {
 		return nil, fmt.Errorf("%d genuine and %d impostor pairs: at least one of each is needed", roc.Genuine, roc.Impostors)
 	}
-	slices.SortFunc(order, func(i, j int) int { return cmp.Compare(scores[j], scores[i]) })
-
 	at := Point{Threshold: math.Inf(1)}
-	for k, i := range order {
+	for k, i := range descending(scores) {
 		if k == 0 || scores[i] != at.Threshold {
 			roc.Points = append(roc.Points, at)
 			at.Threshold = scores[i]
@@ -60,6 +56,16 @@ func NewROC(scores []float64, same []bool) (*ROC, error) {
 	}
 	roc.Points = append(roc.Points, at)
 	return roc, nil
+}
+
+// descending returns the indices of the scores, the highest first.
+func descending(scores []float64) []int {
+	order := make([]int, len(scores))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(i, j int) int { return cmp.Compare(scores[j], scores[i]) })
+	return order
 }
 
 // FAR returns the share of impostor pairs that p accepts (FMR).

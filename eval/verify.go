@@ -19,6 +19,10 @@ type Options struct {
 	Protocols []string
 	// FARs are the false accept rates to report; default DefaultFARs.
 	FARs []float64
+	// Bootstrap is how many replicates of the identities are drawn for intervals; none if 0.
+	Bootstrap int
+	// Seed decides what the bootstrap draws.
+	Seed uint64
 	// Batch is how many images the embedder gets at once; default 64.
 	Batch int
 	// SkipMissing leaves out pairs with images that cannot be read, and counts them,
@@ -129,10 +133,14 @@ func (v *Vectors) Verify(pairs *Pairs, o Options) (*Result, error) {
 	} else if mirror && v.mirrored == nil {
 		return nil, fmt.Errorf("flip rule %s and protocols %v need embeddings of the mirror images", o.flip(), o.Protocols)
 	}
-	kept := &Pairs{Name: pairs.Name, Folds: pairs.Folds}
+	kept := &Pairs{Name: pairs.Name, Folds: pairs.Folds, Identities: pairs.Identities}
+	var total, skipped [2]int
 	for _, p := range pairs.Pairs {
+		total[kind(p.Same)]++
 		if v.Has(p.A) && v.Has(p.B) {
 			kept.Pairs = append(kept.Pairs, p)
+		} else {
+			skipped[kind(p.Same)]++
 		}
 	}
 	r, err := evaluate(v.Scores(kept, o.flip()), kept, o, v)
@@ -141,8 +149,37 @@ func (v *Vectors) Verify(pairs *Pairs, o Options) (*Result, error) {
 	}
 	r.Images = v.Len()
 	r.ImagesFailed = len(v.Failed)
-	r.PairsSkipped = len(pairs.Pairs) - len(kept.Pairs)
+	r.PairsSkipped = skipped[0] + skipped[1]
+	images := pairs.Images()
+	failed := 0
+	for _, name := range images {
+		if !v.Has(name) {
+			failed++
+		}
+	}
+	r.Acquisition = &Acquisition{Images: NewRate(failed, len(images)), Genuine: NewRate(skipped[1], total[1]), Impostor: NewRate(skipped[0], total[0])}
+	r.Acquisition.carry(r.OperatingPoints)
+	r.AngularFisher = v.angularFisher(kept, o.flip())
 	return r, nil
+}
+
+// angularFisher returns the score of the images of pairs; nil where it does not exist.
+func (v *Vectors) angularFisher(pairs *Pairs, flip string) *float64 {
+	var embeddings, x []float32
+	var classes []string
+	for _, name := range pairs.Images() {
+		identity := pairs.identity(name)
+		if identity == "" {
+			return nil
+		}
+		x = v.At(x, name, flip)
+		embeddings, classes = append(embeddings, x...), append(classes, identity)
+	}
+	f, err := AngularFisher(embeddings, len(x), classes)
+	if err != nil {
+		return nil
+	}
+	return &f
 }
 
 // Evaluate evaluates one score a pair. Protocols that need embeddings (sphereface) are an
@@ -165,18 +202,15 @@ func evaluate(scores []float64, pairs *Pairs, o Options, v *Vectors) (*Result, e
 	if err != nil {
 		return nil, err
 	}
-	r := &Result{
-		Genuine: roc.Genuine, Impostor: roc.Impostors, FoldCount: pairs.Folds, Flip: o.flip(),
-		AUC: roc.AUC(), ROC: roc, Scores: scores, Pairs: pairs,
-	}
-	r.EER = NewEERResult(roc.EER())
+	r := FromROC(roc, o.fars())
+	r.FoldCount, r.Flip, r.Scores, r.Pairs = pairs.Folds, o.flip(), scores, pairs
 	if d := DPrime(scores, same); !math.IsNaN(d) {
 		r.DPrime = finite(d)
 	}
-	best, accuracy := roc.Best()
-	r.Best = BestResult{Accuracy: NewRate(int(math.Round(accuracy*float64(len(scores)))), len(scores)), Threshold: NewThreshold(best.Threshold)}
-	for _, far := range o.fars() {
-		r.OperatingPoints = append(r.OperatingPoints, roc.AtFAR(far))
+	if o.Bootstrap > 0 {
+		if b := NewBootstrap(pairs, o.Seed); b != nil {
+			r.Intervals = b.intervals(o.Bootstrap, scores, r.OperatingPoints)
+		}
 	}
 	for _, p := range protocols {
 		acc, err := p.accuracy(scores, pairs, v, o.flip())
