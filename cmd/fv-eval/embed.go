@@ -63,13 +63,13 @@ func (c *embedCmd) Run(e *env) error {
 	}
 	w, err := matrix.Create(c.Out, out.Dim)
 	if err != nil {
-		return formatUsage("--out", err)
+		return formatUsage("--out ", err)
 	}
 	defer w.Abort()
 	load := func(name string) (image.Image, error) {
 		return dataset.DecodeFile(filepath.Join(c.Dir, filepath.FromSlash(name)), dataset.Limits{})
 	}
-	bar := newProgress(e.stderr, "embedding")
+	bar := newProgress(e.stderr, "embedding", "images")
 	done := 0
 	var v []float32
 	for chunk := range slices.Chunk(names, embedChunk) {
@@ -116,7 +116,7 @@ func (c *embedCmd) Run(e *env) error {
 // formatUsage makes a file name with a wrong extension a mistake of the flag.
 func formatUsage(flag string, err error) error {
 	if format := (*matrix.FormatError)(nil); errors.As(err, &format) {
-		return cli.Usagef("%s %w", flag, err)
+		return cli.Usage(fmt.Errorf("%s%w", flag, err))
 	}
 	return err
 }

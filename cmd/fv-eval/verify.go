@@ -134,12 +134,7 @@ func (c *verifyCmd) options() (eval.Options, error) {
 			return o, cli.Usage(fmt.Errorf("--protocol: %w", err))
 		}
 	}
-	for _, far := range c.FAR {
-		if !(far > 0 && far < 1) {
-			return o, cli.Usagef("--far %v: want rates between 0 and 1", far)
-		}
-	}
-	return o, nil
+	return o, checkFARs(c.FAR)
 }
 
 // scores evaluates a score file.
@@ -186,7 +181,7 @@ func (c *verifyCmd) model(e *env, o eval.Options, report *eval.ReportOptions) (*
 	}
 	defer m.Close()
 	o.Flip = m.flip(c.Flip)
-	progress := newProgress(e.stderr, "embedding")
+	progress := newProgress(e.stderr, "embedding", "images")
 	o.Progress = progress.set
 	load := func(name string) (image.Image, error) {
 		file, ok := files[name]
@@ -237,24 +232,29 @@ func printResult(w io.Writer, name string, r *eval.Result, curves []*eval.Curve)
 		}
 		fmt.Fprintln(w)
 	}
+	printPoints(w, r.OperatingPoints, r.Impostor)
+	for _, c := range curves {
+		fmt.Fprintf(w, "  %s: AUC %.5f   EER %.2f %% (%d points)\n", c.Name, c.AUC(), 100*c.EER(), len(c.FAR))
+	}
+}
+
+// printPoints writes the table of thresholds.
+func printPoints(w io.Writer, points []eval.OperatingPoint, impostors int) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "\n  FAR at most\tcosine\tangle\tsquared L2\tfalse accepts\tFAR (95 %)\tTAR (95 %)")
-	for _, p := range r.OperatingPoints {
+	for _, p := range points {
 		if !p.Resolved {
-			fmt.Fprintf(t, "  %g\tnot resolved by %d impostor pairs\n", p.Target, r.Impostor)
+			fmt.Fprintf(t, "  %g\tnot resolved by %d impostor pairs\n", p.Target, impostors)
 			continue
 		}
 		fmt.Fprintf(t, "  %g\t%.4f\t%.2f°\t%.4f\t%d/%d\t%s\t%s\n", p.Target, p.Threshold.Score, p.Threshold.Degrees, p.Threshold.SquaredL2,
 			p.FAR.Count, p.FAR.Total, rate(p.FAR), rate(p.TAR))
 	}
 	t.Flush()
-	for _, c := range curves {
-		fmt.Fprintf(w, "  %s: AUC %.5f   EER %.2f %% (%d points)\n", c.Name, c.AUC(), 100*c.EER(), len(c.FAR))
-	}
 }
 
 func rate(r eval.Rate) string {
-	return fmt.Sprintf("%.2f %% [%.2f, %.2f]", 100*r.Value, 100*r.Low, 100*r.High)
+	return fmt.Sprintf("%.4g %% [%.4g, %.4g]", 100*r.Value, 100*r.Low, 100*r.High)
 }
 
 // commandLine writes args as they can be typed again.
