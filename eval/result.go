@@ -124,11 +124,11 @@ func Collapsed(scores []float64) bool {
 	return high-low < collapsedRange
 }
 
-// judge writes the warnings.
-func (r *Result) judge() {
+// judge writes the warnings; embedded says that the scores are cosines of embeddings.
+func (r *Result) judge(embedded bool) {
 	r.Warnings = []string{}
 	warn := func(format string, args ...any) { r.Warnings = append(r.Warnings, fmt.Sprintf(format, args...)) }
-	r.Collapsed = r.Flip != FlipGiven && Collapsed(r.Scores)
+	r.Collapsed = embedded && Collapsed(r.Scores)
 	switch {
 	case r.Collapsed:
 		warn("all scores lie within %g of each other: the model maps every face to the same embedding (it has collapsed); no rate below means anything", collapsedRange)

@@ -78,6 +78,9 @@ func (o Options) mirror() (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	if o.flip() == FlipGiven { // protocols take what there is
+		return false, nil
+	}
 	mirror := o.flip() != FlipNone
 	for _, p := range protocols {
 		mirror = mirror || p.Flip != "" && p.Flip != FlipNone
@@ -110,10 +113,18 @@ func Verify(ctx context.Context, e Embedder, load LoadFunc, pairs *Pairs, o Opti
 	if err != nil {
 		return nil, err
 	}
-	if len(vectors.Failed) > 0 && !o.SkipMissing {
-		return nil, imagesError(len(names), vectors.Failed)
+	if err := vectors.Missing(); err != nil && !o.SkipMissing {
+		return nil, err
 	}
 	return vectors.Verify(pairs, o)
+}
+
+// Missing returns an *ImagesError that lists the images that have no vector, nil if there are none.
+func (v *Vectors) Missing() error {
+	if len(v.Failed) == 0 {
+		return nil
+	}
+	return imagesError(v.Len()+len(v.Failed), v.Failed)
 }
 
 func imagesError(total int, failed map[string]error) *ImagesError {
@@ -223,7 +234,7 @@ func evaluate(scores []float64, pairs *Pairs, o Options, v *Vectors) (*Result, e
 	if isCosine(scores) {
 		r.Angles = NewAngles(scores, same)
 	}
-	r.judge()
+	r.judge(v != nil)
 	return r, nil
 }
 
@@ -251,10 +262,13 @@ func (p Protocol) accuracy(scores []float64, pairs *Pairs, v *Vectors, flip stri
 	}
 	switch {
 	case p.Name == SphereFace:
-		acc := sphereFace(pairs.Folds, v.centredSplits(pairs))
-		acc.Flip = FlipConcat
+		if flip != FlipGiven {
+			flip = p.Flip
+		}
+		acc := sphereFace(pairs.Folds, v.centredSplits(pairs, flip))
+		acc.Flip = flip
 		return acc, nil
-	case v != nil && p.Flip != "" && p.Flip != flip:
+	case v != nil && flip != FlipGiven && p.Flip != "" && p.Flip != flip:
 		flip = p.Flip
 		s.score = v.Scores(pairs, flip)
 	}
@@ -283,20 +297,19 @@ func (s foldScores) check() error {
 	return nil
 }
 
-// centredSplits returns the split of sphereFace: for fold k, the mean of the embeddings
-// [f(x), f(mirrored x)] of the images of all other folds' pairs, an image counting as
+// centredSplits returns the split of sphereFace: for fold k, the mean of the embeddings, by the
+// flip rule, of the images of all other folds' pairs, an image counting as
 // often as it occurs, is subtracted from every embedding before the cosine.
-func (v *Vectors) centredSplits(pairs *Pairs) func(k int) (train, test labelled) {
-	dim := 2 * v.Dim
+func (v *Vectors) centredSplits(pairs *Pairs, flip string) func(k int) (train, test labelled) {
 	names := pairs.Images()
 	row := make(map[string]int, len(names))
-	vectors := make([]float32, 0, len(names)*dim)
-	var x []float32
+	var vectors, x []float32
 	for i, name := range names {
 		row[name] = i
-		x = v.At(x, name, FlipConcat)
+		x = v.At(x, name, flip)
 		vectors = append(vectors, x...)
 	}
+	dim := len(x)
 	at := func(name string) []float32 { i := row[name]; return vectors[i*dim : (i+1)*dim] }
 	return func(k int) (train, test labelled) {
 		mean := make([]float64, dim)

@@ -14,6 +14,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"path"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -39,6 +40,30 @@ func (m *Matrix) Row(i int) []float32 { return m.Data[i*m.Dim : (i+1)*m.Dim : (i
 // Describe names row i in an error.
 func (m *Matrix) Describe(i int) string {
 	return fmt.Sprintf("%s: row %d (%s)", m.Path, i+1, m.Names[i])
+}
+
+// Lookup returns a function that finds the row of an image: by its whole name or, where no row has
+// that, by its name without the extension, if only one row has it. Two rows of one name are an error.
+func (m *Matrix) Lookup() (func(name string) (int, bool), error) {
+	whole, stems := make(map[string]int, m.Len()), make(map[string]int, m.Len())
+	for i, name := range m.Names {
+		if first, ok := whole[name]; ok {
+			return nil, fmt.Errorf("%s: rows %d and %d are both named %s", m.Path, first+1, i+1, name)
+		}
+		whole[name] = i
+		stem := strings.TrimSuffix(name, path.Ext(name))
+		if _, ok := stems[stem]; ok {
+			i = -1 // ambiguous
+		}
+		stems[stem] = i
+	}
+	return func(name string) (int, bool) {
+		if i, ok := whole[name]; ok {
+			return i, true
+		}
+		i, ok := stems[strings.TrimSuffix(name, path.Ext(name))]
+		return i, ok && i >= 0
+	}, nil
 }
 
 // NamesPath returns the file that names the rows of the .npy file at path.
