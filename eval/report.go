@@ -152,11 +152,11 @@ func (r report) curves() ([]*Curve, int) {
 func (r report) roc() (page.Section, error) {
 	s := page.Section{ID: "roc", Title: "How well are strangers told apart?"}
 	curves, own := r.curves()
-	linear, err := PlotROC(curves, own, false).pageSVG("ROC curve: true accept rate against false accept rate")
+	linear, err := PlotROC(curves, own, false).PageSVG("ROC curve: true accept rate against false accept rate")
 	if err != nil {
 		return s, err
 	}
-	logarithmic, err := PlotROC(curves, own, true).pageSVG("ROC curve with a logarithmic false accept rate")
+	logarithmic, err := PlotROC(curves, own, true).PageSVG("ROC curve with a logarithmic false accept rate")
 	if err != nil {
 		return s, err
 	}
@@ -192,7 +192,7 @@ func (r report) angles() (page.Section, error) {
 		if a == nil {
 			continue
 		}
-		svg, err := PlotAngles(a, "", n.Result.EER.Threshold.Angle, top).pageSVG("Histograms of the angles of positive and negative pairs, " + n.Name)
+		svg, err := PlotAngles(a, "", n.Result.EER.Threshold.Angle, top).PageSVG("Histograms of the angles of positive and negative pairs, " + n.Name)
 		if err != nil {
 			return s, err
 		}

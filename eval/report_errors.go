@@ -11,13 +11,13 @@ import (
 func (r report) errors() (page.Section, error) {
 	s := page.Section{ID: "errors", Title: "How the errors trade, and how sure the numbers are"}
 	curves, own := r.curves()
-	det, err := PlotDET(curves, own).pageSVG("DET curve: false non-match rate against false match rate on normal-deviate axes")
+	det, err := PlotDET(curves, own).PageSVG("DET curve: false non-match rate against false match rate on normal-deviate axes")
 	if err != nil {
 		return s, err
 	}
 	row := page.Row{{Title: "DET", SVG: det, Caption: "Both errors on normal-deviate axes, where normally distributed scores make straight lines. Nearer to the lower left is better."}}
 	for _, n := range r.Results {
-		svg, err := PlotErrorRates(n.Result.ROC).pageSVG("False match and false non-match rate against the threshold, " + n.Name)
+		svg, err := PlotErrorRates(n.Result.ROC).PageSVG("False match and false non-match rate against the threshold, " + n.Name)
 		if err != nil {
 			return s, err
 		}

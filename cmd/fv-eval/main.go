@@ -14,6 +14,7 @@ type grammar struct {
 	cli.Common
 	Verify   verifyCmd   `cmd:"" help:"Score pairs of images: ROC, error rates, accuracy protocols, pictures and a report."`
 	AllPairs allPairsCmd `cmd:"" name:"allpairs" help:"Score every pair of a file of embeddings, or of two: exact rates at any scale, and the hardest pairs."`
+	Identify identifyCmd `cmd:"" help:"Search a gallery of embeddings for probes: rank-k, CMC, FNIR and DIR at FPIR, open set."`
 	Embed    embedCmd    `cmd:"" help:"Write the embedding of every image of a folder to a .npy, .parquet or .csv file."`
 	Same     sameCmd     `cmd:"" help:"Compare two images: cosine, angle, and same person or not."`
 }
