@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"sort"
 
 	"gonum.org/v1/gonum/mathext"
 )
@@ -149,6 +150,18 @@ func (r *ROC) atFAR(target float64) Point {
 		at = p
 	}
 	return at
+}
+
+// At returns what accepting score >= threshold does: the false accept rate, and the false reject
+// rate FRR = 1 - TAR.
+func (r *ROC) At(threshold float64) (far, frr Rate) {
+	// Thresholds descend; the last point at or above it accepts the same pairs.
+	i := sort.Search(len(r.Points), func(i int) bool { return r.Points[i].Threshold < threshold })
+	var p Point
+	if i > 0 {
+		p = r.Points[i-1]
+	}
+	return NewRate(p.FalseAccepts, r.Impostors), NewRate(r.Genuine-p.TrueAccepts, r.Genuine)
 }
 
 // ZeroFMR is the lowest threshold that accepts no impostor pair, and the share of genuine
