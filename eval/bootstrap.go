@@ -151,7 +151,7 @@ func (b *Bootstrap) intervals(n int, scores []float64, points []OperatingPoint) 
 	measured := b.Run(n, scores, func(k int, r *ROC) {
 		auc[k], eer[k] = r.AUC(), r.EER().Value
 		for i, p := range resolved {
-			tars[i][k] = r.TAR(r.atFAR(p.Target))
+			tars[i][k] = r.TAR(r.PointAtFAR(p.Target))
 		}
 	})
 	if measured == 0 {

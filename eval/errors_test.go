@@ -119,7 +119,7 @@ func TestBootstrap(t *testing.T) {
 		b.Run(n, scores, func(k int, r *ROC) {
 			mu.Lock()
 			defer mu.Unlock()
-			got[k] = fmt.Sprint(r.Genuine, r.Impostors, r.AUC(), r.EER().Value, r.TAR(r.atFAR(0.3)))
+			got[k] = fmt.Sprint(r.Genuine, r.Impostors, r.AUC(), r.EER().Value, r.TAR(r.PointAtFAR(0.3)))
 		})
 		number := map[string]int{}
 		for _, p := range pairs.Pairs {
@@ -148,7 +148,7 @@ func TestBootstrap(t *testing.T) {
 			}
 			want := ""
 			if r, err := NewROC(list, same); err == nil {
-				want = fmt.Sprint(r.Genuine, r.Impostors, r.AUC(), r.EER().Value, r.TAR(r.atFAR(0.3)))
+				want = fmt.Sprint(r.Genuine, r.Impostors, r.AUC(), r.EER().Value, r.TAR(r.PointAtFAR(0.3)))
 			}
 			if got[k] != want {
 				t.Fatalf("replicate %d: %q, of the list %q", k, got[k], want)

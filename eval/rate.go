@@ -130,7 +130,7 @@ func (p OperatingPoint) MarshalJSON() ([]byte, error) {
 // AtFAR returns the lowest threshold whose measured FAR is at most target: the one
 // that accepts most and keeps the promise on these data.
 func (r *ROC) AtFAR(target float64) OperatingPoint {
-	at := r.atFAR(target)
+	at := r.PointAtFAR(target)
 	return OperatingPoint{
 		Target:    target,
 		Resolved:  target >= 1/float64(r.Impostors),
@@ -140,8 +140,8 @@ func (r *ROC) AtFAR(target float64) OperatingPoint {
 	}
 }
 
-// atFAR returns the last point whose FAR is at most target.
-func (r *ROC) atFAR(target float64) Point {
+// PointAtFAR returns the last point whose FAR is at most target.
+func (r *ROC) PointAtFAR(target float64) Point {
 	at := r.Points[0]
 	for _, p := range r.Points {
 		if r.FAR(p) > target {
@@ -174,7 +174,7 @@ type ZeroFMR struct {
 
 // ZeroFMR returns the FNMR at the lowest threshold without a false match.
 func (r *ROC) ZeroFMR() ZeroFMR {
-	at := r.atFAR(0)
+	at := r.PointAtFAR(0)
 	return ZeroFMR{NewThreshold(at.Threshold), NewRate(0, r.Impostors), NewRate(r.Genuine-at.TrueAccepts, r.Genuine)}
 }
 

@@ -5,7 +5,7 @@
 
 Writes eval/testdata/errors.json (DET, EER, FMR100..., ZeroFMR from pyeer; AUC from scikit-learn; quantiles
 from numpy) and eval/calibrate/testdata/calibrate.json (logistic regression minimised by scipy, PAV by
-scikit-learn's isotonic regression). Needs numpy, scipy, scikit-learn and pyeer.
+scikit-learn's isotonic regression) and eval/compare/testdata/mcnemar.json (scipy's exact binomial test). Needs numpy, scipy, scikit-learn and pyeer.
 """
 import importlib.metadata
 import json
@@ -16,6 +16,7 @@ import numpy as np
 from pyeer.eer_stats import calculate_roc
 from pyeer.eer_info import get_eer_stats
 from scipy.optimize import minimize
+from scipy.stats import binomtest
 from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import roc_auc_score
 
@@ -71,5 +72,10 @@ def calibrate(rng):
     }
 
 
+def mcnemar():
+    return {"cases": [{"only_a": a, "only_b": b, "p": binomtest(a, a + b).pvalue} for a, b in ((3, 12), (40, 61), (0, 5), (7, 7), (1, 30), (900, 1000))]}
+
+
+write("compare/testdata/mcnemar.json", mcnemar())
 write("testdata/errors.json", errors(np.random.default_rng(5)))
 write("calibrate/testdata/calibrate.json", calibrate(np.random.default_rng(7)))
