@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"image"
@@ -16,13 +17,14 @@ import (
 	"github.com/faceverify/fv/internal/cli"
 	"github.com/faceverify/fv/internal/page"
 	"github.com/faceverify/fv/pipeline/dataset"
+	"github.com/faceverify/fv/pipeline/dataset/binpack"
 )
 
 type verifyCmd struct {
 	Model string `arg:"" optional:"" name:"run" help:"Run folder or model file; not needed with --embeddings or --scores."`
 
 	Images     string    `placeholder:"DIR" help:"Folder that the images of the pairs are below. Needed with a model."`
-	Pairs      string    `placeholder:"FILE" help:"Pairs file: LFW's formats, or lines a,b,label (1 one person, 0 two). Needed, unless --scores is given."`
+	Pairs      string    `placeholder:"FILE" help:"Pairs file: LFW's formats, lines a,b,label (1 one person, 0 two), or an InsightFace pack (.bin), which holds the images too. Needed, unless --scores is given."`
 	Embeddings string    `placeholder:"FILE" help:"Take the images' embeddings from this file (.npy, .parquet or .csv, as fv-eval embed writes them) instead of a model and images. Default: none."`
 	Scores     string    `placeholder:"FILE.csv" help:"Evaluate the scores of this file (label,score,a,b,fold) instead of a model. Default: none."`
 	Out        string    `short:"o" default:"eval-out" placeholder:"DIR" help:"Folder for pictures, scores.csv, result.json and report.html. Default: ${default}."`
@@ -119,9 +121,16 @@ func (c *verifyCmd) check() error {
 		}
 		return nil
 	}
+	images := c.Images
+	if c.isPack() {
+		if images != "" {
+			return cli.Usagef("--images is not wanted with a pack: %s holds the images", c.Pairs)
+		}
+		images = c.Pairs
+	}
 	for _, need := range []struct{ name, value, what string }{
 		{"RUN", c.Model, "the run folder or model file to measure"},
-		{"--images", c.Images, "the folder with one folder of images for each identity"},
+		{"--images", images, "the folder with one folder of images for each identity"},
 		{"--pairs", c.Pairs, "the pairs file"},
 	} {
 		if need.value == "" {
@@ -244,20 +253,46 @@ func pairVectors(m *matrix.Matrix, pairs *eval.Pairs) (*eval.Vectors, error) {
 	return vectors, nil
 }
 
-// model evaluates a model on pairs of images.
-func (c *verifyCmd) model(e *env, o eval.Options, report *eval.ReportOptions) (*eval.Result, error) {
+// source returns the pairs and how their images are loaded: from a pack, or from a pairs file and a
+// folder.
+func (c *verifyCmd) source() (*eval.Pairs, eval.LoadFunc, error) {
+	if c.isPack() {
+		pack, err := binpack.Read(c.Pairs)
+		if err != nil {
+			return nil, nil, fmt.Errorf("--pairs: %w", err)
+		}
+		return pack.Pairs(), pack.Load, nil
+	}
 	pairs, err := eval.ReadPairs(c.Pairs)
 	if err != nil {
-		return nil, fmt.Errorf("--pairs: %w", err)
+		return nil, nil, fmt.Errorf("--pairs: %w", err)
 	}
 	files, err := pairs.Resolve(c.Images)
 	var missing *eval.ImagesError
 	if errors.As(err, &missing) {
 		if c.Missing != "skip" {
-			return nil, cli.WithHint(fmt.Errorf("%s in %s: %w", c.Pairs, c.Images, err), "is %s the folder that has one folder of images for each identity? --missing skip leaves such pairs out", c.Images)
+			return nil, nil, cli.WithHint(fmt.Errorf("%s in %s: %w", c.Pairs, c.Images, err), "is %s the folder that has one folder of images for each identity? --missing skip leaves such pairs out", c.Images)
 		}
 	} else if err != nil {
-		return nil, fmt.Errorf("--images: %w", err)
+		return nil, nil, fmt.Errorf("--images: %w", err)
+	}
+	return pairs, func(name string) (image.Image, error) {
+		file, ok := files[name]
+		if !ok {
+			return nil, os.ErrNotExist
+		}
+		return dataset.DecodeFile(file, dataset.Limits{})
+	}, nil
+}
+
+// isPack is whether --pairs names a pack of InsightFace, which has the images in it.
+func (c *verifyCmd) isPack() bool { return strings.EqualFold(filepath.Ext(c.Pairs), ".bin") }
+
+// model evaluates a model on pairs of images.
+func (c *verifyCmd) model(e *env, o eval.Options, report *eval.ReportOptions) (*eval.Result, error) {
+	pairs, load, err := c.source()
+	if err != nil {
+		return nil, err
 	}
 	m, err := openModel(c.Model, c.Threads, c.Batch)
 	if err != nil {
@@ -267,13 +302,6 @@ func (c *verifyCmd) model(e *env, o eval.Options, report *eval.ReportOptions) (*
 	o.Flip = m.flip(c.Flip)
 	progress := newProgress(e.stderr, "embedding", "images")
 	o.Progress = progress.set
-	load := func(name string) (image.Image, error) {
-		file, ok := files[name]
-		if !ok {
-			return nil, os.ErrNotExist
-		}
-		return dataset.DecodeFile(file, dataset.Limits{})
-	}
 	result, err := eval.Verify(e.ctx, m, load, pairs, o)
 	progress.done()
 	if err != nil {
@@ -287,7 +315,7 @@ func (c *verifyCmd) model(e *env, o eval.Options, report *eval.ReportOptions) (*
 	report.Settings = append(page.Fields{
 		{Name: "Model", Value: c.Model},
 		{Name: "Pairs file", Value: c.Pairs},
-		{Name: "Images", Value: c.Images},
+		{Name: "Images", Value: cmp.Or(c.Images, "in the pairs file")},
 	}, m.fields()...)
 	return result, nil
 }
