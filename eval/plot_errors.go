@@ -26,7 +26,7 @@ func PlotDET(curves []*Curve, own int) *Picture {
 			if far <= left {
 				top = math.Min(0.99, math.Max(0.5, fnmr))
 			}
-			if fnmr > 0 {
+			if fnmr > 0 && far <= 0.5 {
 				bottom = math.Min(bottom, fnmr)
 			}
 		}
@@ -120,15 +120,16 @@ type deviateTicks struct{}
 
 func (deviateTicks) Ticks(low, high float64) []plot.Tick {
 	var ticks []plot.Tick
-	for _, rate := range []float64{1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99} {
+	labelled := math.Inf(1)
+	for _, rate := range []float64{0.99, 0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.05, 0.01, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7} {
 		v := mathext.NormalQuantile(rate)
 		if v < low-1e-9 || v > high+1e-9 {
 			continue
 		}
-		t := plot.Tick{Value: v, Label: fmt.Sprintf("%.3g %%", 100*rate)}
-		// Between these, labels would touch on a short axis.
-		if rate == 0.05 || rate == 0.3 || rate == 0.4 || rate == 0.6 || rate == 0.7 || rate == 0.95 {
-			t.Label = ""
+		t := plot.Tick{Value: v}
+		if labelled-v > 0.14*(high-low) { // nearer, labels would touch
+			t.Label = fmt.Sprintf("%.3g %%", 100*rate)
+			labelled = v
 		}
 		ticks = append(ticks, t)
 	}

@@ -187,6 +187,10 @@ func (r report) angles() (page.Section, error) {
 	}
 	var row page.Row
 	t := page.Table{Head: []string{"", "positive: mean", "mode", "negative: mean", "mode", "overlap"}, Text: 1}
+	quantile := page.Table{Caption: "Quantiles: this share of the pairs lies at the angle or below", Head: []string{""}, Text: 1}
+	for _, p := range quantiles {
+		quantile.Head = append(quantile.Head, fmt.Sprintf("%g %%", 100*p))
+	}
 	for _, n := range r.Results {
 		a := n.Result.Angles
 		if a == nil {
@@ -198,13 +202,23 @@ func (r report) angles() (page.Section, error) {
 		}
 		row = append(row, page.Figure{Title: n.Name, SVG: svg, Caption: n.About})
 		t.Rows = append(t.Rows, []string{n.Name, angle(a.Positive.Mean), angle(a.Positive.Mode), angle(a.Negative.Mean), angle(a.Negative.Mode), percent(a.Overlap, 1)})
+		for _, side := range []struct {
+			name string
+			AngleSide
+		}{{n.Name + ": positive", a.Positive}, {n.Name + ": negative", a.Negative}} {
+			row := []string{side.name}
+			for _, q := range side.Quantiles {
+				row = append(row, fmt.Sprintf("%.1f°", q.Angle*180/math.Pi))
+			}
+			quantile.Rows = append(quantile.Rows, row)
+		}
 	}
 	if row == nil {
 		return s, nil
 	}
 	s.Blocks = []page.Block{
 		page.Text("An embedding is a direction in space; two photographs are compared by the angle between theirs. Positive pairs (one person) should lie at small angles, negative pairs (two people) near a right angle, π/2. Where the two histograms overlap, no threshold can be right for all. A margin in training pushes the positive pairs to the left and shrinks the overlap."),
-		row, t,
+		row, t, page.Details{Summary: "Quantiles of the angles", Blocks: []page.Block{quantile}},
 	}
 	return s, nil
 }
@@ -252,10 +266,18 @@ func angle(radians float64) string {
 
 func fixed(x float64, digits int) string { return fmt.Sprintf("%.*f", digits, x) }
 
-func percent(x float64, digits int) string { return fmt.Sprintf("%.*f %%", digits, 100*x) }
+// percent has more digits than asked for where these would all be 0.
+func percent(x float64, digits int) string { return percentage(x, digits) + " %" }
+
+func percentage(x float64, digits int) string {
+	if x != 0 && math.Abs(100*x) < math.Pow10(1-digits) {
+		return fmt.Sprintf("%.2g", 100*x)
+	}
+	return fixed(100*x, digits)
+}
 
 func interval(r Rate) string {
-	return fmt.Sprintf("[%.2f, %.2f] %%", 100*r.Low, 100*r.High)
+	return fmt.Sprintf("[%s, %s] %%", percentage(r.Low, 2), percentage(r.High, 2))
 }
 
 // spread is that of the headline's accuracy.
