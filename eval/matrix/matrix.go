@@ -199,7 +199,7 @@ func parseCSV(r io.Reader, path string) (*Matrix, error) {
 	in.ReuseRecord = true
 	header, err := in.Read()
 	if err != nil {
-		return nil, fmt.Errorf("%s: no header; want \"identity,name,...\": %w", path, err)
+		return nil, fmt.Errorf("%s: no header; want \"identity,name\" and the values: %w", path, err)
 	}
 	identity, name := -1, -1
 	var values []int
