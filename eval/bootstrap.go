@@ -84,6 +84,10 @@ func (p *Pairs) identity(image string) string {
 	return ""
 }
 
+// Replicates returns how many of n replicates are drawn of so many pairs: fewer of very many, so that
+// no more than 2^31 pairs are looked at, and 100 or n at least.
+func Replicates(n, pairs int) int { return min(n, max(100, 1<<31/max(1, pairs))) }
+
 // Run calls measure for each of n replicates with the curve that it gives the scores, on all
 // processors. A replicate that lacks genuine or impostor pairs is passed over; Run returns
 // how many were measured. What a replicate draws depends on the seed and its number alone, so several

@@ -19,7 +19,8 @@ type Options struct {
 	Protocols []string
 	// FARs are the false accept rates to report; default DefaultFARs.
 	FARs []float64
-	// Bootstrap is how many replicates of the identities are drawn for intervals; none if 0.
+	// Bootstrap is how many replicates of the identities are drawn for intervals, see [Replicates];
+	// none if 0.
 	Bootstrap int
 	// Seed decides what the bootstrap draws.
 	Seed uint64
@@ -220,7 +221,7 @@ func evaluate(scores []float64, pairs *Pairs, o Options, v *Vectors) (*Result, e
 	}
 	if o.Bootstrap > 0 {
 		if b := NewBootstrap(pairs, o.Seed); b != nil {
-			r.Intervals = b.intervals(o.Bootstrap, scores, r.OperatingPoints)
+			r.Intervals = b.intervals(Replicates(o.Bootstrap, len(scores)), scores, r.OperatingPoints)
 		}
 	}
 	for _, p := range protocols {

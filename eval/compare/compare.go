@@ -76,7 +76,7 @@ type System struct {
 // Options says what to compare. The zero value compares AUC and EER without a bootstrap.
 type Options struct {
 	FARs      []float64 // TARs at these are compared, where the pairs resolve them
-	Bootstrap int       // replicates
+	Bootstrap int       // replicates, see [eval.Replicates]
 	Seed      uint64
 }
 
@@ -107,13 +107,13 @@ func New(a, b System, pairs *eval.Pairs, o Options) *Comparison {
 	}
 	c := &Comparison{A: a.Name, B: b.Name}
 	var differences [][]float64
-	if o.Bootstrap > 0 {
+	if n := eval.Replicates(o.Bootstrap, len(a.Scores)); o.Bootstrap > 0 {
 		if boot := eval.NewBootstrap(pairs, o.Seed); boot != nil {
-			va, measured := replicates(boot, o.Bootstrap, a.Scores, quantities)
-			vb, _ := replicates(boot, o.Bootstrap, b.Scores, quantities)
+			va, measured := replicates(boot, n, a.Scores, quantities)
+			vb, _ := replicates(boot, n, b.Scores, quantities)
 			c.Replicates = measured
 			for i := range quantities {
-				d := make([]float64, o.Bootstrap)
+				d := make([]float64, n)
 				for k := range d {
 					d[k] = vb[i][k] - va[i][k]
 				}
