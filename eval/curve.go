@@ -120,7 +120,7 @@ func (r *ROC) Curve(name string) *Curve {
 	for i, p := range r.Points {
 		if i > 0 && i+1 < len(r.Points) {
 			a, b := r.Points[i-1], r.Points[i+1]
-			if (p.FalseAccepts-a.FalseAccepts)*(b.TrueAccepts-p.TrueAccepts) == (b.FalseAccepts-p.FalseAccepts)*(p.TrueAccepts-a.TrueAccepts) {
+			if product(p.FalseAccepts-a.FalseAccepts, b.TrueAccepts-p.TrueAccepts) == product(b.FalseAccepts-p.FalseAccepts, p.TrueAccepts-a.TrueAccepts) {
 				continue
 			}
 		}

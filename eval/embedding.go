@@ -31,7 +31,7 @@ const (
 	FlipNone   = "none"   // f(x)
 	FlipSum    = "sum"    // f(x) + f(mirrored x)
 	FlipConcat = "concat" // [f(x), f(mirrored x)]
-	FlipGiven  = "given"  // unknown: only scores were given
+	FlipGiven  = "given"  // unknown: scores or embeddings were given
 )
 
 // Vectors holds the embeddings of named images, and of their mirror images if these
@@ -193,7 +193,7 @@ func (v *Vectors) At(dst []float32, name, flip string) []float32 {
 		panic("eval: no vector of " + name)
 	}
 	dst = append(dst[:0], v.straight[i*v.Dim:(i+1)*v.Dim]...)
-	if flip == FlipNone {
+	if flip == FlipNone || flip == FlipGiven {
 		return dst
 	}
 	if v.mirrored == nil {

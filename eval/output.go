@@ -13,8 +13,10 @@ import (
 //
 //	roc.png, roc.svg            ROC, with the comparison curves
 //	roc-log.png, roc-log.svg    the same with a logarithmic false accept rate
+//	det.png, det.svg            DET on normal-deviate axes
+//	error-rates.png, .svg       FMR and FNMR of the first result against the threshold
 //	angles.png, angles.svg      angle histograms of the first result, if it has angles
-//	scores.csv                  the first result's scores: label,score,a,b,fold
+//	scores.csv                  the first result's scores, if it has them: label,score,a,b,fold
 //	report.html                 see [Report]
 //
 // It returns the names of the files. Every file is whole or not there.
@@ -40,14 +42,22 @@ func WriteOutputs(dir string, o ReportOptions) ([]string, error) {
 	if err := picture("roc-log", PlotROC(curves, own, true)); err != nil {
 		return nil, err
 	}
+	if err := picture("det", PlotDET(curves, own)); err != nil {
+		return nil, err
+	}
 	first := o.Results[0].Result
+	if err := picture("error-rates", PlotErrorRates(first.ROC)); err != nil {
+		return nil, err
+	}
 	if first.Angles != nil {
 		if err := picture("angles", PlotAngles(first.Angles, "", first.EER.Threshold.Angle, 0)); err != nil {
 			return nil, err
 		}
 	}
-	if err := save("scores.csv", func(w io.Writer) error { return WriteScores(w, first.Scores, first.Pairs) }); err != nil {
-		return nil, err
+	if first.Scores != nil {
+		if err := save("scores.csv", func(w io.Writer) error { return WriteScores(w, first.Scores, first.Pairs) }); err != nil {
+			return nil, err
+		}
 	}
 	if err := save("report.html", func(w io.Writer) error { return Report(w, o) }); err != nil {
 		return nil, err

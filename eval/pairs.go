@@ -24,12 +24,14 @@ type Pairs struct {
 	Name  string // the file's path, used in errors
 	Pairs []Pair
 	Folds int // at least 1
+	// Identities says who each image shows; nil means the folder that it lies in.
+	Identities map[string]string
 }
 
 // view1Folds is how many folds the pairs of a file without folds are cut in.
 const view1Folds = 10
 
-// ReadPairs reads the LFW pairs file at path. See [ParsePairs].
+// ReadPairs reads the pairs file at path. See [ParsePairs].
 func ReadPairs(path string) (*Pairs, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -42,19 +44,27 @@ func ReadPairs(path string) (*Pairs, error) {
 	return ParsePairs(f, path)
 }
 
-// ParsePairs reads a pairs file in one of LFW's two formats; name is used in errors.
+// ParsePairs reads a pairs file in one of three formats; name is used in errors.
 //
 //   - View 2: a header "F N", then F times N genuine and N impostor lines. Every
 //     2N lines are a fold.
 //   - View 1: a header "N", then N genuine and N impostor lines. The file has no
 //     folds: the k-th tenth of the genuine and the k-th tenth of the impostor pairs
 //     are made fold k (fewer folds when N < 10).
+//   - A list: lines "a b label" of two images' paths and 1 for one person or 0 for two,
+//     separated by commas, semicolons, tabs or blanks; with a header the columns a, b, label and
+//     fold (from 1; optional) may stand in any order. Folds are made as for View 1.
 //
-// A genuine line is "name i j", an impostor line "name1 i name2 j", separated by
+// In the first two a genuine line is "name i j", an impostor line "name1 i name2 j", separated by
 // tabs or blanks; image i of a person is name/name_%04d.jpg. Blank lines,
 // blanks at line ends, Windows line ends and a byte order mark are ignored.
 func ParsePairs(r io.Reader, name string) (*Pairs, error) {
-	p := pairsParser{name: name, scan: bufio.NewScanner(r)}
+	in := bufio.NewReaderSize(r, 64<<10)
+	start, _ := in.Peek(64 << 10) // what is wrong with the file is found when it is read
+	if l := sniffList(start, name); l != nil {
+		return l.parse(in)
+	}
+	p := pairsParser{name: name, scan: bufio.NewScanner(in)}
 	p.scan.Buffer(make([]byte, 0, 64<<10), 1<<20)
 	pairs, err := p.parse()
 	if err != nil {

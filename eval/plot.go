@@ -18,7 +18,7 @@ import (
 	"gonum.org/v1/plot/vg/vgsvg"
 )
 
-// The colours of the pictures. A page replaces them by its own (see pageSVG), so each
+// The colours of the pictures. A page replaces them by its own (see [Picture.PageSVG]), so each
 // stands for one thing only.
 var (
 	ink    = color.NRGBA{0x1b, 0x1f, 0x24, 0xff}
@@ -89,9 +89,9 @@ func (p *Picture) svg(w io.Writer, background color.Color) error {
 	return err
 }
 
-// pageSVG returns the picture as an element for a page: no background, and colours taken
+// PageSVG returns the picture as an element for a page: no background, and colours taken
 // from the page's style, so that they suit light and dark.
-func (p *Picture) pageSVG(alt string) (string, error) {
+func (p *Picture) PageSVG(alt string) (string, error) {
 	var b bytes.Buffer
 	if err := p.svg(&b, nil); err != nil {
 		return "", err

@@ -17,7 +17,7 @@ type Accuracy struct {
 	Spread     float64 `json:"spread"`
 	SpreadKind string  `json:"spread_kind"` // "std_ddof0", "standard_error" or "none"
 	// Flip is how the embeddings that were scored used the mirror image: FlipNone,
-	// FlipSum, FlipConcat, or FlipGiven where only scores were given.
+	// FlipSum, FlipConcat, or FlipGiven where scores or embeddings were given.
 	Flip  string         `json:"flip"`
 	Folds []FoldAccuracy `json:"folds"`
 	// VAL is the protocol's own TAR at FAR=1e-3 (insightface), nil where it has none

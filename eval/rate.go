@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"sort"
 
 	"gonum.org/v1/gonum/mathext"
 )
@@ -101,6 +102,9 @@ type OperatingPoint struct {
 	Resolved  bool
 	Threshold Threshold
 	FAR, TAR  Rate
+	// SystemFAR and SystemFRR count pairs that could not be compared as refused: see
+	// [Acquisition]. Nil where nothing says how many these are.
+	SystemFAR, SystemFRR *Rate
 }
 
 // MarshalJSON writes null for the threshold and the rates of a point that the data do not
@@ -112,10 +116,13 @@ func (p OperatingPoint) MarshalJSON() ([]byte, error) {
 		Threshold *Threshold `json:"threshold"`
 		FAR       *Rate      `json:"far"`
 		TAR       *Rate      `json:"tar"`
+		SystemFAR *Rate      `json:"system_far,omitempty"`
+		SystemFRR *Rate      `json:"system_frr,omitempty"`
 	}
 	out := point{Target: p.Target, Resolved: p.Resolved}
 	if p.Resolved {
 		out.Threshold, out.FAR, out.TAR = &p.Threshold, &p.FAR, &p.TAR
+		out.SystemFAR, out.SystemFRR = p.SystemFAR, p.SystemFRR
 	}
 	return json.Marshal(out)
 }
@@ -123,13 +130,7 @@ func (p OperatingPoint) MarshalJSON() ([]byte, error) {
 // AtFAR returns the lowest threshold whose measured FAR is at most target: the one
 // that accepts most and keeps the promise on these data.
 func (r *ROC) AtFAR(target float64) OperatingPoint {
-	at := r.Points[0]
-	for _, p := range r.Points {
-		if r.FAR(p) > target {
-			break
-		}
-		at = p
-	}
+	at := r.PointAtFAR(target)
 	return OperatingPoint{
 		Target:    target,
 		Resolved:  target >= 1/float64(r.Impostors),
@@ -137,6 +138,44 @@ func (r *ROC) AtFAR(target float64) OperatingPoint {
 		FAR:       NewRate(at.FalseAccepts, r.Impostors),
 		TAR:       NewRate(at.TrueAccepts, r.Genuine),
 	}
+}
+
+// PointAtFAR returns the last point whose FAR is at most target.
+func (r *ROC) PointAtFAR(target float64) Point {
+	at := r.Points[0]
+	for _, p := range r.Points {
+		if r.FAR(p) > target {
+			break
+		}
+		at = p
+	}
+	return at
+}
+
+// At returns what accepting score >= threshold does: the false accept rate, and the false reject
+// rate FRR = 1 - TAR.
+func (r *ROC) At(threshold float64) (far, frr Rate) {
+	// Thresholds descend; the last point at or above it accepts the same pairs.
+	i := sort.Search(len(r.Points), func(i int) bool { return r.Points[i].Threshold < threshold })
+	var p Point
+	if i > 0 {
+		p = r.Points[i-1]
+	}
+	return NewRate(p.FalseAccepts, r.Impostors), NewRate(r.Genuine-p.TrueAccepts, r.Genuine)
+}
+
+// ZeroFMR is the lowest threshold that accepts no impostor pair, and the share of genuine
+// pairs that it refuses. 0 accepted is a count, not a rate: FMR says what rate it allows for.
+type ZeroFMR struct {
+	Threshold Threshold `json:"threshold"`
+	FMR       Rate      `json:"fmr"`
+	FNMR      Rate      `json:"fnmr"`
+}
+
+// ZeroFMR returns the FNMR at the lowest threshold without a false match.
+func (r *ROC) ZeroFMR() ZeroFMR {
+	at := r.PointAtFAR(0)
+	return ZeroFMR{NewThreshold(at.Threshold), NewRate(0, r.Impostors), NewRate(r.Genuine-at.TrueAccepts, r.Genuine)}
 }
 
 // DefaultFARs are the false accept rates reported when none are asked for.

@@ -57,7 +57,14 @@ func Report(w io.Writer, o ReportOptions) error {
 	if angles.Blocks != nil {
 		p.Sections = append(p.Sections, angles)
 	}
-	p.Sections = append(p.Sections, r.thresholds(), r.protocols())
+	errors, err := r.errors()
+	if err != nil {
+		return err
+	}
+	p.Sections = append(p.Sections, r.thresholds(), errors)
+	if r.Results[0].Result.Protocols != nil {
+		p.Sections = append(p.Sections, r.protocols())
+	}
 	p.Sections = append(p.Sections, o.Sections...)
 	p.Sections = append(p.Sections, r.settings(), glossary())
 	return p.Write(w)
@@ -91,9 +98,11 @@ func (r report) lead() []page.Block {
 func (r report) cards(res *Result) page.Cards {
 	cards := page.Cards{
 		{Label: "AUC", Value: fixed(res.AUC, 5), Detail: "area under the ROC; 1 is perfect, 0.5 a guess"},
-		{Label: "Accuracy", Value: percent(res.Accuracy, 2), Detail: "protocol " + res.Protocol + spread(res.Protocols[0])},
-		{Label: "EER", Value: percent(res.EER.Value, 2), Detail: "equal error rate; smaller is better"},
 	}
+	if res.Protocols != nil {
+		cards = append(cards, page.Card{Label: "Accuracy", Value: percent(res.Accuracy, 2), Detail: "protocol " + res.Protocol + spread(res)})
+	}
+	cards = append(cards, page.Card{Label: "EER", Value: percent(res.EER.Value, 2), Detail: "equal error rate; smaller is better"})
 	if p := smallestResolved(res); p != nil {
 		cards = append(cards, page.Card{
 			Label: fmt.Sprintf("TAR at FAR ≤ %g", p.Target), Value: percent(p.TAR.Value, 2),
@@ -115,7 +124,7 @@ func (r report) comparison() page.Block {
 		if res.Angles != nil {
 			overlap = percent(res.Angles.Overlap, 1)
 		}
-		t.Rows = append(t.Rows, []string{n.Name, fixed(res.AUC, 5), percent(res.Accuracy, 2) + spread(res.Protocols[0]), percent(res.EER.Value, 2), tar, overlap})
+		t.Rows = append(t.Rows, []string{n.Name, fixed(res.AUC, 5), percent(res.Accuracy, 2) + spread(res), percent(res.EER.Value, 2), tar, overlap})
 	}
 	return t
 }
@@ -143,11 +152,11 @@ func (r report) curves() ([]*Curve, int) {
 func (r report) roc() (page.Section, error) {
 	s := page.Section{ID: "roc", Title: "How well are strangers told apart?"}
 	curves, own := r.curves()
-	linear, err := PlotROC(curves, own, false).pageSVG("ROC curve: true accept rate against false accept rate")
+	linear, err := PlotROC(curves, own, false).PageSVG("ROC curve: true accept rate against false accept rate")
 	if err != nil {
 		return s, err
 	}
-	logarithmic, err := PlotROC(curves, own, true).pageSVG("ROC curve with a logarithmic false accept rate")
+	logarithmic, err := PlotROC(curves, own, true).PageSVG("ROC curve with a logarithmic false accept rate")
 	if err != nil {
 		return s, err
 	}
@@ -178,24 +187,38 @@ func (r report) angles() (page.Section, error) {
 	}
 	var row page.Row
 	t := page.Table{Head: []string{"", "positive: mean", "mode", "negative: mean", "mode", "overlap"}, Text: 1}
+	quantile := page.Table{Caption: "Quantiles: this share of the pairs lies at the angle or below", Head: []string{""}, Text: 1}
+	for _, p := range quantiles {
+		quantile.Head = append(quantile.Head, fmt.Sprintf("%g %%", 100*p))
+	}
 	for _, n := range r.Results {
 		a := n.Result.Angles
 		if a == nil {
 			continue
 		}
-		svg, err := PlotAngles(a, "", n.Result.EER.Threshold.Angle, top).pageSVG("Histograms of the angles of positive and negative pairs, " + n.Name)
+		svg, err := PlotAngles(a, "", n.Result.EER.Threshold.Angle, top).PageSVG("Histograms of the angles of positive and negative pairs, " + n.Name)
 		if err != nil {
 			return s, err
 		}
 		row = append(row, page.Figure{Title: n.Name, SVG: svg, Caption: n.About})
 		t.Rows = append(t.Rows, []string{n.Name, angle(a.Positive.Mean), angle(a.Positive.Mode), angle(a.Negative.Mean), angle(a.Negative.Mode), percent(a.Overlap, 1)})
+		for _, side := range []struct {
+			name string
+			AngleSide
+		}{{n.Name + ": positive", a.Positive}, {n.Name + ": negative", a.Negative}} {
+			row := []string{side.name}
+			for _, q := range side.Quantiles {
+				row = append(row, fmt.Sprintf("%.1f°", q.Angle*180/math.Pi))
+			}
+			quantile.Rows = append(quantile.Rows, row)
+		}
 	}
 	if row == nil {
 		return s, nil
 	}
 	s.Blocks = []page.Block{
 		page.Text("An embedding is a direction in space; two photographs are compared by the angle between theirs. Positive pairs (one person) should lie at small angles, negative pairs (two people) near a right angle, π/2. Where the two histograms overlap, no threshold can be right for all. A margin in training pushes the positive pairs to the left and shrinks the overlap."),
-		row, t,
+		row, t, page.Details{Summary: "Quantiles of the angles", Blocks: []page.Block{quantile}},
 	}
 	return s, nil
 }
@@ -243,15 +266,24 @@ func angle(radians float64) string {
 
 func fixed(x float64, digits int) string { return fmt.Sprintf("%.*f", digits, x) }
 
-func percent(x float64, digits int) string { return fmt.Sprintf("%.*f %%", digits, 100*x) }
+// percent has more digits than asked for where these would all be 0.
+func percent(x float64, digits int) string { return percentage(x, digits) + " %" }
 
-func interval(r Rate) string {
-	return fmt.Sprintf("[%.2f, %.2f] %%", 100*r.Low, 100*r.High)
+func percentage(x float64, digits int) string {
+	if x != 0 && math.Abs(100*x) < math.Pow10(1-digits) {
+		return fmt.Sprintf("%.2g", 100*x)
+	}
+	return fixed(100*x, digits)
 }
 
-func spread(a Accuracy) string {
-	if a.SpreadKind == "none" {
+func interval(r Rate) string {
+	return fmt.Sprintf("[%s, %s] %%", percentage(r.Low, 2), percentage(r.High, 2))
+}
+
+// spread is that of the headline's accuracy.
+func spread(r *Result) string {
+	if r.Protocols == nil || r.Protocols[0].SpreadKind == "none" {
 		return ""
 	}
-	return fmt.Sprintf(" ± %.2f", 100*a.Spread)
+	return fmt.Sprintf(" ± %.2f", 100*r.Protocols[0].Spread)
 }

@@ -112,6 +112,8 @@ func glossary() page.Section {
 		{Name: "TAR", Value: "True accept rate: the share of genuine pairs that are accepted. 1 - TAR is FNMR, the false non-match rate."},
 		{Name: "ROC, AUC", Value: "Receiver operating characteristic: TAR against FAR over all thresholds; the area under it is the chance that a genuine pair scores higher than an impostor pair."},
 		{Name: "EER", Value: "Equal error rate: (FMR + FNMR)/2 at the threshold where the two differ least."},
+		{Name: "DET", Value: "Detection error trade-off: FNMR against FMR, on axes that stretch small rates."},
+		{Name: "Failure to acquire, FtA", Value: "An image that gives no embedding. FMR and FNMR count comparisons made; FAR and FRR of a system count those it could not make as refused."},
 		{Name: "d′", Value: "Distance of the mean genuine and impostor scores in units of their spread: |μg-μi| / √((σg²+σi²)/2)."},
 		{Name: "Overlap", Value: "Σ min(f, g) over the one-degree bins of the two angle histograms: 0 % apart, 100 % equal."},
 		{Name: "Cosine, angle, squared L2", Value: "Of two embeddings of unit length: cos θ, θ and 2 - 2 cos θ. They say the same."},

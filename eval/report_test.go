@@ -71,8 +71,8 @@ func TestReport(t *testing.T) {
 				t.Errorf("the page lacks %q", want)
 			}
 		}
-		if n := strings.Count(html, "<svg"); n != 2+len(results) {
-			t.Errorf("%d pictures, want two ROC and one of angles for each of %d results", n, len(results))
+		if n := strings.Count(html, "<svg"); n != 3+2*len(results) {
+			t.Errorf("%d pictures, want two ROC, a DET, and errors and angles for each of %d results", n, len(results))
 		}
 		for d := xml.NewDecoder(&out); ; {
 			if _, err := d.Token(); err == io.EOF {
@@ -90,7 +90,7 @@ func TestWriteOutputs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"roc.png", "roc.svg", "roc-log.png", "roc-log.svg", "angles.png", "angles.svg", "scores.csv", "report.html"}
+	want := []string{"roc.png", "roc.svg", "roc-log.png", "roc-log.svg", "det.png", "det.svg", "error-rates.png", "error-rates.svg", "angles.png", "angles.svg", "scores.csv", "report.html"}
 	if !slices.Equal(names, want) {
 		t.Errorf("files %v, want %v", names, want)
 	}

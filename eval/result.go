@@ -1,6 +1,9 @@
 package eval
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 // Result is a verification measured. Its JSON is the file result.json: every key is
 // lower case; rates are shares of 1, angles radians unless the key says degrees; null
@@ -28,6 +31,14 @@ type Result struct {
 	Protocols []Accuracy `json:"protocols"`
 
 	OperatingPoints []OperatingPoint `json:"operating_points"`
+	ZeroFMR         ZeroFMR          `json:"zero_fmr"`
+	// Intervals is null without a bootstrap, and where nothing says who the images show.
+	Intervals *Intervals `json:"bootstrap"`
+	// Acquisition is null where only scores were given.
+	Acquisition *Acquisition `json:"acquisition"`
+	// AngularFisher is the score of the images' embeddings, see [AngularFisher]; null where
+	// there are none, or nothing says who they show.
+	AngularFisher *float64 `json:"angular_fisher"`
 	// Angles is null when the scores are not cosines.
 	Angles *Angles `json:"angles"`
 
@@ -47,6 +58,48 @@ type EERResult struct {
 	FMR       float64   `json:"fmr"`
 	FNMR      float64   `json:"fnmr"`
 	Threshold Threshold `json:"threshold"`
+}
+
+// NewEERResult returns e with its threshold in all units.
+func NewEERResult(e EER) EERResult {
+	return EERResult{Value: e.Value, FMR: e.FMR, FNMR: e.FNMR, Threshold: NewThreshold(e.Point.Threshold)}
+}
+
+// Acquisition counts failures to acquire: images that gave no embedding. A system that cannot
+// compare a pair refuses it, which helps against impostors and hurts genuine users:
+//
+//	FAR = FMR (1 - FtA)    FRR = FtA + FNMR (1 - FtA)
+//
+// with FtA the share of the pairs of the kind that could not be compared. ISO/IEC 19795-1.
+type Acquisition struct {
+	Images   Rate `json:"images"`   // without an embedding, of all
+	Genuine  Rate `json:"genuine"`  // pairs that could not be compared, of all
+	Impostor Rate `json:"impostor"` // likewise
+}
+
+// carry works out the system's error rates at each operating point.
+func (a *Acquisition) carry(points []OperatingPoint) {
+	for i := range points {
+		p := &points[i]
+		accepted := NewRate(p.FAR.Count, a.Impostor.Total)
+		refused := NewRate(a.Genuine.Count+p.TAR.Total-p.TAR.Count, a.Genuine.Total)
+		p.SystemFAR, p.SystemFRR = &accepted, &refused
+	}
+}
+
+// FromROC returns the part of a result that a curve alone gives.
+func FromROC(roc *ROC, fars []float64) *Result {
+	r := &Result{
+		Genuine: roc.Genuine, Impostor: roc.Impostors, Flip: FlipGiven, AUC: roc.AUC(), EER: NewEERResult(roc.EER()),
+		ZeroFMR: roc.ZeroFMR(), Warnings: []string{}, ROC: roc,
+	}
+	best, accuracy := roc.Best()
+	n := roc.Genuine + roc.Impostors
+	r.Best = BestResult{Accuracy: NewRate(int(math.Round(accuracy*float64(n))), n), Threshold: NewThreshold(best.Threshold)}
+	for _, far := range fars {
+		r.OperatingPoints = append(r.OperatingPoints, roc.AtFAR(far))
+	}
+	return r
 }
 
 // BestResult is the highest accuracy on all pairs and its threshold.
@@ -71,11 +124,11 @@ func Collapsed(scores []float64) bool {
 	return high-low < collapsedRange
 }
 
-// judge writes the warnings.
-func (r *Result) judge() {
+// judge writes the warnings; embedded says that the scores are cosines of embeddings.
+func (r *Result) judge(embedded bool) {
 	r.Warnings = []string{}
 	warn := func(format string, args ...any) { r.Warnings = append(r.Warnings, fmt.Sprintf(format, args...)) }
-	r.Collapsed = r.Flip != FlipGiven && Collapsed(r.Scores)
+	r.Collapsed = embedded && Collapsed(r.Scores)
 	switch {
 	case r.Collapsed:
 		warn("all scores lie within %g of each other: the model maps every face to the same embedding (it has collapsed); no rate below means anything", collapsedRange)

@@ -30,7 +30,6 @@ func NewROC(scores []float64, same []bool) (*ROC, error) {
 		panic(fmt.Sprintf("eval: %d scores, %d labels", len(scores), len(same)))
 	}
 	roc := &ROC{}
-	order := make([]int, len(scores))
 	for i, s := range scores {
 		if math.IsNaN(s) || math.IsInf(s, 0) {
 			return nil, fmt.Errorf("score %d of %d is %v: scores must be finite", i+1, len(scores), s)
@@ -38,16 +37,13 @@ func NewROC(scores []float64, same []bool) (*ROC, error) {
 		if same[i] {
 			roc.Genuine++
 		}
-		order[i] = i
 	}
 	roc.Impostors = len(scores) - roc.Genuine
 	if roc.Genuine == 0 || roc.Impostors == 0 {
 		return nil, fmt.Errorf("%d genuine and %d impostor pairs: at least one of each is needed", roc.Genuine, roc.Impostors)
 	}
-	slices.SortFunc(order, func(i, j int) int { return cmp.Compare(scores[j], scores[i]) })
-
 	at := Point{Threshold: math.Inf(1)}
-	for k, i := range order {
+	for k, i := range descending(scores) {
 		if k == 0 || scores[i] != at.Threshold {
 			roc.Points = append(roc.Points, at)
 			at.Threshold = scores[i]
@@ -60,6 +56,16 @@ func NewROC(scores []float64, same []bool) (*ROC, error) {
 	}
 	roc.Points = append(roc.Points, at)
 	return roc, nil
+}
+
+// descending returns the indices of the scores, the highest first.
+func descending(scores []float64) []int {
+	order := make([]int, len(scores))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(i, j int) int { return cmp.Compare(scores[j], scores[i]) })
+	return order
 }
 
 // FAR returns the share of impostor pairs that p accepts (FMR).
@@ -76,12 +82,25 @@ func (r *ROC) TAR(p Point) float64 { return float64(p.TrueAccepts) / float64(r.G
 // over all genuine and impostor pairs. Counts are summed as integers, so the value
 // is the exact one, rounded once.
 func (r *ROC) AUC() float64 {
-	var twice uint64 // 2 * number of (genuine, impostor) combinations won, ties one
+	var twice wide // 2 * number of (genuine, impostor) combinations won, ties one
 	for i := 1; i < len(r.Points); i++ {
 		p, q := r.Points[i-1], r.Points[i]
-		twice += uint64(q.FalseAccepts-p.FalseAccepts) * uint64(p.TrueAccepts+q.TrueAccepts)
+		twice = twice.plus(product(q.FalseAccepts-p.FalseAccepts, p.TrueAccepts+q.TrueAccepts))
 	}
-	return float64(twice) / (2 * float64(r.Genuine) * float64(r.Impostors))
+	return twice.share(product(2*r.Genuine, r.Impostors))
+}
+
+// AUCError returns half the share of (genuine, impostor) combinations that have equal
+// scores. Where points stand for bins of scores instead of single ones, the AUC
+// of the scores themselves lies within AUC ± AUCError: in no bin can their order
+// matter by more.
+func (r *ROC) AUCError() float64 {
+	var ties wide
+	for i := 1; i < len(r.Points); i++ {
+		p, q := r.Points[i-1], r.Points[i]
+		ties = ties.plus(product(q.FalseAccepts-p.FalseAccepts, q.TrueAccepts-p.TrueAccepts))
+	}
+	return ties.share(product(2*r.Genuine, r.Impostors))
 }
 
 // EER is an equal error rate and where it was found.
@@ -95,11 +114,11 @@ type EER struct {
 // higher threshold of two that are equal in this.
 func (r *ROC) EER() EER {
 	var best Point
-	smallest := math.MaxInt
+	smallest := wide{math.MaxUint64, math.MaxUint64}
 	for _, p := range r.Points {
 		// |FMR-FNMR| times genuine times impostors, so that ties are exact.
-		d := p.FalseAccepts*r.Genuine - (r.Genuine-p.TrueAccepts)*r.Impostors
-		if d = max(d, -d); d < smallest {
+		d := product(p.FalseAccepts, r.Genuine).distance(product(r.Genuine-p.TrueAccepts, r.Impostors))
+		if d.less(smallest) {
 			smallest, best = d, p
 		}
 	}

@@ -19,6 +19,11 @@ type Options struct {
 	Protocols []string
 	// FARs are the false accept rates to report; default DefaultFARs.
 	FARs []float64
+	// Bootstrap is how many replicates of the identities are drawn for intervals, see [Replicates];
+	// none if 0.
+	Bootstrap int
+	// Seed decides what the bootstrap draws.
+	Seed uint64
 	// Batch is how many images the embedder gets at once; default 64.
 	Batch int
 	// SkipMissing leaves out pairs with images that cannot be read, and counts them,
@@ -74,6 +79,9 @@ func (o Options) mirror() (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	if o.flip() == FlipGiven { // protocols take what there is
+		return false, nil
+	}
 	mirror := o.flip() != FlipNone
 	for _, p := range protocols {
 		mirror = mirror || p.Flip != "" && p.Flip != FlipNone
@@ -106,10 +114,18 @@ func Verify(ctx context.Context, e Embedder, load LoadFunc, pairs *Pairs, o Opti
 	if err != nil {
 		return nil, err
 	}
-	if len(vectors.Failed) > 0 && !o.SkipMissing {
-		return nil, imagesError(len(names), vectors.Failed)
+	if err := vectors.Missing(); err != nil && !o.SkipMissing {
+		return nil, err
 	}
 	return vectors.Verify(pairs, o)
+}
+
+// Missing returns an *ImagesError that lists the images that have no vector, nil if there are none.
+func (v *Vectors) Missing() error {
+	if len(v.Failed) == 0 {
+		return nil
+	}
+	return imagesError(v.Len()+len(v.Failed), v.Failed)
 }
 
 func imagesError(total int, failed map[string]error) *ImagesError {
@@ -129,10 +145,14 @@ func (v *Vectors) Verify(pairs *Pairs, o Options) (*Result, error) {
 	} else if mirror && v.mirrored == nil {
 		return nil, fmt.Errorf("flip rule %s and protocols %v need embeddings of the mirror images", o.flip(), o.Protocols)
 	}
-	kept := &Pairs{Name: pairs.Name, Folds: pairs.Folds}
+	kept := &Pairs{Name: pairs.Name, Folds: pairs.Folds, Identities: pairs.Identities}
+	var total, skipped [2]int
 	for _, p := range pairs.Pairs {
+		total[kind(p.Same)]++
 		if v.Has(p.A) && v.Has(p.B) {
 			kept.Pairs = append(kept.Pairs, p)
+		} else {
+			skipped[kind(p.Same)]++
 		}
 	}
 	r, err := evaluate(v.Scores(kept, o.flip()), kept, o, v)
@@ -141,8 +161,37 @@ func (v *Vectors) Verify(pairs *Pairs, o Options) (*Result, error) {
 	}
 	r.Images = v.Len()
 	r.ImagesFailed = len(v.Failed)
-	r.PairsSkipped = len(pairs.Pairs) - len(kept.Pairs)
+	r.PairsSkipped = skipped[0] + skipped[1]
+	images := pairs.Images()
+	failed := 0
+	for _, name := range images {
+		if !v.Has(name) {
+			failed++
+		}
+	}
+	r.Acquisition = &Acquisition{Images: NewRate(failed, len(images)), Genuine: NewRate(skipped[1], total[1]), Impostor: NewRate(skipped[0], total[0])}
+	r.Acquisition.carry(r.OperatingPoints)
+	r.AngularFisher = v.angularFisher(kept, o.flip())
 	return r, nil
+}
+
+// angularFisher returns the score of the images of pairs; nil where it does not exist.
+func (v *Vectors) angularFisher(pairs *Pairs, flip string) *float64 {
+	var embeddings, x []float32
+	var classes []string
+	for _, name := range pairs.Images() {
+		identity := pairs.identity(name)
+		if identity == "" {
+			return nil
+		}
+		x = v.At(x, name, flip)
+		embeddings, classes = append(embeddings, x...), append(classes, identity)
+	}
+	f, err := AngularFisher(embeddings, len(x), classes)
+	if err != nil {
+		return nil
+	}
+	return &f
 }
 
 // Evaluate evaluates one score a pair. Protocols that need embeddings (sphereface) are an
@@ -165,19 +214,15 @@ func evaluate(scores []float64, pairs *Pairs, o Options, v *Vectors) (*Result, e
 	if err != nil {
 		return nil, err
 	}
-	r := &Result{
-		Genuine: roc.Genuine, Impostor: roc.Impostors, FoldCount: pairs.Folds, Flip: o.flip(),
-		AUC: roc.AUC(), ROC: roc, Scores: scores, Pairs: pairs,
-	}
-	eer := roc.EER()
-	r.EER = EERResult{Value: eer.Value, FMR: eer.FMR, FNMR: eer.FNMR, Threshold: NewThreshold(eer.Point.Threshold)}
+	r := FromROC(roc, o.fars())
+	r.FoldCount, r.Flip, r.Scores, r.Pairs = pairs.Folds, o.flip(), scores, pairs
 	if d := DPrime(scores, same); !math.IsNaN(d) {
 		r.DPrime = finite(d)
 	}
-	best, accuracy := roc.Best()
-	r.Best = BestResult{Accuracy: NewRate(int(math.Round(accuracy*float64(len(scores)))), len(scores)), Threshold: NewThreshold(best.Threshold)}
-	for _, far := range o.fars() {
-		r.OperatingPoints = append(r.OperatingPoints, roc.AtFAR(far))
+	if o.Bootstrap > 0 {
+		if b := NewBootstrap(pairs, o.Seed); b != nil {
+			r.Intervals = b.intervals(Replicates(o.Bootstrap, len(scores)), scores, r.OperatingPoints)
+		}
 	}
 	for _, p := range protocols {
 		acc, err := p.accuracy(scores, pairs, v, o.flip())
@@ -190,7 +235,7 @@ func evaluate(scores []float64, pairs *Pairs, o Options, v *Vectors) (*Result, e
 	if isCosine(scores) {
 		r.Angles = NewAngles(scores, same)
 	}
-	r.judge()
+	r.judge(v != nil)
 	return r, nil
 }
 
@@ -218,10 +263,13 @@ func (p Protocol) accuracy(scores []float64, pairs *Pairs, v *Vectors, flip stri
 	}
 	switch {
 	case p.Name == SphereFace:
-		acc := sphereFace(pairs.Folds, v.centredSplits(pairs))
-		acc.Flip = FlipConcat
+		if flip != FlipGiven {
+			flip = p.Flip
+		}
+		acc := sphereFace(pairs.Folds, v.centredSplits(pairs, flip))
+		acc.Flip = flip
 		return acc, nil
-	case v != nil && p.Flip != "" && p.Flip != flip:
+	case v != nil && flip != FlipGiven && p.Flip != "" && p.Flip != flip:
 		flip = p.Flip
 		s.score = v.Scores(pairs, flip)
 	}
@@ -250,20 +298,19 @@ func (s foldScores) check() error {
 	return nil
 }
 
-// centredSplits returns the split of sphereFace: for fold k, the mean of the embeddings
-// [f(x), f(mirrored x)] of the images of all other folds' pairs, an image counting as
+// centredSplits returns the split of sphereFace: for fold k, the mean of the embeddings, by the
+// flip rule, of the images of all other folds' pairs, an image counting as
 // often as it occurs, is subtracted from every embedding before the cosine.
-func (v *Vectors) centredSplits(pairs *Pairs) func(k int) (train, test labelled) {
-	dim := 2 * v.Dim
+func (v *Vectors) centredSplits(pairs *Pairs, flip string) func(k int) (train, test labelled) {
 	names := pairs.Images()
 	row := make(map[string]int, len(names))
-	vectors := make([]float32, 0, len(names)*dim)
-	var x []float32
+	var vectors, x []float32
 	for i, name := range names {
 		row[name] = i
-		x = v.At(x, name, FlipConcat)
+		x = v.At(x, name, flip)
 		vectors = append(vectors, x...)
 	}
+	dim := len(x)
 	at := func(name string) []float32 { i := row[name]; return vectors[i*dim : (i+1)*dim] }
 	return func(k int) (train, test labelled) {
 		mean := make([]float64, dim)

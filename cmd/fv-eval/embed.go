@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"image"
 	"io/fs"
@@ -11,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/faceverify/fv/eval"
+	"github.com/faceverify/fv/eval/matrix"
 	"github.com/faceverify/fv/internal/cli"
 	"github.com/faceverify/fv/pipeline/dataset"
 )
@@ -59,15 +61,15 @@ func (c *embedCmd) Run(e *env) error {
 	if out.Flip == eval.FlipConcat {
 		out.Dim *= 2
 	}
-	w, err := newVectorWriter(c.Out, out.Dim)
+	w, err := matrix.Create(c.Out, out.Dim)
 	if err != nil {
-		return err
+		return formatUsage("--out ", err)
 	}
-	defer w.abort()
+	defer w.Abort()
 	load := func(name string) (image.Image, error) {
 		return dataset.DecodeFile(filepath.Join(c.Dir, filepath.FromSlash(name)), dataset.Limits{})
 	}
-	bar := newProgress(e.stderr, "embedding")
+	bar := newProgress(e.stderr, "embedding", "images")
 	done := 0
 	var v []float32
 	for chunk := range slices.Chunk(names, embedChunk) {
@@ -88,7 +90,7 @@ func (c *embedCmd) Run(e *env) error {
 			}
 			v = vectors.At(v, name, out.Flip)
 			norm := normalise(v, c.Raw)
-			if err := w.write(identityOf(name), name, v, norm); err != nil {
+			if err := w.Write(identityOf(name), name, v, norm); err != nil {
 				return fmt.Errorf("%s: %w", c.Out, err)
 			}
 			out.Images++
@@ -101,7 +103,7 @@ func (c *embedCmd) Run(e *env) error {
 	if out.Images == 0 {
 		return fmt.Errorf("none of the %d images of %s can be read", len(names), c.Dir)
 	}
-	if err := w.commit(); err != nil {
+	if err := w.Commit(); err != nil {
 		return fmt.Errorf("%s: %w", c.Out, err)
 	}
 	fmt.Fprintf(e.text(), "%s: %d embeddings of %d values; %d images skipped\n", c.Out, out.Images, out.Dim, out.Skipped)
@@ -109,6 +111,14 @@ func (c *embedCmd) Run(e *env) error {
 		return cli.WriteJSON(e.stdout, out)
 	}
 	return nil
+}
+
+// formatUsage makes a file name with a wrong extension a mistake of the flag.
+func formatUsage(flag string, err error) error {
+	if format := (*matrix.FormatError)(nil); errors.As(err, &format) {
+		return cli.Usage(fmt.Errorf("%s%w", flag, err))
+	}
+	return err
 }
 
 // normalise returns the length of v, and divides v by it unless raw.

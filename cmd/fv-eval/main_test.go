@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/binary"
 	"fmt"
 	"image/jpeg"
 	"os"
@@ -17,19 +18,22 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"fv-eval": main})
 }
 
-// Scripts find in $FACES four people, ann to dan, of three drawn pictures each, named as LFW
+// Scripts find in $PACK a pack of two genuine and two impostor pairs of these faces, and in $FACES four people, ann to dan, of three drawn pictures each, named as LFW
 // names them; in $RUN a run folder with an untrained model and a threshold, in $PLAIN one without a
 // threshold.
 func TestScripts(t *testing.T) {
 	dir := t.TempDir()
 	faces, run, plain := filepath.Join(dir, "faces"), filepath.Join(dir, "run"), filepath.Join(dir, "plain")
 	drawFaces(t, faces)
+	pack := filepath.Join(dir, "faces.bin")
+	writePack(t, pack, faces)
 	saveModel(t, run, &embed.Threshold{Cosine: 0.5, FAR: 0.01, FalseAccepts: 2, Impostor: 200, TrueAccepts: 90, Genuine: 100})
 	saveModel(t, plain, nil)
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("FACES", faces)
+			e.Setenv("PACK", pack)
 			e.Setenv("RUN", run)
 			e.Setenv("PLAIN", plain)
 			return nil
@@ -54,6 +58,22 @@ func drawFaces(t *testing.T, dir string) {
 				t.Fatal(err)
 			}
 		}
+	}
+}
+
+// writePack writes pairs ann 1 2, bob 1 2, ann 1 bob 1, bob 2 ann 2 as Python 2 pickled them.
+func writePack(t *testing.T, path, faces string) {
+	b := []byte("\x80\x02](")
+	for _, name := range []string{"ann_0001", "ann_0002", "bob_0001", "bob_0002", "ann_0001", "bob_0001", "bob_0002", "ann_0002"} {
+		img, err := os.ReadFile(filepath.Join(faces, name[:3], name+".jpg"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b = append(binary.LittleEndian.AppendUint32(append(b, 'T'), uint32(len(img))), img...)
+	}
+	b = append(b, "e](\x88\x88\x89\x89e\x86."...)
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
 	}
 }
 

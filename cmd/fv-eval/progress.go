@@ -13,17 +13,18 @@ import (
 // line every ten seconds elsewhere.
 type progress struct {
 	w        io.Writer
-	what     string
+	what     string // the work
+	unit     string // its pieces
 	terminal bool
 	start    time.Time
 	last     time.Time
 	drawn    bool
 }
 
-func newProgress(w io.Writer, what string) *progress {
+func newProgress(w io.Writer, what, unit string) *progress {
 	f, ok := w.(*os.File)
 	now := time.Now()
-	return &progress{w: w, what: what, terminal: ok && term.IsTerminal(int(f.Fd())), start: now, last: now}
+	return &progress{w: w, what: what, unit: unit, terminal: ok && term.IsTerminal(int(f.Fd())), start: now, last: now}
 }
 
 // set says that done of total pieces are done.
@@ -38,7 +39,7 @@ func (p *progress) set(done, total int) {
 	}
 	p.last = now
 	speed := float64(done) / now.Sub(p.start).Seconds()
-	line := fmt.Sprintf("%s %d of %d, %.0f images/s", p.what, done, total, speed)
+	line := fmt.Sprintf("%s %d of %d, %.0f %s/s", p.what, done, total, speed, p.unit)
 	if done > 0 {
 		left := time.Duration(float64(total-done) / speed * float64(time.Second))
 		line += fmt.Sprintf(", %v left", left.Round(time.Second))

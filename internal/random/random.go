@@ -18,6 +18,9 @@ const (
 	Pairs   Purpose = "pairs"   // validation pairs
 	Synth   Purpose = "synth"   // procedural faces
 	Head    Purpose = "head"    // draws of a head; epoch: the step, index: the sample's place in it
+
+	Bootstrap Purpose = "bootstrap" // identities of an evaluation; index: the replicate
+	Trial     Purpose = "trial"     // splits of a protocol; index: the trial
 )
 
 // New returns a generator that depends on its arguments only.

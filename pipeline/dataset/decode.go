@@ -54,6 +54,14 @@ func DecodeFile(path string, l Limits) (image.Image, error) {
 	return img, nil
 }
 
+// Decode is DecodeFile of a file's content.
+func Decode(data []byte, l Limits) (image.Image, error) {
+	if int64(len(data)) > l.bytes() {
+		return nil, fmt.Errorf("%d bytes, more than the limit of %d", len(data), l.bytes())
+	}
+	return decode(data, l)
+}
+
 // readFile reads a regular file of bounded size.
 func readFile(path string, l Limits) ([]byte, error) {
 	// Before opening: to open a named pipe waits for its writer.
@@ -158,7 +166,7 @@ func formatOf(data []byte) (*format, error) {
 // decoder go over the whole image, and a crafted file has room for millions.
 const maxScans = 500
 
-// decode is DecodeFile of a file's content.
+// decode is Decode of content of bounded size.
 func decode(data []byte, l Limits) (img image.Image, err error) {
 	f, err := formatOf(data)
 	if err != nil {

@@ -1,4 +1,4 @@
-package main
+package matrix
 
 import (
 	"bufio"
@@ -16,32 +16,45 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"github.com/faceverify/fv/internal/atomicfile"
-	"github.com/faceverify/fv/internal/cli"
 )
 
-// vectorWriter writes embeddings one by one; nothing has its name before commit.
-type vectorWriter interface {
-	write(identity, name string, v []float32, norm float64) error
-	commit() error
-	abort() // after commit it does nothing
+// Writer writes embeddings one by one; no file has its name before Commit.
+type Writer interface {
+	// Write appends a row. norm is the vector's length before it was normalised, which
+	// Parquet and CSV keep.
+	Write(identity, name string, v []float32, norm float64) error
+	// Commit gives the file its name.
+	Commit() error
+	// Abort leaves nothing behind; after Commit it does nothing.
+	Abort()
 }
 
-// newVectorWriter chooses the format by the extension of path, whose folder is made if
-// needed.
-func newVectorWriter(path string, dim int) (vectorWriter, error) {
+// Create chooses the format by the extension of path, which is .npy, .parquet or .csv;
+// its folder is made if needed.
+func Create(path string, dim int) (Writer, error) {
+	switch strings.ToLower(filepath.Ext(path)) {
+	case ".npy", ".parquet", ".csv":
+	default:
+		return nil, &FormatError{path}
+	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, err
 	}
-	switch ext := strings.ToLower(filepath.Ext(path)); ext {
+	switch strings.ToLower(filepath.Ext(path)) {
 	case ".npy":
 		return newNpyWriter(path, dim)
 	case ".parquet":
 		return newParquetWriter(path)
-	case ".csv":
-		return newCSVWriter(path, dim)
 	default:
-		return nil, cli.Usagef("--out %s: want a name that ends in .npy, .parquet or .csv", path)
+		return newCSVWriter(path, dim)
 	}
+}
+
+// FormatError is the error of a file name whose extension is no format of matrices.
+type FormatError struct{ Path string }
+
+func (e *FormatError) Error() string {
+	return e.Path + ": want a name that ends in .npy, .parquet or .csv"
 }
 
 // npyWriter writes X.npy, float32 [N,D], and beside it X.names.csv with a line
@@ -55,18 +68,18 @@ type npyWriter struct {
 }
 
 func newNpyWriter(path string, dim int) (*npyWriter, error) {
-	names, err := newCSVWriter(strings.TrimSuffix(path, filepath.Ext(path))+".names.csv", 0)
+	names, err := newCSVWriter(NamesPath(path), 0)
 	if err != nil {
 		return nil, err
 	}
 	file, err := atomicfile.Create(path)
 	if err != nil {
-		names.abort()
+		names.Abort()
 		return nil, err
 	}
 	w := &npyWriter{file: file, out: bufio.NewWriterSize(file, 1<<16), names: names, dim: dim}
 	if _, err := w.out.Write(npyHeader(0, dim)); err != nil {
-		w.abort()
+		w.Abort()
 		return nil, err
 	}
 	return w, nil
@@ -83,7 +96,7 @@ func npyHeader(n, dim int) []byte {
 	return fmt.Appendf(header, "%-*s\n", size-len(header)-1, dict)
 }
 
-func (w *npyWriter) write(identity, name string, v []float32, _ float64) error {
+func (w *npyWriter) Write(identity, name string, v []float32, _ float64) error {
 	var b [4]byte
 	for _, x := range v {
 		binary.LittleEndian.PutUint32(b[:], math.Float32bits(x))
@@ -92,20 +105,20 @@ func (w *npyWriter) write(identity, name string, v []float32, _ float64) error {
 		}
 	}
 	w.n++
-	return w.names.write(identity, name, nil, 0)
+	return w.names.Write(identity, name, nil, 0)
 }
 
-func (w *npyWriter) commit() error {
+func (w *npyWriter) Commit() error {
 	if err := w.out.Flush(); err != nil {
 		return err
 	}
 	if _, err := w.file.WriteAt(npyHeader(w.n, w.dim), 0); err != nil {
 		return err
 	}
-	return errors.Join(w.file.Commit(), w.names.commit())
+	return errors.Join(w.file.Commit(), w.names.Commit())
 }
 
-func (w *npyWriter) abort() { w.file.Abort(); w.names.abort() }
+func (w *npyWriter) Abort() { w.file.Abort(); w.names.Abort() }
 
 // csvWriter writes identity,name and, unless dim is 0, norm and the values e0,e1...
 type csvWriter struct {
@@ -128,13 +141,13 @@ func newCSVWriter(path string, dim int) (*csvWriter, error) {
 		}
 	}
 	if err := w.out.Write(header); err != nil {
-		w.abort()
+		w.Abort()
 		return nil, err
 	}
 	return w, nil
 }
 
-func (w *csvWriter) write(identity, name string, v []float32, norm float64) error {
+func (w *csvWriter) Write(identity, name string, v []float32, norm float64) error {
 	w.record = append(w.record[:0], identity, name)
 	if v != nil {
 		w.record = append(w.record, strconv.FormatFloat(norm, 'g', 9, 32))
@@ -145,7 +158,7 @@ func (w *csvWriter) write(identity, name string, v []float32, norm float64) erro
 	return w.out.Write(w.record)
 }
 
-func (w *csvWriter) commit() error {
+func (w *csvWriter) Commit() error {
 	w.out.Flush()
 	if err := w.out.Error(); err != nil {
 		return err
@@ -153,7 +166,7 @@ func (w *csvWriter) commit() error {
 	return w.file.Commit()
 }
 
-func (w *csvWriter) abort() { w.file.Abort() }
+func (w *csvWriter) Abort() { w.file.Abort() }
 
 // parquetRow is a line of the Parquet file; norm is the vector's length before it was
 // normalised.
@@ -181,7 +194,7 @@ func newParquetWriter(path string) (*parquetWriter, error) {
 	return &parquetWriter{file: file, out: parquet.NewGenericWriter[parquetRow](io.Writer(file), parquet.Compression(&parquet.Snappy))}, nil
 }
 
-func (w *parquetWriter) write(identity, name string, v []float32, norm float64) error {
+func (w *parquetWriter) Write(identity, name string, v []float32, norm float64) error {
 	if _, err := w.out.Write([]parquetRow{{name, identity, v, float32(norm)}}); err != nil {
 		return err
 	}
@@ -191,11 +204,11 @@ func (w *parquetWriter) write(identity, name string, v []float32, norm float64) 
 	return nil
 }
 
-func (w *parquetWriter) commit() error {
+func (w *parquetWriter) Commit() error {
 	if err := w.out.Close(); err != nil {
 		return err
 	}
 	return w.file.Commit()
 }
 
-func (w *parquetWriter) abort() { w.file.Abort() }
+func (w *parquetWriter) Abort() { w.file.Abort() }

@@ -1,9 +1,8 @@
-package main
+package matrix
 
 import (
 	"encoding/csv"
 	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,21 +16,21 @@ import (
 func writeVectors(t *testing.T, ext string, n int) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "faces"+ext)
-	w, err := newVectorWriter(path, 3)
+	w, err := Create(path, 3)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer w.abort()
+	defer w.Abort()
 	for i := range n {
 		x := float32(i)
-		if err := w.write(fmt.Sprint("Ëda, ", i%7), fmt.Sprintf("%d.jpg", i), []float32{x, x + 0.25, -x}, float64(i)/2); err != nil {
+		if err := w.Write(fmt.Sprint("Ëda, ", i%7), fmt.Sprintf("%d.jpg", i), []float32{x, x + 0.25, -x}, float64(i)/2); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if _, err := os.Stat(path); !os.IsNotExist(err) {
 		t.Errorf("%s has its name before it is whole", path)
 	}
-	if err := w.commit(); err != nil {
+	if err := w.Commit(); err != nil {
 		t.Fatal(err)
 	}
 	return path
@@ -61,7 +60,7 @@ func TestNpy(t *testing.T) {
 			t.Fatalf("row %d: %v", i, data[3*i:3*i+3])
 		}
 	}
-	names := readCSV(t, strings.TrimSuffix(path, ".npy")+".names.csv")
+	names := readCSV(t, NamesPath(path))
 	if len(names) != n+1 || names[0][0] != "identity" || names[0][1] != "name" || names[9][0] != "Ëda, 1" || names[9][1] != "8.jpg" {
 		t.Errorf("%d lines, %v ... %v", len(names), names[0], names[9])
 	}
@@ -102,17 +101,7 @@ func TestCSV(t *testing.T) {
 }
 
 func TestUnknownExtension(t *testing.T) {
-	if _, err := newVectorWriter("faces.txt", 3); err == nil || !strings.Contains(err.Error(), ".npy, .parquet or .csv") {
+	if _, err := Create("faces.txt", 3); err == nil || !strings.Contains(err.Error(), ".npy, .parquet or .csv") {
 		t.Errorf("error %v", err)
-	}
-}
-
-func TestNormalise(t *testing.T) {
-	v := []float32{3, 4}
-	if norm := normalise(v, true); norm != 5 || v[0] != 3 {
-		t.Errorf("raw: norm %v, %v", norm, v)
-	}
-	if norm := normalise(v, false); norm != 5 || math.Abs(float64(v[0])-0.6) > 1e-7 {
-		t.Errorf("norm %v, %v", norm, v)
 	}
 }

@@ -1,0 +1,199 @@
+package allpairs
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math"
+	"runtime"
+	"slices"
+	"time"
+
+	"github.com/faceverify/fv/eval"
+	"github.com/faceverify/fv/eval/matrix"
+)
+
+// Options says what to measure. The zero value is usable.
+type Options struct {
+	FARs    []float64 // false accept rates to report; default [DefaultFARs]
+	Hardest int       // how many of the hardest genuine and impostor pairs to list; default none
+	Threads int       // default one for each processor
+	// Progress, if not nil, is told how many of the pairs are scored.
+	Progress func(done, total int)
+}
+
+// DefaultFARs are the false accept rates reported when none are asked for: all pairs resolve
+// smaller ones than a list of pairs does.
+func DefaultFARs() []float64 { return []float64{1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6} }
+
+// Result is all pairs measured. Rates are shares of 1, angles radians unless the key says degrees.
+type Result struct {
+	N          int `json:"n"`          // embeddings; of the gallery where there are two matrices
+	Probes     int `json:"probes"`     // embeddings of the second matrix; 0 for one matrix
+	Identities int `json:"identities"` // distinct ones
+	Dim        int `json:"dim"`
+	Pairs      int `json:"pairs"`
+	Genuine    int `json:"genuine"`
+	Impostor   int `json:"impostor"`
+
+	// AUC is the middle of [AUCLow, AUCHigh], in which the AUC of the scores lies for certain;
+	// AUCError is half its width.
+	AUC      float64 `json:"auc"`
+	AUCError float64 `json:"auc_error"`
+	AUCLow   float64 `json:"auc_low"`
+	AUCHigh  float64 `json:"auc_high"`
+
+	// EER and OperatingPoints are exact at their thresholds, which are edges of bins.
+	EER             eval.EERResult        `json:"eer"`
+	BinWidth        float64               `json:"bin_width"` // of scores
+	OperatingPoints []eval.OperatingPoint `json:"operating_points"`
+	// Angles takes each pair at the centre of its bin.
+	Angles *eval.Angles `json:"angles"`
+
+	HardestGenuine  []Pair `json:"-"` // rows of the matrices, the hardest first
+	HardestImpostor []Pair `json:"-"`
+
+	// Seconds is the time from the matrix in memory to these numbers, GFLOPS the speed that the
+	// products alone would have had in it.
+	Seconds float64 `json:"seconds"`
+	GFLOPS  float64 `json:"gflops"`
+	Threads int     `json:"threads"`
+
+	ROC *eval.ROC `json:"-"`
+}
+
+// Measure scores every pair of rows of m once. A row without an identity is an error.
+func Measure(ctx context.Context, m *matrix.Matrix, o Options) (*Result, error) {
+	return measure(ctx, m, m, o)
+}
+
+// Cross scores every row of gallery with every row of probes. Identities of the same name are
+// the same person. It is an error if the dimensions differ.
+func Cross(ctx context.Context, gallery, probes *matrix.Matrix, o Options) (*Result, error) {
+	if gallery.Dim != probes.Dim {
+		return nil, fmt.Errorf("%s has embeddings of %d values, %s of %d; were they made by one model?", gallery.Path, gallery.Dim, probes.Path, probes.Dim)
+	}
+	return measure(ctx, gallery, probes, o)
+}
+
+func measure(ctx context.Context, m, probes *matrix.Matrix, o Options) (*Result, error) {
+	for _, far := range o.FARs {
+		if !(far > 0 && far < 1) {
+			return nil, fmt.Errorf("false accept rate %v: want a number between 0 and 1", far)
+		}
+	}
+	start := time.Now()
+	p := &product{dim: m.Dim, triangle: m == probes, hardest: max(0, o.Hardest), total: newHistogram()}
+	p.genuine, p.impost = hardest{k: p.hardest, genuine: true}, hardest{k: p.hardest}
+	var err error
+	if p.a, err = newSide(m); err != nil {
+		return nil, err
+	}
+	p.b = p.a
+	if !p.triangle {
+		if p.b, err = newSide(probes); err != nil {
+			return nil, err
+		}
+	}
+	p.a.match(p.b)
+	threads := o.Threads
+	if threads < 1 {
+		threads = runtime.GOMAXPROCS(0)
+	}
+	if err := p.run(ctx, threads, o.Progress); err != nil {
+		return nil, err
+	}
+	roc := p.total.roc()
+	if roc.Genuine == 0 || roc.Impostors == 0 {
+		return nil, fmt.Errorf("%d genuine and %d impostor pairs: at least one of each is needed", roc.Genuine, roc.Impostors)
+	}
+	r := &Result{
+		N: p.a.n, Identities: len(p.a.identities), Dim: m.Dim,
+		Pairs: roc.Genuine + roc.Impostors, Genuine: roc.Genuine, Impostor: roc.Impostors,
+		AUC: roc.AUC(), AUCError: roc.AUCError(), BinWidth: spacing, Angles: p.total.angles(),
+		HardestGenuine: p.genuine.sorted(), HardestImpostor: p.impost.sorted(),
+		Threads: threads, ROC: roc,
+	}
+	if !p.triangle {
+		r.Probes = p.b.n
+		for identity := range p.b.identities {
+			if _, ok := p.a.identities[identity]; !ok {
+				r.Identities++
+			}
+		}
+	}
+	r.AUCLow, r.AUCHigh = math.Max(0, r.AUC-r.AUCError), math.Min(1, r.AUC+r.AUCError)
+	r.EER = eval.NewEERResult(roc.EER())
+	fars := o.FARs
+	if fars == nil {
+		fars = DefaultFARs()
+	}
+	for _, far := range fars {
+		r.OperatingPoints = append(r.OperatingPoints, roc.AtFAR(far))
+	}
+	r.Seconds = time.Since(start).Seconds()
+	r.GFLOPS = 2 * float64(r.Pairs) * float64(r.Dim) / r.Seconds / 1e9
+	return r, nil
+}
+
+// span is a range of rows.
+type span struct{ from, to int }
+
+// side is a matrix with its rows of unit length and sorted by identity.
+type side struct {
+	n          int
+	unit       []float32 // [n, dim]
+	order      []int     // the row that each had in the matrix
+	names      []string  // identities of the sorted rows
+	identities map[string]span
+	genuine    []span // of each row, the rows of the other side with its identity
+}
+
+func newSide(m *matrix.Matrix) (*side, error) {
+	s := &side{n: m.Len(), unit: make([]float32, len(m.Data)), order: make([]int, m.Len()), identities: map[string]span{}}
+	for i, identity := range m.Identities {
+		if identity == "" {
+			return nil, fmt.Errorf("%s has no identity; all pairs need to know who each image shows", m.Describe(i))
+		}
+		s.order[i] = i
+	}
+	slices.SortStableFunc(s.order, func(i, j int) int { return cmp.Compare(m.Identities[i], m.Identities[j]) })
+	s.names = make([]string, s.n)
+	for i, row := range s.order {
+		if err := unit(s.unit[i*m.Dim:][:m.Dim], m.Row(row)); err != nil {
+			return nil, fmt.Errorf("%s: %w", m.Describe(row), err)
+		}
+		s.names[i] = m.Identities[row]
+		at, ok := s.identities[s.names[i]]
+		if !ok {
+			at.from = i
+		}
+		at.to = i + 1
+		s.identities[s.names[i]] = at
+	}
+	return s, nil
+}
+
+// match finds the rows of other that have the identities of s.
+func (s *side) match(other *side) {
+	s.genuine = make([]span, s.n)
+	for i, identity := range s.names {
+		s.genuine[i] = other.identities[identity]
+	}
+}
+
+// unit writes x of length 1 to dst.
+func unit(dst, x []float32) error {
+	var sum float64
+	for _, v := range x {
+		sum += float64(v) * float64(v)
+	}
+	if !(sum > 0) || math.IsInf(sum, 0) {
+		return fmt.Errorf("the embedding has no direction: the sum of its squares is %v", sum)
+	}
+	scale := 1 / math.Sqrt(sum)
+	for i, v := range x {
+		dst[i] = float32(float64(v) * scale)
+	}
+	return nil
+}

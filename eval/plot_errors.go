@@ -1,0 +1,137 @@
+package eval
+
+import (
+	"fmt"
+	"math"
+
+	"gonum.org/v1/gonum/mathext"
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
+)
+
+// PlotDET draws detection error trade-off curves: the false non-match rate against the false match
+// rate, both on normal-deviate axes (the quantile of the normal distribution), on which normally
+// distributed scores make straight lines. The axes begin at the smallest rates that the first
+// curve has. The first own curves are drawn thick.
+// A. Martin et al., The DET curve in assessment of detection task performance, Eurospeech 1997.
+func PlotDET(curves []*Curve, own int) *Picture {
+	p := newPlot("", "false match rate (FMR), normal deviates", "false non-match rate (FNMR)")
+	left, bottom, top := 1e-2, 1e-2, 0.5
+	if len(curves) > 0 {
+		c := curves[0]
+		left = smallestFAR(curves)
+		for i, far := range c.FAR {
+			fnmr := 1 - c.TAR[i]
+			if far <= left {
+				top = math.Min(0.99, math.Max(0.5, fnmr))
+			}
+			if fnmr > 0 && far <= 0.5 {
+				bottom = math.Min(bottom, fnmr)
+			}
+		}
+	}
+	p.X.Min, p.X.Max = mathext.NormalQuantile(left), mathext.NormalQuantile(0.5)
+	p.Y.Min, p.Y.Max = mathext.NormalQuantile(bottom), mathext.NormalQuantile(top)
+	p.X.Tick.Marker, p.Y.Tick.Marker = deviateTicks{}, deviateTicks{}
+	for i := len(curves) - 1; i >= 0; i-- { // the first on top
+		c, width := curves[i], 1.0
+		if i < own {
+			width = 2.2
+		}
+		var xy plotter.XYs
+		for j, far := range c.FAR {
+			fnmr := 1 - c.TAR[j]
+			if far < left || fnmr < bottom || far > 0.5 || fnmr > top {
+				continue
+			}
+			xy = append(xy, plotter.XY{X: mathext.NormalQuantile(far), Y: mathext.NormalQuantile(fnmr)})
+		}
+		if xy = thin(xy, 1e-3*(p.X.Max-p.X.Min), 1e-3*(p.Y.Max-p.Y.Min)); len(xy) > 0 {
+			p.Add(newLine(xy, colors[i%len(colors)], width))
+		}
+	}
+	for i, c := range curves {
+		p.Legend.Add(shorten(c.Name, 56), newLine(plotter.XYs{{}}, colors[i%len(colors)], 2))
+	}
+	p.Legend.Left, p.Legend.Top = true, true
+	below := legendLine*vg.Length(len(curves)) + legendGap
+	return &Picture{p, pictureWidth, pictureHeight + below, below}
+}
+
+// PlotErrorRates draws FMR and FNMR against the threshold, the rates on a logarithmic axis down to
+// the smallest that the pairs have, and a dashed line at the threshold of the EER.
+func PlotErrorRates(r *ROC) *Picture {
+	p := newPlot("", "threshold (accept score ≥ threshold)", "error rate, logarithmic")
+	var fmr, fnmr plotter.XYs
+	low := 1.0
+	for _, at := range r.Points[1:] {
+		if far := r.FAR(at); far > 0 {
+			fmr = append(fmr, plotter.XY{X: at.Threshold, Y: math.Log10(far)})
+			low = math.Min(low, far)
+		}
+		if refused := 1 - r.TAR(at); refused > 0 {
+			fnmr = append(fnmr, plotter.XY{X: at.Threshold, Y: math.Log10(refused)})
+			low = math.Min(low, refused)
+		}
+	}
+	first, last := r.Points[len(r.Points)-1].Threshold, r.Points[1].Threshold
+	if first == last {
+		first, last = first-0.5, last+0.5
+	}
+	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = first, last, math.Min(-1, math.Log10(low)), 0
+	p.Y.Tick.Marker = decadeTicks{}
+	lines := []struct {
+		name string
+		xy   plotter.XYs
+		c    int
+	}{{"FMR: strangers accepted", fmr, 1}, {"FNMR: one person refused", fnmr, 0}}
+	for _, l := range lines {
+		if xy := thin(l.xy, 1e-3*(last-first), -1e-3*p.Y.Min); len(xy) > 0 {
+			line := newLine(xy, colors[l.c], 2)
+			p.Add(line)
+			p.Legend.Add(l.name, line)
+		}
+	}
+	if t := r.EER().Point.Threshold; !math.IsInf(t, 0) {
+		line := newLine(plotter.XYs{{X: t, Y: p.Y.Min}, {X: t, Y: 0}}, ink, 1, 4, 3)
+		p.Add(line)
+		p.Legend.Add(fmt.Sprintf("threshold of the EER: %.4g", t), line)
+	}
+	p.Legend.Left, p.Legend.Top = true, true
+	below := legendLine*3 + legendGap
+	return &Picture{p, pictureWidth, pictureHeight + below, below}
+}
+
+// thin leaves out points too close to the last one kept to be seen; the last always stays.
+func thin(xy plotter.XYs, dx, dy float64) plotter.XYs {
+	var out plotter.XYs
+	for i, p := range xy {
+		if n := len(out); n > 0 && i+1 < len(xy) && math.Abs(p.X-out[n-1].X) < dx && math.Abs(p.Y-out[n-1].Y) < dy {
+			continue
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
+// deviateTicks marks rates on an axis of normal deviates.
+type deviateTicks struct{}
+
+func (deviateTicks) Ticks(low, high float64) []plot.Tick {
+	var ticks []plot.Tick
+	labelled := math.Inf(1)
+	for _, rate := range []float64{0.99, 0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.05, 0.01, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7} {
+		v := mathext.NormalQuantile(rate)
+		if v < low-1e-9 || v > high+1e-9 {
+			continue
+		}
+		t := plot.Tick{Value: v}
+		if labelled-v > 0.14*(high-low) { // nearer, labels would touch
+			t.Label = fmt.Sprintf("%.3g %%", 100*rate)
+			labelled = v
+		}
+		ticks = append(ticks, t)
+	}
+	return ticks
+}
