@@ -72,6 +72,9 @@ func NewConv(s ConvShape, scratch *Scratch) *Conv {
 	return c
 }
 
+// Kind returns "direct".
+func (c *Conv) Kind() string { return "direct" }
+
 // rowChunks returns how many pieces each image's rows are cut into so that
 // small batches still occupy several threads.
 func rowChunks(n, rows int) int {

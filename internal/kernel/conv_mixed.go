@@ -70,6 +70,9 @@ func floorDiv(a, b int) (q, r int) {
 	return (a - r) / b, r
 }
 
+// Kind returns "mixed".
+func (c *MixedConv) Kind() string { return "mixed" }
+
 // Load takes the weights w [out, in, KH, KW] of Forward.
 func (c *MixedConv) Load(p *Pool, w []float32) { c.forward.load(p, w) }
 

@@ -53,6 +53,9 @@ func NewWinograd(s ConvShape, scratch *Scratch) *Winograd {
 	return w
 }
 
+// Kind returns "winograd".
+func (w *Winograd) Kind() string { return "winograd" }
+
 // Load takes the weights w [out, in, 3, 3] of Forward.
 func (w *Winograd) Load(p *Pool, weights []float32) { w.forward.load(p, weights, false) }
 

@@ -25,6 +25,7 @@ func (p Precision) PeakGFLOPS(pool *kernel.Pool) float64 {
 
 // dense is a convolution that is not depthwise; the methods are those of kernel.Conv.
 type dense interface {
+	Kind() string
 	Load(p *kernel.Pool, w []float32)
 	Forward(p *kernel.Pool, n int, y []float32, x kernel.Source, bias []float32, collect kernel.Collector)
 	LoadBackward(p *kernel.Pool, w []float32)

@@ -32,7 +32,10 @@ func (p *plan) Timings() []Timing {
 type took struct{ forward, backward time.Duration }
 
 func (u *convolution) String() string {
-	kind, groups := "convolution", ""
+	kind, groups, kernel := "convolution", "", ""
+	if u.dense != nil {
+		kernel = ", " + u.dense.Kind()
+	}
 	switch {
 	case u.isDepthwise():
 		kind = "depthwise"
@@ -43,7 +46,7 @@ func (u *convolution) String() string {
 	if u.Stride > 1 {
 		stride = fmt.Sprintf("/%d", u.Stride)
 	}
-	return fmt.Sprintf("%s %dx%d%s, %d to %d%s, at %dx%d", kind, u.Kernel, u.KernelWidth, stride, u.from.C, u.Out, groups, u.shape.H, u.shape.W)
+	return fmt.Sprintf("%s %dx%d%s, %d to %d%s, at %dx%d%s", kind, u.Kernel, u.KernelWidth, stride, u.from.C, u.Out, groups, u.shape.H, u.shape.W, kernel)
 }
 
 // macs: backward, the gradient of the weights takes as many as forward, that of the input too.
