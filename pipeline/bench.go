@@ -236,6 +236,9 @@ func (t *trainer) benchStep(images []float32, labels []int) error {
 	if stateful != nil {
 		stateful.Begin(t.solver.Steps() + 1)
 	}
+	if t.sample != nil {
+		labels = t.sample.begin(t.solver.Steps()+1, labels, t.arena, t.solver.State())
+	}
 	if _, err := t.graph.run(images, labels); err != nil {
 		return err
 	}
@@ -246,6 +249,9 @@ func (t *trainer) benchStep(images []float32, labels []int) error {
 	}
 	if stateful != nil {
 		stateful.Commit()
+	}
+	if t.sample != nil {
+		t.sample.end(t.arena, t.solver.State())
 	}
 	return nil
 }

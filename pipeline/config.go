@@ -52,6 +52,7 @@ type Config struct {
 	Margin         *float64 `name:"margin" group:"Head" placeholder:"M" help:"The head's margin m; an angle is in radians. Default: the head's."`
 	MarginGradient string   `name:"margin-gradient" group:"Head" placeholder:"exact|detached" help:"Whether what the margin adds is differentiated. Default: the head's."`
 	FeatureNorm    string   `name:"feature-norm" group:"Head" placeholder:"scaled|kept" help:"Whether the head gives embeddings the length s, or keeps their own. Default: the head's."`
+	SampleClasses  float64  `name:"sample-classes" group:"Head" default:"1" placeholder:"SHARE" help:"Share of the classes that a step compares with: those of its batch, and others drawn at random (Partial FC). For hundreds of thousands of classes, such as 0.1. Default: ${default}."`
 	HeadParams     Params   `name:"head-params" group:"Head" placeholder:"NAME=V;..." help:"The head's other settings, such as lambda-min=0 of asoftmax. Default: the head's."`
 
 	Batch       int       `name:"batch" group:"Optimisation" default:"64" help:"Images in a batch, at least 2; the last, partial batch of an epoch is dropped. Default: ${default}."`
@@ -235,6 +236,7 @@ func (c *Config) checkOptimisation() error {
 		atLeast("batch", c.Batch, 2),
 		c.checkPerIdentity(),
 		atLeast("accumulate", c.Accumulate, 1),
+		c.checkSample(),
 		atLeast("epochs", c.Epochs, 1),
 		atLeast("max-steps", c.MaxSteps, 0),
 		atLeast("threads", c.Threads, 0),
@@ -261,6 +263,16 @@ func (c *Config) checkOptimisation() error {
 func (c *Config) checkPerIdentity() error {
 	if k := c.PerIdentity; k < 0 || k > 0 && c.Batch%k != 0 {
 		return settingError("per-identity", "%d does not divide the batch of %d", k, c.Batch)
+	}
+	return nil
+}
+
+func (c *Config) checkSample() error {
+	switch s := c.SampleClasses; {
+	case !(s > 0 && s <= 1):
+		return settingError("sample-classes", "%v: want a share above 0, up to 1", s)
+	case s < 1 && c.Accumulate > 1:
+		return settingError("sample-classes", "%v: it does not go with --accumulate %d, whose batches have different classes; use a larger --batch", s, c.Accumulate)
 	}
 	return nil
 }

@@ -38,13 +38,27 @@ func ranges(network *nn.Network, head []losses.ParamShape) []optim.Range {
 	return rs
 }
 
+// headShapes returns the parameters of the head over all classes.
+func (t *trainer) headShapes() []losses.ParamShape {
+	return losses.ParamShapes(t.head, len(t.faces.train.Identities), t.network.Dim())
+}
+
+// whole returns the weights of the backbone and of the head over all classes, and their moments.
+func (t *trainer) whole() (weights []float32, moments map[string][]float32) {
+	if t.sample != nil {
+		return t.sample.all(t.arena, t.solver.State())
+	}
+	return t.arena.Weights, t.solver.State()
+}
+
 // initialise fills the weights: at random, or with those of a model that is not nil.
 func (t *trainer) initialise(from *embed.Model) {
+	weights, _ := t.whole()
 	params := t.graph.backboneParams
 	t.network.Init(t.arena.Weights[:params], t.buffers, t.config.Seed)
 	at := params
-	for _, p := range t.graph.headParams {
-		losses.Init(t.head, len(t.faces.train.Identities), p, t.arena.Weights[at:at+p.Len()], t.config.Seed)
+	for _, p := range t.headShapes() {
+		losses.Init(t.head, len(t.faces.train.Identities), p, weights[at:at+p.Len()], t.config.Seed)
 		at += p.Len()
 	}
 	if from == nil {
@@ -56,9 +70,9 @@ func (t *trainer) initialise(from *embed.Model) {
 		return // other people: their weights start at random
 	}
 	at = params
-	for _, p := range t.graph.headParams {
+	for _, p := range t.headShapes() {
 		if w, ok := from.HeadParams[p.Name]; ok && slices.Equal(w.Shape, p.Shape) {
-			copy(t.arena.Weights[at:at+p.Len()], w.Data)
+			copy(weights[at:at+p.Len()], w.Data)
 		}
 		at += p.Len()
 	}
@@ -94,8 +108,9 @@ func loadInit(c *Config, network *nn.Network) (*embed.Model, error) {
 func (t *trainer) model() *embed.Model {
 	c := &t.config
 	params := t.graph.backboneParams
+	weights, _ := t.whole()
 	m := &embed.Model{
-		Network: t.network, Theta: t.arena.Weights[:params], Buffers: t.buffers, Contract: t.Contract,
+		Network: t.network, Theta: weights[:params], Buffers: t.buffers, Contract: t.Contract,
 		Head:    embed.HeadInfo{Name: c.Head, Settings: c.headValues(), MarginGradient: c.MarginGradient, FeatureNorm: c.FeatureNorm},
 		Classes: t.faces.train.Identities, HeadParams: map[string]embed.Tensor{},
 		Threshold: t.threshold,
@@ -105,8 +120,8 @@ func (t *trainer) model() *embed.Model {
 		},
 	}
 	at := params
-	for _, p := range t.graph.headParams {
-		m.HeadParams[p.Name] = embed.Tensor{Shape: p.Shape, Data: t.arena.Weights[at : at+p.Len()]}
+	for _, p := range t.headShapes() {
+		m.HeadParams[p.Name] = embed.Tensor{Shape: p.Shape, Data: weights[at : at+p.Len()]}
 		at += p.Len()
 	}
 	return m
@@ -139,7 +154,8 @@ func (t *trainer) checkpoint() error {
 		}
 	}
 	t.OptimizerSteps = t.solver.Steps()
-	c := &checkpoint{position: t.position, Weights: t.arena.Weights, Buffers: t.buffers, Optimizer: t.solver.State()}
+	weights, moments := t.whole()
+	c := &checkpoint{position: t.position, Weights: weights, Buffers: t.buffers, Optimizer: moments}
 	if s, ok := t.head.(losses.Stateful); ok {
 		c.Head = s.State()
 	}
@@ -152,13 +168,21 @@ func (t *trainer) checkpoint() error {
 
 // restore puts a checkpoint's contents in their places.
 func (t *trainer) restore(c *checkpoint) error {
-	if len(c.Weights) != len(t.arena.Weights) || len(c.Buffers) != len(t.buffers) {
+	weights, _ := t.whole()
+	if len(c.Weights) != len(weights) || len(c.Buffers) != len(t.buffers) {
 		return fmt.Errorf("the checkpoint of step %d has %d weights and %d statistics, the network %d and %d: it is of another version",
-			c.Step, len(c.Weights), len(c.Buffers), len(t.arena.Weights), len(t.buffers))
+			c.Step, len(c.Weights), len(c.Buffers), len(weights), len(t.buffers))
 	}
-	copy(t.arena.Weights, c.Weights)
+	copy(weights, c.Weights)
 	copy(t.buffers, c.Buffers)
-	if err := t.solver.SetState(c.Optimizer, c.OptimizerSteps); err != nil {
+	moments := c.Optimizer
+	if t.sample != nil {
+		if err := t.sample.restore(t.arena, c.Optimizer); err != nil {
+			return fmt.Errorf("the checkpoint of step %d: %w", c.Step, err)
+		}
+		moments = t.sample.backbone(t.solver.State())
+	}
+	if err := t.solver.SetState(moments, c.OptimizerSteps); err != nil {
 		return fmt.Errorf("the checkpoint of step %d: %w", c.Step, err)
 	}
 	if s, ok := t.head.(losses.Stateful); ok {
@@ -175,5 +199,6 @@ func (t *trainer) restore(c *checkpoint) error {
 
 // finite reports whether all that a checkpoint holds can be gone on from.
 func (t *trainer) finite() bool {
-	return kernel.AllFinite(t.pool, t.arena.Weights) && kernel.AllFinite(t.pool, t.buffers)
+	weights, _ := t.whole()
+	return kernel.AllFinite(t.pool, weights) && kernel.AllFinite(t.pool, t.buffers)
 }

@@ -51,7 +51,11 @@ func (t *trainer) step(ctx context.Context) (*logLine, error) {
 		}
 		ctx = context.WithoutCancel(ctx) // a step that has begun is finished
 		paths = append(paths, b.Paths...)
-		loss, err := t.graph.run(b.Images, b.Labels)
+		labels := b.Labels
+		if t.sample != nil {
+			labels = t.sample.begin(line.Step, labels, t.arena, t.solver.State())
+		}
+		loss, err := t.graph.run(b.Images, labels)
 		b.Release()
 		if err != nil {
 			return nil, fmt.Errorf("step %d: %w", line.Step, err)
@@ -75,6 +79,9 @@ func (t *trainer) step(ctx context.Context) (*logLine, error) {
 	}
 	if stateful != nil {
 		stateful.Commit()
+	}
+	if t.sample != nil {
+		t.sample.end(t.arena, t.solver.State())
 	}
 	t.buffers, t.pending = t.pending, t.buffers
 	t.Step++

@@ -32,9 +32,10 @@ type trainer struct {
 	loader   *loader.Loader
 
 	arena            *optim.Arena
-	sum              []float32   // of the parts of a step's gradient; nil if it has one batch
-	memory           [][]float32 // to give back
-	buffers, pending []float32   // running statistics: accepted, and with the step under way
+	sample           *classSample // nil if each step compares with all classes
+	sum              []float32    // of the parts of a step's gradient; nil if it has one batch
+	memory           [][]float32  // to give back
+	buffers, pending []float32    // running statistics: accepted, and with the step under way
 	solver           *optim.Solver
 	schedule         optim.Schedule
 	perEpoch         int // steps
@@ -104,6 +105,12 @@ func (t *trainer) build() (err error) {
 		return err
 	}
 	params, classes := nn.Len(t.network.Params()), len(t.faces.train.Identities)
+	if c.SampleClasses < 1 {
+		if t.sample, err = t.newSample(params, classes); err != nil {
+			return err
+		}
+		classes = cap(t.sample.index)
+	}
 	size := arenaLen(params, t.head, classes, t.network.Dim())
 	weights, err1 := t.floats(size)
 	gradients, err2 := t.floats(size)
@@ -124,6 +131,11 @@ func (t *trainer) build() (err error) {
 	}
 	t.solver, err = optim.NewSolver(c.optimizer(), ranges(t.network, t.graph.headParams), size, t.pool)
 	return err
+}
+
+func (t *trainer) newSample(params, classes int) (*classSample, error) {
+	c := &t.config
+	return newClassSample(t.head, classes, sampleSize(c.SampleClasses, classes, c.Batch), t.network.Dim(), params, optim.MomentNames(c.Optimizer), c.Seed, t.pool)
 }
 
 // floats returns memory of the operating system, which close gives back: the collector shall not let garbage
@@ -152,6 +164,9 @@ func (t *trainer) close() {
 	}
 	if t.solver != nil {
 		t.solver.Close()
+	}
+	if t.sample != nil {
+		t.sample.close()
 	}
 	for _, x := range t.memory {
 		offheap.FreeFloats(x)
@@ -215,7 +230,7 @@ func (t *trainer) start() error {
 	}
 	s := Start{
 		Dir: t.dir, Config: t.config, Identities: len(t.faces.train.Identities), Images: len(t.faces.train.Samples),
-		Params: t.graph.backboneParams, HeadParams: len(t.arena.Weights) - t.graph.backboneParams,
+		Params: t.graph.backboneParams, HeadParams: arenaLen(0, t.head, len(t.faces.train.Identities), t.network.Dim()),
 		StepsPerEpoch: t.perEpoch, Steps: t.lastStep(), First: t.Step,
 		Bytes: t.backbone.Bytes(), Threads: t.pool.Threads(), Kernels: kernel.Variant(),
 	}

@@ -16,6 +16,7 @@ type benchCmd struct {
 	Inference bool          `help:"Time embeddings in place of training steps."`
 	Head      string        `default:"amsoftmax" placeholder:"NAME" help:"Head. Default: ${default}."`
 	Classes   int           `default:"10575" help:"Identities. Default: ${default}."`
+	Sample    float64       `name:"sample-classes" default:"1" placeholder:"SHARE" help:"Share of them that a step compares with (Partial FC). Default: ${default}."`
 	Batch     int           `default:"64" help:"Images in a step. Default: ${default}."`
 	Steps     int           `default:"6" help:"Steps to time, after two that are not. Default: ${default}."`
 	Threads   int           `default:"0" help:"Threads; 0 means one for each processor. Default: ${default}."`
@@ -27,7 +28,7 @@ type benchCmd struct {
 func (c *benchCmd) Run(e *env) error {
 	config := pipeline.Default()
 	config.Backbone, config.Embedding, config.Size = c.Backbone, c.Embedding, c.Size
-	config.Head, config.Batch, config.Threads, config.Seed, config.Precision = c.Head, c.Batch, c.Threads, c.Seed, c.Precision
+	config.Head, config.Batch, config.Threads, config.Seed, config.Precision, config.SampleClasses = c.Head, c.Batch, c.Threads, c.Seed, c.Precision, c.Sample
 	r, err := pipeline.Bench(e.ctx, config, pipeline.BenchOptions{Classes: c.Classes, Steps: c.Steps, Inference: c.Inference, Kernels: c.Kernels})
 	if err != nil {
 		return err

@@ -18,6 +18,7 @@ const (
 	Pairs   Purpose = "pairs"   // validation pairs
 	Synth   Purpose = "synth"   // procedural faces
 	Head    Purpose = "head"    // draws of a head; epoch: the step, index: the sample's place in it
+	Classes Purpose = "classes" // which classes a step compares with; epoch: the step
 
 	Bootstrap Purpose = "bootstrap" // identities of an evaluation; index: the replicate
 	Trial     Purpose = "trial"     // splits of a protocol; index: the trial

@@ -32,6 +32,9 @@ type Solver struct {
 // momentNames are what the moments are called in checkpoints.
 var momentNames = map[string][]string{SGD: {"velocity"}, AdamW: {"mean", "square"}}
 
+// MomentNames returns the names of the moments of an optimiser: the keys of Solver.State.
+func MomentNames(optimizer string) []string { return momentNames[optimizer] }
+
 // NewSolver returns a solver for arenas of size numbers; its moments take memory from the operating
 // system until Close. It panics if a range lies outside, or if the settings are not valid.
 func NewSolver(s Settings, ranges []Range, size int, pool *kernel.Pool) (*Solver, error) {
