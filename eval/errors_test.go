@@ -380,6 +380,7 @@ func TestPairLists(t *testing.T) {
 		"a,b,label\n\"x,y,1\n":           "list: ",
 		"a,b,label\nx,\xff\xfe.jpg,1\n":  "list:2: not UTF-8",
 		"x y maybe\n":                    "list:1: header",
+		"Ada 1 1\nAda 1 2\n":             "list:1: header", // LFW's, without a header
 		"x y 1\n" + "\xff\xfe\xfd z 1\n": "list:2: not UTF-8",
 	} {
 		if _, err := ParsePairs(strings.NewReader(text), "list"); err == nil || !strings.Contains(err.Error(), want) {

@@ -51,7 +51,7 @@ func sniffList(start []byte, name string) *pairList {
 			return l
 		}
 		if n := len(fields); n == 3 || n == 4 {
-			if _, err := sameOf(fields[2]); err == nil && !isNumber(fields[0]) {
+			if _, err := sameOf(fields[2]); err == nil && !isNumber(fields[0]) && !isNumber(fields[1]) { // numbers are LFW's
 				return l
 			}
 		}

@@ -349,6 +349,13 @@ func printResult(w io.Writer, name string, r *eval.Result, curves []*eval.Curve)
 	}
 	printPoints(w, r.OperatingPoints, r.Impostor)
 	fmt.Fprintf(w, "  no false match: FNMR %s\n", rate(r.ZeroFMR.FNMR))
+	if r.PairsSkipped > 0 {
+		for _, p := range r.OperatingPoints {
+			if p.Resolved && p.SystemFAR != nil {
+				fmt.Fprintf(w, "  with the pairs left out counted as refused, at FMR <= %g: FAR %s, FRR %s\n", p.Target, rate(*p.SystemFAR), rate(*p.SystemFRR))
+			}
+		}
+	}
 	for _, c := range curves {
 		fmt.Fprintf(w, "  %s: AUC %.5f   EER %.2f %% (%d points)\n", c.Name, c.AUC(), 100*c.EER(), len(c.FAR))
 	}

@@ -7,19 +7,19 @@ import (
 )
 
 // A bin is the last bits of score + offset in float32. Around offset the spacing of float32 is
-// 2^-19, so the addition rounds the score to a multiple of it, and is all that finding a bin costs.
+// 2^-18, so the addition rounds the score to a multiple of it, and is all that finding a bin costs.
 // Rounding is monotone: a higher score is never in a lower bin.
 const (
-	offset  = 24
-	spacing = 1.0 / (1 << 19)
+	offset  = 48
+	spacing = 1.0 / (1 << 18)
 
 	// slack is the room for scores that rounding pushes out of [-1, 1], in bins.
 	slack = 64
 	// bins covers [-1, 1] and the slack.
-	bins = 1<<20 + 2*slack + 1
+	bins = 1<<19 + 2*slack + 1
 	// mask, applied to the number of a bin, changes none and lets the compiler see that none
 	// lies outside of counts.
-	mask = 1<<21 - 1
+	mask = 1<<20 - 1
 )
 
 // firstBits is bin 0.
@@ -44,7 +44,7 @@ func centre(bin int) float64 { return float64(bin-slack)*spacing - 1 }
 // edge returns the smallest score that is in the bin.
 func edge(bin int) float32 {
 	// Half a spacing below the centre lies between two bins and rounds to the even one. It is a
-	// multiple of 2^-20 of magnitude near 1 at most, so it is a float32.
+	// multiple of 2^-19 of magnitude near 1 at most, so it is a float32.
 	e := float32(centre(bin) - spacing/2)
 	if binOf(e) != uint32(bin) {
 		e = math.Nextafter32(e, offset)

@@ -3,7 +3,7 @@
 // pairs.
 //
 // The score of a pair is the float32 product of two float32 unit vectors, their cosine. Scores are
-// computed in tiles by the matrix product of internal/kernel, counted in bins 2^-19 wide and forgotten.
+// computed in tiles by the matrix product of internal/kernel, counted in bins 2^-18 wide and forgotten.
 // A bin's lower edge is a float32, and counting score >= edge is exact: every rate that is reported
 // is that of a real threshold. Only the order of scores within a bin is lost, which bounds the error
 // of the AUC: see [eval.ROC.AUCError].

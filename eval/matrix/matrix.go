@@ -214,7 +214,7 @@ func parseCSV(r io.Reader, path string) (*Matrix, error) {
 		}
 	}
 	if identity < 0 || name < 0 {
-		return nil, fmt.Errorf("%s:1: the header is %.60q; want the columns identity and name, and the values e0, e1, ...", path, strings.Join(header, ","))
+		return nil, fmt.Errorf("%s:1: the header is %.60q; want the columns identity and name, and the values e0, e1 and so on", path, strings.Join(header, ","))
 	}
 	m := &Matrix{Path: path, Dim: len(values)}
 	people := map[string]string{} // one copy of each identity
