@@ -242,6 +242,7 @@ func (c *Config) checkOptimisation() error {
 		atLeast("threads", c.Threads, 0),
 		atLeast("log-every", c.LogEvery, 1),
 		c.checkPrecision(),
+		c.checkMilestones(),
 		oneOf("schedule", c.Schedule, optim.Decays()...),
 		oneOf("optimizer", c.Optimizer, optim.SGD, optim.AdamW),
 	)
@@ -263,6 +264,13 @@ func (c *Config) checkOptimisation() error {
 func (c *Config) checkPerIdentity() error {
 	if k := c.PerIdentity; k < 0 || k > 0 && c.Batch%k != 0 {
 		return settingError("per-identity", "%d does not divide the batch of %d", k, c.Batch)
+	}
+	return nil
+}
+
+func (c *Config) checkMilestones() error {
+	if len(c.Milestones) > 0 && c.Schedule != optim.Step {
+		return settingError("milestones", "they go with --schedule step, and the schedule is %s", c.Schedule)
 	}
 	return nil
 }

@@ -63,8 +63,13 @@ func (q *quarantine) read() error {
 	q.known = map[string]bool{}
 	for line := range strings.Lines(string(text)) {
 		line = strings.TrimSuffix(line, "\n")
-		path, _, _ := strings.Cut(line, ": ")
-		q.lines, q.known[path] = append(q.lines, line), true
+		q.lines = append(q.lines, line)
+		// What is before any ": " may be the path: it, or the reason, may hold others.
+		for at := range line {
+			if strings.HasPrefix(line[at:], ": ") {
+				q.known[line[:at]] = true
+			}
+		}
 	}
 	q.told = len(q.lines)
 	return err

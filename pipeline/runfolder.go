@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/gofrs/flock"
+
 	"github.com/faceverify/fv/internal/atomicfile"
 )
 
@@ -66,6 +68,22 @@ func checkApart(out, data string) error {
 		return settingError("out", "%s lies in the folder of images, %s: choose a folder outside it", out, data)
 	}
 	return nil
+}
+
+// lockFile is held by the process that trains in a run folder.
+const lockFile = "lock"
+
+// lockRun makes sure that no other process trains in dir, until release or the process's end.
+func lockRun(dir string) (release func(), err error) {
+	l := flock.New(filepath.Join(dir, lockFile))
+	ok, err := l.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("cannot lock %s: %w", dir, err)
+	}
+	if !ok {
+		return nil, fmt.Errorf("another process is training in %s; wait for it to end, or stop it with Ctrl-C there", dir)
+	}
+	return func() { l.Unlock() }, nil
 }
 
 // createRunFolder makes dir a new run folder. The files of a run that is there are removed

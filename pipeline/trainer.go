@@ -401,6 +401,11 @@ func Train(ctx context.Context, c Config, events Events) (*Result, error) {
 	if err := createRunFolder(t.dir, force); err != nil {
 		return nil, err
 	}
+	unlock, err := lockRun(t.dir)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
 	if err := t.begin(); err != nil {
 		return nil, err
 	}
@@ -430,6 +435,11 @@ func Resume(ctx context.Context, dir string, given []Field, events Events) (*Res
 		}
 		return nil, fmt.Errorf("%s is not a run folder: it has no %s", dir, ConfigFile)
 	}
+	unlock, err := lockRun(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
 	saved, warning, err := readNewestCheckpoint(filepath.Join(dir, checkpointsDir))
 	if err != nil {
 		return nil, err

@@ -7,6 +7,8 @@ import (
 	"image/color"
 	"image/png"
 	"io"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"text/tabwriter"
@@ -31,6 +33,8 @@ type allPairsCmd struct {
 	Out     string    `short:"o" placeholder:"DIR" help:"Folder for pictures, result.json and report.html. Default: none is written."`
 	Images  string    `placeholder:"DIR" help:"Folder that the embeddings' names are below, for small pictures of the hardest pairs in the report. Default: none."`
 	Threads int       `default:"0" help:"Threads; 0 means one for each processor. Default: ${default}."`
+
+	unread int // images that thumbnails could not read
 }
 
 // allPairsFile is result.json, and what --json prints.
@@ -62,6 +66,16 @@ func (c *allPairsCmd) Run(e *env) error {
 		return cli.Usagef("--threads %d: want 0 or more", c.Threads)
 	case c.Images != "" && (c.Out == "" || c.Hardest == 0):
 		return cli.Usagef("--images is for the report's pictures of the hardest pairs: it needs --out and --hardest")
+	}
+	if c.Images != "" {
+		if err := checkFolder("--images", c.Images); err != nil {
+			return err
+		}
+	}
+	if c.Out != "" {
+		if err := checkOut(c.Out); err != nil {
+			return err
+		}
 	}
 	if err := checkFARs(c.FAR); err != nil {
 		return err
@@ -97,6 +111,22 @@ func (c *allPairsCmd) Run(e *env) error {
 	}
 	if e.json {
 		return cli.WriteJSON(e.stdout, doc)
+	}
+	return nil
+}
+
+// checkFolder returns an error if the folder that a flag names is not there.
+func checkFolder(flag, dir string) error {
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return cli.Usagef("%s: there is no folder %s", flag, dir)
+	}
+	return nil
+}
+
+// checkOut returns an error if --out cannot be a folder, before any work is done for it.
+func checkOut(dir string) error {
+	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+		return cli.Usagef("--out: %s is a file; want a folder to write to", dir)
 	}
 	return nil
 }
@@ -177,6 +207,9 @@ func (c *allPairsCmd) write(e *env, doc *allPairsFile) error {
 	if err != nil {
 		return err
 	}
+	if c.unread > 0 {
+		fmt.Fprintf(e.stderr, "warning: %d pictures of the hardest pairs could not be read below %s; they are grey in the report\n", c.unread, c.Images)
+	}
 	err = atomicfile.Write(filepath.Join(c.Out, "result.json"), func(w io.Writer) error { return cli.WriteJSON(w, doc) })
 	if err != nil {
 		return err
@@ -212,12 +245,16 @@ func (c *allPairsCmd) thumbnails(names ...string) []byte {
 		at := image.Pt(i*(side+gap), 0)
 		sheet = imaging.Paste(sheet, imaging.New(side, side, color.NRGBA{0x80, 0x80, 0x80, 0xff}), at)
 		path := filepath.FromSlash(name)
-		if !filepath.IsLocal(path) {
+		var img image.Image
+		err := fs.ErrInvalid
+		if filepath.IsLocal(path) {
+			img, err = dataset.DecodeFile(filepath.Join(c.Images, path), dataset.Limits{})
+		}
+		if err != nil {
+			c.unread++
 			continue
 		}
-		if img, err := dataset.DecodeFile(filepath.Join(c.Images, path), dataset.Limits{}); err == nil {
-			sheet = imaging.Paste(sheet, imaging.Fill(img, side, side, imaging.Center, imaging.Linear), at)
-		}
+		sheet = imaging.Paste(sheet, imaging.Fill(img, side, side, imaging.Center, imaging.Linear), at)
 	}
 	var b bytes.Buffer
 	if err := png.Encode(&b, sheet); err != nil {

@@ -28,7 +28,7 @@ type verifyCmd struct {
 	Embeddings string    `placeholder:"FILE" help:"Take the images' embeddings from this file (.npy, .parquet or .csv, as fv-eval embed writes them) instead of a model and images. Default: none."`
 	Scores     string    `placeholder:"FILE.csv" help:"Evaluate the scores of this file (label,score,a,b,fold) instead of a model. Default: none."`
 	Out        string    `short:"o" default:"eval-out" placeholder:"DIR" help:"Folder for pictures, scores.csv, result.json and report.html. Default: ${default}."`
-	Protocol   []string  `placeholder:"NAME,..." help:"Accuracy protocols: insightface, sphereface, plain, facexzoo, opensphere or all; the first is the headline. Default: insightface; with --scores plain, or opensphere if the file has no folds."`
+	Protocol   []string  `placeholder:"NAME,..." help:"Accuracy protocols: insightface, sphereface, plain, facexzoo, opensphere or all; the first is the headline. Default: insightface; with --scores or --embeddings plain; opensphere if the pairs have no folds."`
 	Flip       string    `default:"model" enum:"model,none,sum,concat" help:"How the mirror image takes part in embeddings: none, sum, concat, or as the model says. A protocol that prescribes it uses its own. Default: ${default}."`
 	FAR        []float64 `name:"far" default:"0.1,0.01,0.001,0.0001" help:"False accept rates to give thresholds for. Default: ${default}."`
 	Overlay    []string  `type:"existingfile" placeholder:"FILE" help:"ROC points of another system (TPR FPR a line) to draw as well; can be repeated. Default: none."`
@@ -106,6 +106,12 @@ func (c *verifyCmd) check() error {
 	if c.Bootstrap < 0 || c.Bootstrap > 1e6 {
 		return cli.Usagef("--bootstrap %d: want 0 to 1000000", c.Bootstrap)
 	}
+	if err := checkOut(c.Out); err != nil {
+		return err
+	}
+	if c.Flip != "model" && (c.Scores != "" || c.Embeddings != "") {
+		return cli.Usagef("--flip %s is for a model: the embeddings or scores of a file are as they are", c.Flip)
+	}
 	switch {
 	case c.Scores != "":
 		if c.Model != "" || c.Pairs != "" || c.Images != "" || c.Embeddings != "" {
@@ -167,15 +173,20 @@ func (c *verifyCmd) options() (eval.Options, error) {
 	return o, checkFARs(c.FAR)
 }
 
+// withoutFolds takes the protocol that needs no folds where none was asked for and the pairs have none.
+func (c *verifyCmd) withoutFolds(o *eval.Options, pairs *eval.Pairs) {
+	if len(c.Protocol) == 0 && pairs.Folds < 2 {
+		o.Protocols = []string{eval.OpenSphere}
+	}
+}
+
 // scores evaluates a score file.
 func (c *verifyCmd) scores(_ *env, o eval.Options, report *eval.ReportOptions) (*eval.Result, error) {
 	scores, pairs, err := eval.ReadScores(c.Scores)
 	if err != nil {
 		return nil, err
 	}
-	if len(c.Protocol) == 0 && pairs.Folds < 2 {
-		o.Protocols = []string{eval.OpenSphere} // it needs no folds
-	}
+	c.withoutFolds(&o, pairs)
 	result, err := eval.Evaluate(scores, pairs, o)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.Scores, err)
@@ -196,6 +207,7 @@ func (c *verifyCmd) embeddings(_ *env, o eval.Options, report *eval.ReportOption
 	if err != nil {
 		return nil, fmt.Errorf("--pairs: %w", err)
 	}
+	c.withoutFolds(&o, pairs)
 	m, err := matrix.Read(c.Embeddings)
 	if err != nil {
 		return nil, formatUsage("--embeddings ", err)
@@ -300,6 +312,7 @@ func (c *verifyCmd) model(e *env, o eval.Options, report *eval.ReportOptions) (*
 	}
 	defer m.Close()
 	o.Flip = m.flip(c.Flip)
+	c.withoutFolds(&o, pairs)
 	progress := newProgress(e.stderr, "embedding", "images")
 	o.Progress = progress.set
 	result, err := eval.Verify(e.ctx, m, load, pairs, o)

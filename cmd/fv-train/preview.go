@@ -10,6 +10,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/faceverify/fv/embed"
 	"github.com/faceverify/fv/internal/atomicfile"
@@ -50,8 +51,8 @@ func (c *previewCmd) Run(e *env) error {
 	if c.Rows < 1 || c.Columns < 2 || c.Rows*c.Columns > mostTiles {
 		return cli.Usagef("--rows %d, --columns %d: want at least 1 row and 2 columns, and at most %d pictures", c.Rows, c.Columns, mostTiles)
 	}
-	if c.PNG == "" {
-		return cli.Usagef("--png: name the file to write")
+	if !strings.EqualFold(filepath.Ext(c.PNG), ".png") {
+		return cli.Usagef("--png %q: want a name that ends in .png", c.PNG)
 	}
 	changes := augment.Settings{ // Resolve has filled in the preset's
 		Flip: *config.Flip, Shift: *config.Shift, ShiftBy: *config.ShiftBy, RandomCrop: *config.RandomCrop,

@@ -115,6 +115,11 @@ func (w *npyWriter) Commit() error {
 	if _, err := w.file.WriteAt(npyHeader(w.n, w.dim), 0); err != nil {
 		return err
 	}
+	// What can fail comes before either file has its name, so that one does not stand beside an old one of the other.
+	w.names.out.Flush()
+	if err := errors.Join(w.names.out.Error(), w.names.file.Sync(), w.file.Sync()); err != nil {
+		return err
+	}
 	return errors.Join(w.file.Commit(), w.names.Commit())
 }
 

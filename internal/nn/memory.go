@@ -72,11 +72,11 @@ func (p *plan) findAgain() {
 // span returns the span of a tensor's data or gradient.
 func (p *plan) span(t *tensor, at *[]float32, start, end int) *span {
 	const line = 16 // floats in a cache line
-	return &span{floats: even(p.layout(t).Len(), line), start: start, end: end, at: []*[]float32{at}}
+	return &span{floats: roundUp(p.layout(t).Len(), line), start: start, end: end, at: []*[]float32{at}}
 }
 
-// even returns the multiple of m from n on.
-func even(n, m int) int { return (n + m - 1) / m * m }
+// roundUp returns the least multiple of m that is n or more.
+func roundUp(n, m int) int { return (n + m - 1) / m * m }
 
 // pack gives spans that overlap in time places that do not overlap. The largest come first, each to the lowest
 // place that is free for all its time.

@@ -53,6 +53,11 @@ var networks = []*Network{
 		layer(Flatten, "f"), {Name: "l", Kind: Linear, Out: 7}, layer(PReLU, "lp"),
 		{Name: "l2", Kind: Linear, Out: 3, Bias: true},
 	}},
+	{Name: "sums with what was normalised", Input: Shape{3, 6, 6}, Layers: []Layer{
+		conv("c", 4, 3, 1, 1, 1, false), layer(PReLU, "p"), layer(Add, "s", "p", "c"),
+		conv("d", 4, 3, 1, 1, 1, false), layer(BatchNorm, "b"), layer(Add, "t", "d", "b"),
+		conv("e", 4, 3, 2, 1, 1, false), layer(Flatten, "f"), {Name: "l", Kind: Linear, Out: 4},
+	}},
 	{Name: "oblong kernels", Input: Shape{3, 6, 4}, Layers: []Layer{
 		{Name: "c", Kind: Convolution, Out: 5, Kernel: 3, KernelWidth: 1, Pad: 0}, layer(PReLU, "p"),
 		{Name: "d", Kind: Convolution, Out: 5, Kernel: 1, KernelWidth: 3, Pad: 1, Groups: 5},
@@ -258,6 +263,7 @@ func TestMistakes(t *testing.T) {
 		{Network{Input: image, Layers: []Layer{layer(Flatten, "f")}}, "a linear layer must follow"},
 		{Network{Input: image, Layers: []Layer{layer(PReLU, "p"), layer(Flatten, "f"), conv("c", 4, 1, 1, 0, 1, false)}}, "which only a linear layer can read"},
 		{Network{Input: Shape{3, 1, 1}, Layers: []Layer{layer(Flatten, "f")}}, "nothing of its own"},
+		{Network{Input: image, Layers: []Layer{conv("c", 4, 3, 1, 1, 1, false), layer(Add, "a", "c", "c"), layer(Flatten, "f"), {Name: "l", Kind: Linear, Out: 2}}}, "\"a\""},
 	} {
 		_, err := NewTraining(&c.net, 2, FP32, nil)
 		if err == nil || !strings.Contains(err.Error(), c.want) {

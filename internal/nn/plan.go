@@ -132,6 +132,9 @@ func newPlan(n *Network, batch int, precision Precision, pool *kernel.Pool, trai
 			continue
 		}
 		b.layer(i)
+		if !b.done[i] {
+			return nil, fmt.Errorf("nn: layer %q of %s adds something to itself", r.nodes[i].Name, n.Name)
+		}
 	}
 	p.output = b.of[last]
 	b.fuse()
@@ -239,7 +242,8 @@ func (b *builder) chainFrom(i, j int, bias bool) {
 	if at(Add) {
 		in := b.net.nodes[j].in
 		other := in[0] + in[1] - end
-		if other != end && b.done[other] && b.flat[other] == b.net.nodes[other].shape {
+		// A unit that added its own input would have two gradients to pass to one tensor.
+		if other != end && b.done[other] && b.of[other] != x && b.flat[other] == b.net.nodes[other].shape {
 			u.res = b.tensors[b.of[other]]
 			b.read(b.of[other], false)
 			take()
@@ -248,7 +252,8 @@ func (b *builder) chainFrom(i, j int, bias bool) {
 	if end == i && !bias {
 		return
 	}
-	if !b.training && u.foldInto(b, x) {
+	// Where others read the convolution too, they want it as it is.
+	if !b.training && (u.norm == nil || b.uses[i] == 1) && u.foldInto(b, x) {
 		b.of[end] = x
 		return
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 // Training computes a network's embeddings of a batch, by the batch's own statistics,
-// and the gradient of its parameters. It takes no memory after NewTraining, and one
+// and the gradient of its parameters. It takes no memory after its first step, and one
 // goroutine at a time may use it.
 type Training struct{ *plan }
 
