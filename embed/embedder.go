@@ -14,7 +14,9 @@ import (
 // Options say how an Embedder works. Embeddings do not depend on Threads.
 type Options struct {
 	Threads int // 0 means one for each processor
-	Batch   int // images that go through the network at once; 0 means 32
+	// Batch is the images that go through the network at once; 0 means 32. With another one embeddings may
+	// differ in their last bits: small ones are convolved in another way.
+	Batch int
 }
 
 const defaultBatch = 32
