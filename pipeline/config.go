@@ -242,6 +242,7 @@ func (c *Config) checkOptimisation() error {
 		atLeast("threads", c.Threads, 0),
 		atLeast("log-every", c.LogEvery, 1),
 		c.checkPrecision(),
+		c.checkRate(),
 		c.checkMilestones(),
 		oneOf("schedule", c.Schedule, optim.Decays()...),
 		oneOf("optimizer", c.Optimizer, optim.SGD, optim.AdamW),
@@ -268,9 +269,21 @@ func (c *Config) checkPerIdentity() error {
 	return nil
 }
 
+func (c *Config) checkRate() error {
+	if lr := c.LR; lr != nil && (!(*lr > 0) || math.IsInf(*lr, 0)) {
+		return settingError("lr", "%v: want a number above 0", *lr)
+	}
+	return nil
+}
+
 func (c *Config) checkMilestones() error {
-	if len(c.Milestones) > 0 && c.Schedule != optim.Step {
+	switch ms := c.Milestones; {
+	case c.Schedule != optim.Step && len(ms) > 0:
 		return settingError("milestones", "they go with --schedule step, and the schedule is %s", c.Schedule)
+	case c.Schedule == optim.Step && len(ms) == 0:
+		return settingError("milestones", "the step schedule needs some, such as 10,14")
+	case len(ms) > 0 && (!slices.IsSorted(ms) || !(ms[0] > 0)):
+		return settingError("milestones", "%v: they must rise from above 0", ms)
 	}
 	return nil
 }
