@@ -13,7 +13,10 @@ type Scratch struct {
 
 // weights returns memory for n floats of packed weights; own is what the convolution has of its own.
 func (s *Scratch) weights(own *[]float32, n int) []float32 {
-	return take(s.owner(own, &s.packed), n)
+	if s.Keep {
+		return take(own, n)
+	}
+	return take(&s.packed, n)
 }
 
 // pairWeights is weights for pairs.
@@ -22,13 +25,6 @@ func (s *Scratch) pairWeights(own *[]Pair, n int) []Pair {
 		return take(own, n)
 	}
 	return take(&s.pairs, n)
-}
-
-func (s *Scratch) owner(own, shared *[]float32) *[]float32 {
-	if s.Keep {
-		return own
-	}
-	return shared
 }
 
 // take returns the first n elements of *x, which it makes anew if it is too short. Their values are any.
