@@ -46,6 +46,7 @@ func TestSource(t *testing.T) {
 		{"direct", func(s ConvShape) dense { return NewConv(s, new(Scratch)) }, append(big, convShapes...)},
 		{"mixed", func(s ConvShape) dense { return NewMixedConv(s, new(Scratch)) }, append(big, mixedShapes...)},
 		{"winograd", func(s ConvShape) dense { return NewWinograd(s, new(Scratch)) }, append(big[:1], winogradShapes...)},
+		{"mixedwinograd", func(s ConvShape) dense { return NewMixedWinograd(s, new(Scratch)) }, append(big[:1], mixedWinogradShapes...)},
 		{"depthwise", func(s ConvShape) dense { return &depthwiseConv{Depthwise: NewDepthwise(s)} }, append(depthwiseShapes(), conv(2, 30, 56, 64, 64, 3, 1, 1, 64, 1))},
 	}
 	forEachVariant(t, func(t *testing.T) {

@@ -8,7 +8,7 @@ type Precision string
 // The precisions.
 const (
 	FP32 Precision = "fp32" // float32
-	BF16 Precision = "bf16" // bfloat16 in dense convolutions whose channels are multiples of 32, unless float32 is as fast
+	BF16 Precision = "bf16" // bfloat16 in dense convolutions whose channels are multiples of 32
 )
 
 // Fast reports whether this processor has instructions for the products of p.
@@ -36,7 +36,9 @@ type dense interface {
 // newDense returns a convolution with products of the precision.
 func (p Precision) newDense(s kernel.ConvShape, scratch *kernel.Scratch) dense {
 	switch {
-	case p == BF16 && kernel.Mixes(s) && !kernel.WinogradOutruns(s):
+	case p == BF16 && kernel.MixedWinogradPays(s):
+		return kernel.NewMixedWinograd(s, scratch)
+	case p == BF16 && kernel.Mixes(s):
 		return kernel.NewMixedConv(s, scratch)
 	case kernel.WinogradPays(s):
 		return kernel.NewWinograd(s, scratch)
