@@ -82,6 +82,13 @@ func (c *MixedConv) Forward(p *Pool, n int, y []float32, x Source, bias []float3
 	c.forward.run(p, n, y, x, bias, false, collect)
 }
 
+// ForwardHalf is Forward to bfloat16, without a bias.
+func (c *MixedConv) ForwardHalf(p *Pool, n int, y []Pair, x Source, collect Collector) {
+	c.forward.half = y
+	c.forward.run(p, n, nil, x, nil, false, collect)
+	c.forward.half = nil
+}
+
 // LoadBackward takes the weights w [out, in, KH, KW] of BackwardData.
 func (c *MixedConv) LoadBackward(p *Pool, w []float32) { c.backward.load(p, w) }
 
@@ -175,6 +182,7 @@ type mixedPass struct {
 	groups    int     // that the panels are cut into
 	id        identity
 	y         []float32
+	half      []Pair // instead of y, or nil
 	x         reader
 	bias      []float32
 	collector Collector
@@ -234,8 +242,8 @@ func (f *mixedPass) compute(chunk int) {
 		for i := range f.jobs {
 			j := &f.jobs[i]
 			if len(j.taps) > 0 {
-				f.stream.run(f.y, j, at, panel, strips, weights[j.packed*f.words*pairBlock:], f.off[i], f.bias, f.add, sums)
-			} else if !f.add {
+				f.stream.run(f.y, f.half, j, at, panel, strips, weights[j.packed*f.words*pairBlock:], f.off[i], f.bias, f.add, sums)
+			} else if f.half == nil && !f.add { // a pass to bfloat16 has one job, with taps
 				f.clear(f.y, j, at, panel)
 			}
 		}
@@ -249,8 +257,15 @@ func (f *mixedPass) compute(chunk int) {
 func (f *mixedPass) collect(chunk int) {
 	at := f.part(&f.stream, chunk)
 	step := f.jobs[0].step
+	y := Source{X: f.y, Half: f.half, Layout: f.out}
+	buffer := y.rawBuffer()
+	if buffer != nil {
+		defer sumBuffers.put(buffer)
+	}
 	for img := range at.imgs {
-		addRows(f.collector, chunk, f.y, f.out, at.n+img, at.y*step, min(f.out.H, (at.y+at.rows)*step))
+		for r := at.y * step; r < min(f.out.H, (at.y+at.rows)*step); r++ {
+			f.collector.add(chunk, at.n+img, r, 0, y.raw(buffer, at.n+img, r))
+		}
 	}
 }
 

@@ -165,9 +165,9 @@ func (s *stream) fillRow(row []Pair, x *reader, floats []float32, n, y, px int) 
 // room stays in a first-level cache.
 const streamCall = 6
 
-// run computes panel columns of job j at the outputs of a part, from its strips, into y. weights are those of the
+// run computes panel columns of job j at the outputs of a part, from its strips, into y or, if that is not nil, half. weights are those of the
 // panel; off comes from offsets.
-func (s *stream) run(y []float32, j *streamJob, at part, panel int, strips, weights []Pair, off []int, bias []float32, add bool, sums []float32) {
+func (s *stream) run(y []float32, half []Pair, j *streamJob, at part, panel int, strips, weights []Pair, off []int, bias []float32, add bool, sums []float32) {
 	rows := min(at.rows, j.rows-at.y)
 	if rows <= 0 {
 		return
@@ -190,7 +190,11 @@ func (s *stream) run(y []float32, j *streamJob, at part, panel int, strips, weig
 			next := min(to, (row+1)*s.pitch)
 			if pixels := min(j.cols-x, to-q); pixels > 0 && r < rows {
 				o := s.out.Offset(at.n+img, (at.y+r)*j.step+j.y, x*j.step+j.x) + panel*pairBlock
-				rowsOut(y[o:], sums[(q-p)*pairBlock:], bias, pixels, j.step*s.out.C, add)
+				if from := sums[(q-p)*pairBlock:]; half != nil {
+					roundRowsOut(half[o/2:], from, pixels, j.step*s.out.C/2)
+				} else {
+					rowsOut(y[o:], from, bias, pixels, j.step*s.out.C, add)
+				}
 			}
 			q = next
 		}
@@ -214,22 +218,35 @@ type freeList[T any] struct {
 	list [][]T
 }
 
-// get returns a buffer of n elements with any content.
+// get returns a buffer of n elements with any content: the smallest that is large enough or, if there is none, a new
+// one in the place of the largest. So a step that is like the last one finds what that gave back.
 func (f *freeList[T]) get(n int) []T {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	best, largest := -1, -1
 	for i, b := range f.list {
-		if cap(b) >= n {
-			last := len(f.list) - 1
-			f.list[i] = f.list[last]
-			f.list = f.list[:last]
-			return b[:n]
+		if cap(b) >= n && (best < 0 || cap(b) < cap(f.list[best])) {
+			best = i
+		}
+		if largest < 0 || cap(b) > cap(f.list[largest]) {
+			largest = i
 		}
 	}
-	if last := len(f.list) - 1; last >= 0 {
-		f.list = f.list[:last] // a larger one takes its place
+	switch {
+	case best >= 0:
+		return f.remove(best)[:n]
+	case largest >= 0:
+		f.remove(largest)
 	}
 	return make([]T, n)
+}
+
+// remove takes buffer i off the list.
+func (f *freeList[T]) remove(i int) []T {
+	b, last := f.list[i], len(f.list)-1
+	f.list[i], f.list[last] = f.list[last], nil
+	f.list = f.list[:last]
+	return b
 }
 
 func (f *freeList[T]) put(b []T) {

@@ -78,6 +78,13 @@ func (w *Winograd) Forward(p *Pool, n int, y []float32, x Source, bias []float32
 	w.forward.run(p, n, y, x, bias, false, collect)
 }
 
+// ForwardHalf is Forward to bfloat16, without a bias.
+func (w *Winograd) ForwardHalf(p *Pool, n int, y []Pair, x Source, collect Collector) {
+	w.forward.half = y
+	w.forward.run(p, n, nil, x, nil, false, collect)
+	w.forward.half = nil
+}
+
 // LoadBackward takes the weights w [out, in, 3, 3] of BackwardData.
 func (w *Winograd) LoadBackward(p *Pool, weights []float32) { w.backward.load(p, weights, true) }
 

@@ -12,6 +12,7 @@ type winogradPass struct {
 	turned    bool      // they are those of the data gradient: inputs and outputs, and the taps, exchanged
 	id        identity
 	y, bias   []float32
+	half      []Pair // instead of y, or nil
 	x         reader
 	collector Collector
 	add       bool
@@ -211,12 +212,9 @@ func (f *winogradPass) product(g *winogradGroup, point, r0, r1 int) {
 func (f *winogradPass) productPairs(g *winogradGroup, point, r0, r1 int) {
 	k, ldv, ldm := f.src.C, g.v.row, g.m.row
 	v, m := g.v.pairs[g.v.at(point, r0):], g.m.floats[g.m.at(point, r0):]
-	var off [maxPairSteps]int
 	for first := 0; first < k/pairBlock; first += maxPairSteps {
 		steps := min(maxPairSteps, k/pairBlock-first)
-		for s := range steps {
-			off[s] = (first + s) * pairBlock / 2
-		}
+		v := v[first*pairBlock/2:]
 		u := f.pairs[point*(len(f.pairs)/winogradPoints)+first*pairBlock*pairBlock/2:]
 		t := pairTile{
 			blocks: (r1 - r0) / pairBlock, aRow: ldv, aBlock: pairBlock * ldv,
@@ -226,13 +224,22 @@ func (f *winogradPass) productPairs(g *winogradGroup, point, r0, r1 int) {
 			t.add = 1
 		}
 		for j := 0; j < f.dst.C; j += pairBlock {
-			t.run(pairOperands{v, u[j*k/2:], m[j:], off[:steps]})
+			t.run(pairOperands{v, u[j*k/2:], m[j:], pairSteps[:steps]})
 		}
 	}
 }
 
 // maxPairSteps is the most steps of 32 channels that one call of the micro-kernel takes.
 const maxPairSteps = 32
+
+// pairSteps are the distances of steps that follow one another.
+var pairSteps [maxPairSteps]int
+
+func init() {
+	for s := range pairSteps {
+		pairSteps[s] = s * pairBlock / 2
+	}
+}
 
 // output transforms the products of tiles i0 to i1 of a group.
 func (f *winogradPass) output(g *winogradGroup, chunk, i0, i1 int) {
@@ -242,6 +249,14 @@ func (f *winogradPass) output(g *winogradGroup, chunk, i0, i1 int) {
 		c := transformCall{
 			src: g.m.floats[g.m.at(0, i0+i):], srcTile: g.m.row, srcRow: winogradPatch * g.room * g.m.row, srcCol: g.room * g.m.row,
 			bias: f.bias, add: f.add,
+		}
+		if f.half != nil {
+			w.writeHalf(f.half, c, r, func(y int, floats []float32) {
+				if f.collector != nil {
+					f.collector.add(chunk, r.n, y, r.x, floats)
+				}
+			})
+			return
 		}
 		w.write(f.y, c, r)
 		if f.collector != nil {

@@ -111,3 +111,21 @@ func (w *windows) writeCopy(a []float32, c transformCall, n, y, x int) {
 	c.run(outputTransform)
 	rows(func(inImage, inCopy []float32) { copy(inImage, inCopy) })
 }
+
+// writeHalf transforms products to the windows of a run of a, which is in bfloat16, as far as it is in the image, and
+// calls f with each row of that.
+func (w *windows) writeHalf(a []Pair, c transformCall, r winogradRun, f func(y int, floats []float32)) {
+	width := w.width(r.tiles)
+	w.room(width)
+	c.lanes, c.dstRow, c.dstCol = w.C, width*w.C, w.C
+	for i := range r.tiles {
+		c.dst = w.copy[i*winogradTile*w.C:]
+		c.run(outputTransform)
+		c.src = c.src[min(len(c.src), c.srcTile):]
+	}
+	for i := range min(w.size, w.H-r.y) {
+		floats := w.copy[i*width*w.C:][:min(width, w.W-r.x)*w.C]
+		roundTrip(a[w.Offset(r.n, r.y+i, r.x)/2:], floats)
+		f(r.y+i, floats)
+	}
+}

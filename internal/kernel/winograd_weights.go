@@ -155,18 +155,14 @@ func (f *winogradWeights) productPairs(du []float32, g *winogradGroup, point, r0
 	for i := 0; i < r1-r0; i += pairBlock / 2 {
 		transposePairs(vT[i*rowT:], v[r0+i:], rowT, rowV, pairs/(pairBlock/2))
 	}
-	var off [maxPairSteps]int
 	steps := pairs / (pairBlock / 2)
-	for s := range steps {
-		off[s] = s * pairBlock / 2
-	}
 	out := f.dst.C
 	t := pairTile{
 		blocks: (r1 - r0) / pairBlock, aRow: rowT, aBlock: pairBlock * rowT,
 		bRow: rowM, bStep: rowM * pairBlock / 2, ldc: out, cBlock: pairBlock * out, add: add,
 	}
 	for j := 0; j < out; j += pairBlock {
-		t.run(pairOperands{vT, m[j:], du[j:], off[:steps]})
+		t.run(pairOperands{vT, m[j:], du[j:], pairSteps[:steps]})
 	}
 }
 

@@ -42,6 +42,8 @@ func main() {
 		interleave()
 		transpose()
 		rowsOut()
+		expand()
+		roundRowsOut()
 	case "amx":
 		matrixTile()
 		matrixPeak()
@@ -431,4 +433,43 @@ func rowsOut() {
 	VMOVUPS(mem(reg.RBX, 64), z[3])
 	loop("set", z[2], z[3])
 	loop("add", mem(reg.RDI, 0), mem(reg.RDI, 64))
+}
+
+// expand: dst[i] is number i of the pairs src; n is a multiple of 16.
+func expand() {
+	TEXT("expandPairs_avx512bf16", NOSPLIT, "func(dst *float32, src *uint32, n int)")
+	Pragma("noescape")
+	dst, src, n := Load(Param("dst"), reg.RDI), Load(Param("src"), reg.RSI), Load(Param("n"), reg.RCX)
+	Label("expand")
+	VPMOVZXWD(mem(reg.RSI, 0), z[0])
+	VPSLLD(operand.Imm(16), z[0], z[0])
+	VMOVUPS(z[0], mem(reg.RDI, 0))
+	ADDQ(operand.Imm(32), src)
+	ADDQ(operand.Imm(64), dst)
+	SUBQ(operand.Imm(16), n)
+	JNZ(operand.LabelRef("expand"))
+	VZEROUPPER()
+	RET()
+}
+
+// roundRowsOut: the pixel at dst[p*ldc] is src[32p] to src[32p+31], rounded to nearest even.
+func roundRowsOut() {
+	TEXT("roundRowsOut_avx512bf16", NOSPLIT, "func(dst *uint32, src *float32, pixels, ldc int)")
+	Pragma("noescape")
+	Load(Param("dst"), reg.RDI)
+	Load(Param("src"), reg.RSI)
+	Load(Param("pixels"), reg.RCX)
+	Load(Param("ldc"), reg.RDX)
+	SHLQ(operand.Imm(2), reg.RDX)
+	Label("pixel")
+	VMOVUPS(mem(reg.RSI, 0), z[0])
+	VMOVUPS(mem(reg.RSI, 64), z[1])
+	vcvtne2ps2bf16(2, 1, 0)
+	VMOVUPS(z[2], mem(reg.RDI, 0))
+	ADDQ(operand.Imm(128), reg.RSI)
+	ADDQ(reg.RDX, reg.RDI)
+	DECQ(reg.RCX)
+	JNZ(operand.LabelRef("pixel"))
+	VZEROUPPER()
+	RET()
 }
