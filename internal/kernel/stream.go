@@ -123,34 +123,41 @@ func (s *stream) fill(strips []Pair, p *partition, at part, x *reader) {
 		floats = sumBuffers.get(s.in.W * s.in.C)
 		defer sumBuffers.put(floats)
 	}
-	for py := range s.stride {
-		for px := range s.stride {
-			strip := strips[(py*s.stride+px)*p.phaseWords:][:p.phaseWords]
-			clear(strip[:s.front()*s.words])
-			for img := range at.imgs {
-				for r := s.minY; r < at.rows+s.maxY; r++ {
-					row := strip[(s.front()+(img*s.imagePitch+r)*s.pitch)*s.words:]
-					s.fillRow(row[:s.pitch*s.words], x, floats, at.n+img, (at.y+r)*s.stride+py, px)
+	for phase := range s.stride * s.stride {
+		strip := strips[phase*p.phaseWords:][:p.phaseWords]
+		end := s.front() + ((at.imgs-1)*s.imagePitch+at.rows+s.maxY)*s.pitch
+		clear(strip[:s.front()*s.words])
+		clear(strip[end*s.words:])
+	}
+	for img := range at.imgs {
+		for r := s.minY; r < at.rows+s.maxY; r++ {
+			for py := range s.stride {
+				y := (at.y+r)*s.stride + py
+				inside := y >= 0 && y < s.in.H
+				from := floats
+				switch {
+				case !inside:
+				case floats != nil:
+					x.row(floats, at.n+img, y, 0)
+				default:
+					from = x.X[x.Layout.Offset(at.n+img, y, 0):]
+				}
+				for px := range s.stride {
+					row := strips[(py*s.stride+px)*p.phaseWords+(s.front()+(img*s.imagePitch+r)*s.pitch)*s.words:][:s.pitch*s.words]
+					if inside {
+						s.fillRow(row, from, px)
+					} else {
+						clear(row)
+					}
 				}
 			}
-			end := s.front() + ((at.imgs-1)*s.imagePitch+at.rows+s.maxY)*s.pitch
-			clear(strip[end*s.words:])
 		}
 	}
 }
 
-// fillRow writes the pixels of row y of image n that are px modulo the stride and read, and zeros after them.
-func (s *stream) fillRow(row []Pair, x *reader, floats []float32, n, y, px int) {
-	if y < 0 || y >= s.in.H {
-		clear(row)
-		return
-	}
+// fillRow writes the pixels of a row of an image that are px modulo the stride and read, and zeros after them.
+func (s *stream) fillRow(row []Pair, floats []float32, px int) {
 	pixels := min(s.dataX, (s.in.W-px+s.stride-1)/s.stride)
-	if floats != nil {
-		x.row(floats, n, y, 0)
-	} else {
-		floats = x.X[x.Layout.Offset(n, y, 0):]
-	}
 	if s.stride == 1 {
 		roundPairs(row[:pixels*s.words], floats)
 	} else {
@@ -164,6 +171,9 @@ func (s *stream) fillRow(row []Pair, x *reader, floats []float32, n, y, px int) 
 // streamCall is the number of blocks whose sums are computed before they are moved to the output: their
 // room stays in a first-level cache.
 const streamCall = 6
+
+// streamSteps is the most steps of one call: with streamCall blocks it takes well below 100 µs.
+const streamSteps = 144
 
 // run computes panel columns of job j at the outputs of a part, from its strips, into y or, if that is not nil, half. weights are those of the
 // panel; off comes from offsets.
@@ -182,7 +192,12 @@ func (s *stream) run(y []float32, half []Pair, j *streamJob, at part, panel int,
 	end := s.positions(at.imgs, rows) - s.pitch + j.cols
 	for p := 0; p < end; p += streamCall * pairBlock {
 		t.blocks = even(min(streamCall*pairBlock, end-p), pairBlock)
-		t.run(pairOperands{strips[p*s.words:], weights, sums, off})
+		t.add = 0
+		for k := 0; k < len(off); k += streamSteps {
+			some := off[k:min(len(off), k+streamSteps)]
+			t.run(pairOperands{strips[p*s.words:], weights[k*t.bStep:], sums, some})
+			t.add = 1
+		}
 		to := min(end, p+t.blocks*pairBlock)
 		for q := p; q < to; {
 			row := q / s.pitch

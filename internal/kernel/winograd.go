@@ -33,13 +33,18 @@ func Winogrades(s ConvShape) bool {
 // weights than it saves products.
 func WinogradPays(s ConvShape) bool {
 	const few = 16
-	return Winogrades(s) && s.In.N*even(s.Out.H, winogradTile)*even(s.Out.W, winogradTile) >= few
+	return Winogrades(s) && winogradTiles(s) >= few
 }
 
 // MixedWinogradPays reports whether a Winograd of the given geometry with products of bfloat16 is faster than a
-// MixedConv. AMX multiplies so fast that the transforms would take longer than what they save.
+// MixedConv: that takes enough tiles to fill a block. AMX multiplies so fast that the transforms would take longer than what they save.
 func MixedWinogradPays(s ConvShape) bool {
-	return Mixes(s) && WinogradPays(s) && variant < cpu.AMX
+	return Mixes(s) && variant < cpu.AMX && Winogrades(s) && winogradTiles(s) >= pairBlock
+}
+
+// winogradTiles returns how many tiles the largest batch has.
+func winogradTiles(s ConvShape) int {
+	return s.In.N * even(s.Out.H, winogradTile) * even(s.Out.W, winogradTile)
 }
 
 // NewWinograd returns a convolution of a geometry that Winogrades.
