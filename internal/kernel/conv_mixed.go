@@ -164,6 +164,7 @@ const (
 	mixedStrip   = 64 << 10
 	weightsStrip = 48 << 10
 	mixedChunks  = 16 // at least, where there is so much to share out
+	mixedFills   = 4  // shares of the rows of a part, where several groups of panels read it
 )
 
 // mixedPass is a convolution by streams.
@@ -180,6 +181,7 @@ type mixedPass struct {
 	partition
 	off       [][]int // of each job
 	groups    int     // that the panels are cut into
+	shared    []Pair  // strips of all parts, for several groups
 	id        identity
 	y         []float32
 	half      []Pair // instead of y, or nil
@@ -187,6 +189,7 @@ type mixedPass struct {
 	bias      []float32
 	collector Collector
 	add       bool
+	fillF     func(chunk int)
 	computeF  func(chunk int)
 	collectF  func(chunk int)
 }
@@ -200,7 +203,7 @@ func (f *mixedPass) init(s stream, scratch *Scratch) {
 	f.panels = s.out.C / pairBlock
 	f.panelLen = taps * s.words * pairBlock
 	f.off = make([][]int, len(s.jobs))
-	f.computeF, f.collectF = f.compute, f.collect
+	f.fillF, f.computeF, f.collectF = f.fillShared, f.compute, f.collect
 	f.id = newIdentity(s.in.C)
 }
 
@@ -223,7 +226,15 @@ func (f *mixedPass) run(p *Pool, n int, y []float32, x Source, bias []float32, a
 			f.collector = nil // a chunk does not have all channels
 		}
 	}
+	if f.groups > 1 {
+		f.shared = pairBuffers.get(f.count() * f.phases * f.phaseWords)
+		p.Run(f.count()*mixedFills, f.fillF)
+	}
 	p.Run(f.count()*f.groups, f.computeF)
+	if f.groups > 1 {
+		pairBuffers.put(f.shared)
+		f.shared = nil
+	}
 	if f.collector == nil && collect != nil {
 		f.collector = collect
 		p.Run(f.count(), f.collectF)
@@ -231,12 +242,30 @@ func (f *mixedPass) run(p *Pool, n int, y []float32, x Source, bias []float32, a
 	f.y, f.x, f.bias, f.collector = nil, reader{}, nil, nil
 }
 
+// strips returns those of a part that all groups share.
+func (f *mixedPass) strips(part int) []Pair {
+	n := f.phases * f.phaseWords
+	return f.shared[part*n:][:n]
+}
+
+// fillShared writes a share of the strips of a part.
+func (f *mixedPass) fillShared(chunk int) {
+	part := chunk / mixedFills
+	f.fillSome(f.strips(part), &f.partition, f.part(&f.stream, part), &f.x, chunk%mixedFills, mixedFills)
+}
+
 func (f *mixedPass) compute(chunk int) {
 	at, group := f.part(&f.stream, chunk/f.groups), chunk%f.groups
-	strips, sums := pairBuffers.get(f.phases*f.phaseWords), sumBuffers.get(streamCall*pairBlock*pairBlock)
-	defer pairBuffers.put(strips)
+	sums := sumBuffers.get(streamCall * pairBlock * pairBlock)
 	defer sumBuffers.put(sums)
-	f.fill(strips, &f.partition, at, &f.x)
+	var strips []Pair
+	if f.shared != nil {
+		strips = f.strips(chunk / f.groups)
+	} else {
+		strips = pairBuffers.get(f.phases * f.phaseWords)
+		defer pairBuffers.put(strips)
+		f.fill(strips, &f.partition, at, &f.x)
+	}
 	for panel := group * f.panels / f.groups; panel < (group+1)*f.panels/f.groups; panel++ {
 		weights := f.packed[panel*f.panelLen:][:f.panelLen]
 		for i := range f.jobs {

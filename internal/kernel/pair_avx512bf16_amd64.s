@@ -22,7 +22,7 @@ TEXT ·pairTile_avx512bf16(SB), NOSPLIT, $16-8
 	MOVQ R12, AX
 	SHLQ $0x04, AX
 	SUBQ AX, R9
-	MOVQ 40(DI), AX
+	MOVQ 104(DI), AX
 	MOVQ AX, (SP)
 
 block:
@@ -307,6 +307,8 @@ pair0:
 	ADDQ         R11, R8
 	ADDQ         R11, R8
 	ADDQ         R11, R8
+	SUBQ         $0x0b, (SP)
+	JLE          done
 	MOVQ         96(DI), AX
 	TESTQ        AX, AX
 	JZ           zero1
@@ -587,6 +589,8 @@ pair1:
 	ADDQ         R11, R8
 	ADDQ         R11, R8
 	ADDQ         R11, R8
+	SUBQ         $0x0b, (SP)
+	JLE          done
 	MOVQ         96(DI), AX
 	TESTQ        AX, AX
 	JZ           zero2
@@ -845,6 +849,8 @@ pair2:
 	ADDQ         R11, R8
 	ADDQ         R11, R8
 	ADDQ         R11, R8
+	SUBQ         $0x0a, (SP)
+	JLE          done
 	MOVQ         56(DI), R8
 	SHLQ         $0x02, R8
 	ADDQ         8(SP), R8
@@ -852,8 +858,9 @@ pair2:
 	MOVQ         88(DI), AX
 	SHLQ         $0x02, AX
 	ADDQ         AX, R10
-	DECQ         (SP)
-	JNZ          block
+	JMP          block
+
+done:
 	VZEROUPPER
 	RET
 

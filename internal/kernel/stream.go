@@ -118,6 +118,11 @@ func (s *stream) offsets(off []int, j *streamJob, p *partition) []int {
 
 // fill writes the strips of a part of x.
 func (s *stream) fill(strips []Pair, p *partition, at part, x *reader) {
+	s.fillSome(strips, p, at, x, 0, 1)
+}
+
+// fillSome is fill of one of several shares of the rows.
+func (s *stream) fillSome(strips []Pair, p *partition, at part, x *reader, share, shares int) {
 	var floats []float32 // of a row, where values are computed
 	if !x.plain() {
 		floats = sumBuffers.get(s.in.W * s.in.C)
@@ -126,11 +131,14 @@ func (s *stream) fill(strips []Pair, p *partition, at part, x *reader) {
 	for phase := range s.stride * s.stride {
 		strip := strips[phase*p.phaseWords:][:p.phaseWords]
 		end := s.front() + ((at.imgs-1)*s.imagePitch+at.rows+s.maxY)*s.pitch
-		clear(strip[:s.front()*s.words])
-		clear(strip[end*s.words:])
+		if share == 0 {
+			clear(strip[:s.front()*s.words])
+			clear(strip[end*s.words:])
+		}
 	}
+	rows := at.rows + s.maxY - s.minY
 	for img := range at.imgs {
-		for r := s.minY; r < at.rows+s.maxY; r++ {
+		for r := s.minY + share*rows/shares; r < s.minY+(share+1)*rows/shares; r++ {
 			for py := range s.stride {
 				y := (at.y+r)*s.stride + py
 				inside := y >= 0 && y < s.in.H
@@ -191,7 +199,8 @@ func (s *stream) run(y []float32, half []Pair, j *streamJob, at part, panel int,
 	}
 	end := s.positions(at.imgs, rows) - s.pitch + j.cols
 	for p := 0; p < end; p += streamCall * pairBlock {
-		t.blocks = even(min(streamCall*pairBlock, end-p), pairBlock)
+		t.rows = min(streamCall*pairBlock, end-p)
+		t.blocks = even(t.rows, pairBlock)
 		t.add = 0
 		for k := 0; k < len(off); k += streamSteps {
 			some := off[k:min(len(off), k+streamSteps)]

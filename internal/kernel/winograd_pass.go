@@ -217,7 +217,7 @@ func (f *winogradPass) productPairs(g *winogradGroup, point, r0, r1 int) {
 		v := v[first*pairBlock/2:]
 		u := f.pairs[point*(len(f.pairs)/winogradPoints)+first*pairBlock*pairBlock/2:]
 		t := pairTile{
-			blocks: (r1 - r0) / pairBlock, aRow: ldv, aBlock: pairBlock * ldv,
+			blocks: (r1 - r0) / pairBlock, rows: min(r1, g.count) - r0, aRow: ldv, aBlock: pairBlock * ldv,
 			bRow: pairBlock, bStep: pairBlock * pairBlock / 2, ldc: ldm, cBlock: pairBlock * ldm,
 		}
 		if first > 0 {

@@ -29,6 +29,7 @@ const (
 	fieldLDC               //
 	fieldCBlock            //
 	fieldAdd
+	fieldRows
 )
 
 func main() {
@@ -186,11 +187,11 @@ func dotPeak() {
 	RET()
 }
 
-// dotTile: a block's 32 rows are taken as 11, 11 and 10, whose sums fit the registers.
+// dotTile: a block's 32 rows are taken as 11, 11 and 10, whose sums fit the registers, until there are none left.
 func dotTile() {
 	TEXT("pairTile_avx512bf16", NOSPLIT, "func(t *byte)")
 	Pragma("noescape")
-	blocks, first := AllocLocal(8), AllocLocal(8) // blocks left, the first row of this one
+	left, first := AllocLocal(8), AllocLocal(8) // rows left, the first row of this block
 	Load(Param("t"), reg.RDI)
 	MOVQ(mem(reg.RDI, fieldA), reg.R8)
 	MOVQ(reg.R8, first)
@@ -202,21 +203,23 @@ func dotTile() {
 	MOVQ(reg.R12, reg.RAX)
 	SHLQ(operand.Imm(4), reg.RAX)
 	SUBQ(reg.RAX, reg.R9)
-	MOVQ(mem(reg.RDI, fieldBlocks), reg.RAX)
-	MOVQ(reg.RAX, blocks)
+	MOVQ(mem(reg.RDI, fieldRows), reg.RAX)
+	MOVQ(reg.RAX, left)
 
 	Label("block")
 	MOVQ(reg.R10, reg.R14)
 	for i, rows := range []int{11, 11, 10} {
 		dotRows(i, rows)
+		SUBQ(operand.Imm(uint64(rows)), left)
+		JLE(operand.LabelRef("done"))
 	}
 	words(fieldABlock, reg.R8)
 	ADDQ(first, reg.R8)
 	MOVQ(reg.R8, first)
 	words(fieldCBlock, reg.RAX)
 	ADDQ(reg.RAX, reg.R10)
-	DECQ(blocks)
-	JNZ(operand.LabelRef("block"))
+	JMP(operand.LabelRef("block"))
+	Label("done")
 	VZEROUPPER()
 	RET()
 }
