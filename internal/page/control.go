@@ -25,12 +25,13 @@ type Reading struct{ ID, Label, Value string }
 // Readings stand side by side.
 type Readings []Reading
 
-// Tiles are figures side by side that stay legible when small: two beside each other on a phone.
-type Tiles []Figure
+// Pairs are figures that belong together by twos, and stay legible when small: the two of a pair stand side by side on a phone, and
+// one below the other, all pairs in one row, where there is room.
+type Pairs []Figure
 
 func (Controls) template() string { return "controls" }
 func (Readings) template() string { return "readings" }
-func (Tiles) template() string    { return "tiles" }
+func (Pairs) template() string    { return "pairs" }
 
 // Button reports whether the control is a button.
 func (c Control) Button() bool { return c.Options == nil && c.Min == c.Max }

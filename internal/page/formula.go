@@ -8,7 +8,7 @@ import (
 )
 
 // Formula is an equation, which the browser sets. Letters, numbers and operators stand for themselves; Greek letters are written
-// as such, and a space where one should be seen as ~. Beside them there are
+// as such, and a space where one should be seen as ~; ~~ parts equations that stand side by side where there is room. Beside them there are
 //
 //	a_b a^b a_{b c}       below and above
 //	\frac{a}{b} \sqrt{a}
@@ -24,12 +24,16 @@ func (Formula) template() string { return "formula" }
 
 // MathML returns the formula as an element.
 func (f Formula) MathML() template.HTML {
-	p := &formulaParser{rest: []rune(string(f))}
-	body := p.row(0)
-	if p.failed || len(p.rest) > 0 {
-		return template.HTML("<code>" + template.HTMLEscapeString(string(f)) + "</code>")
+	var all strings.Builder
+	for part := range strings.SplitSeq(string(f), "~~") {
+		p := &formulaParser{rest: []rune(part)}
+		body := p.row(0)
+		if p.failed || len(p.rest) > 0 {
+			return template.HTML("<code>" + template.HTMLEscapeString(string(f)) + "</code>")
+		}
+		all.WriteString(`<math display="inline">` + strings.Replace(body, "<mrow>", `<mrow displaystyle="true">`, 1) + "</math>")
 	}
-	return template.HTML(`<math display="block">` + body + "</math>")
+	return template.HTML(all.String())
 }
 
 // space stands about a function's name.
@@ -56,7 +60,7 @@ func (p *formulaParser) row(end rune, also ...rune) string {
 func (p *formulaParser) scripted() string {
 	base := p.atom()
 	var sub, sup string
-	for len(p.rest) > 1 && (p.rest[0] == '_' || p.rest[0] == '^') {
+	for len(p.rest) > 0 && (p.rest[0] == '_' || p.rest[0] == '^') {
 		c := p.rest[0]
 		p.rest = p.rest[1:]
 		if a := p.atom(); c == '_' {
@@ -84,6 +88,9 @@ func (p *formulaParser) atom() string {
 	}
 	c := p.rest[0]
 	switch {
+	case c == '}' || c == '_' || c == '^':
+		p.failed = true
+		return ""
 	case c == ' ':
 		p.rest = p.rest[1:]
 		return ""

@@ -71,13 +71,13 @@ func classesChapter() *chapter {
 			p.Text(fmt.Sprintf("st%d", j), style{Color: figure.Ink}, at, figure.Middle, xy{Y: []float64{-9, 19, -9}[j]}, fmt.Sprintf("s%c", '₁'+rune(j)))
 		}
 		return view{
-			rows: [][]*figure.Figure{{
+			row: []*figure.Figure{
 				bars("c-softmax", "Softmax probabilities of three classes and the gradient of the cross-entropy", "Softmax: one of three, t = [0 0 1]",
 					"The probabilities share 1 among them: what class 3 lacks, the others are pushed down by. The gradients sum to 0.", one, soft, grad),
 				bars("c-labels", "Sigmoid probabilities of three labels and the gradient of the binary cross-entropy", "Sigmoids: each by itself, t = [1 0 1]",
 					"Every class is a question of its own: several answers can be yes.", many, sig, sigGrad),
 				curve,
-			}},
+			},
 			readings: page.Readings{
 				{ID: "c-ce", Label: "softmax cross-entropy", Value: fixed(ce, 4)},
 				{ID: "c-bce", Label: "sum of binary cross-entropies", Value: fixed(bce, 4)},
@@ -121,7 +121,7 @@ func misclassifiedChapter() *chapter {
 		q := out.Panel(x)
 		x.Y, x.YLabel = [2]float64{0, 1}, "|dL/ds|"
 		r := in.Panel(x)
-		vw := view{rows: [][]*figure.Figure{{curve, out, in}}}
+		vw := view{row: []*figure.Figure{curve, out, in}}
 		for i, l := range all {
 			f := func(y float64) [3]float64 {
 				value, d := l.loss.At(y, 1)
@@ -184,7 +184,7 @@ func focalChapter() *chapter {
 		}
 		value, d := focalAt(gamma, at)
 		ce, dce := focalAt(0, at)
-		return view{rows: [][]*figure.Figure{{curve, slope}}, readings: page.Readings{
+		return view{row: []*figure.Figure{curve, slope}, readings: page.Readings{
 			{ID: "e-value", Label: "focal loss", Value: fixed(value, 4)},
 			{ID: "e-ce", Label: "cross-entropy", Value: fixed(ce, 4)},
 			{ID: "e-less", Label: "loss, times less", Value: fixed(ce/value, 1)},

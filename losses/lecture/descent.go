@@ -156,7 +156,7 @@ func descentChapter() *chapter {
 		q := curve.Panel(axes{X: [2]float64{0, descentEpochs}, Y: [2]float64{0, 1.4}, XLabel: "epochs", YLabel: "mean loss", XTicks: figure.Every(0, descentEpochs, 2, "")})
 		q.Line("", style{Color: figure.Grey, Width: 1, Dash: true}, xy{X: 0, Y: low}, xy{X: descentEpochs, Y: low})
 		q.Text("", style{Color: figure.Grey, Size: 10}, xy{X: descentEpochs, Y: low}, figure.End, xy{Y: 12}, "least possible")
-		out := view{rows: [][]*figure.Figure{{plane, curve}}}
+		out := view{row: []*figure.Figure{plane, curve}}
 		rate, read := int(v["a-rate"]), int(v["a-read"])
 		for i, m := range descentModes {
 			steps := read / m.batch

@@ -91,17 +91,14 @@ func featuresChapter(seed uint64, nets []*featureNet) *chapter {
 	draw := func(v values) view {
 		snapshot := int(v["i-step"])
 		shown := []*featureNet{nets[0], nets[1], nets[2+int(v["i-m"])]}
-		out := view{tiles: true, rows: make([][]*figure.Figure, 2)}
+		out := view{pairs: true}
 		for k, n := range shown {
 			id := []string{"softmax", "modified", "asoftmax"}[k]
 			raw := figure.New("i-"+id, 240, 240, n.title+": the learned two-dimensional features of digits of six kinds")
 			raw.Title = n.title
-			if k == 2 {
-				raw.Title += ", m of choice"
-			}
 			p := raw.Panel(axes{X: [2]float64{-1.1, 1.1}, Y: [2]float64{-1.1, 1.1}, Bare: true, Square: true})
 			ring := figure.New("i-"+id+"-circle", 240, 240, n.title+": the features projected on the unit circle")
-			ring.Title = "on the circle"
+			ring.Title = "On the circle"
 			q := ring.Panel(axes{X: [2]float64{-1.3, 1.3}, Y: [2]float64{-1.3, 1.3}, Bare: true, Square: true})
 			p.Line("", style{Color: figure.Grid, Width: 1}, xy{X: -1.1}, xy{X: 1.1})
 			p.Line("", style{Color: figure.Grid, Width: 1}, xy{Y: -1.1}, xy{Y: 1.1})
@@ -126,7 +123,7 @@ func featuresChapter(seed uint64, nets []*featureNet) *chapter {
 				q.Arrow(fmt.Sprintf("w%d", kind), style{Color: c, Width: 1.6}, xy{}, xy{X: 0.8 * w.X, Y: 0.8 * w.Y})
 				q.Text(fmt.Sprintf("n%d", kind), style{Color: c, Bold: true, Size: 13}, xy{X: 1.17 * w.X, Y: 1.17 * w.Y}, figure.Middle, xy{Y: 4.5}, fmt.Sprint(kind))
 			}
-			out.rows[0], out.rows[1] = append(out.rows[0], raw), append(out.rows[1], ring)
+			out.row = append(out.row, raw, ring)
 			for _, r := range []struct{ id, label, value string }{
 				{"correct", "test digits right", fixed(100*n.correct[snapshot], 1) + " %"},
 				{"spread", "median angle to the kind's mean", fixed(n.spread[snapshot], 1) + "°"},

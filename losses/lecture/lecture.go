@@ -36,8 +36,8 @@ type values map[string]float64
 
 // view is what a chapter shows for given values.
 type view struct {
-	rows     [][]*figure.Figure // shown side by side where there is room
-	tiles    bool               // whether they are small
+	row      []*figure.Figure // side by side where there is room
+	pairs    bool             // whether they are small and belong together by twos
 	readings page.Readings
 }
 
@@ -97,16 +97,14 @@ func (l *Lecture) Page(footer string) (*page.Page, error) {
 	for i, c := range l.chapters {
 		v := c.draw(c.start())
 		blocks := append([]page.Block(nil), c.intro...)
-		for _, row := range v.rows {
-			var figures []page.Figure
-			for _, f := range row {
-				figures = append(figures, page.Figure{Title: f.Title, Caption: f.Caption, SVG: f.PageSVG()})
-			}
-			if v.tiles {
-				blocks = append(blocks, page.Tiles(figures))
-			} else {
-				blocks = append(blocks, page.Row(figures))
-			}
+		var figures []page.Figure
+		for _, f := range v.row {
+			figures = append(figures, page.Figure{Title: f.Title, Caption: f.Caption, SVG: f.PageSVG()})
+		}
+		if v.pairs {
+			blocks = append(blocks, page.Pairs(figures))
+		} else {
+			blocks = append(blocks, page.Row(figures))
 		}
 		if len(c.controls) > 0 {
 			blocks = append(blocks, c.controls)
@@ -128,9 +126,7 @@ func (l *Lecture) Page(footer string) (*page.Page, error) {
 func (l *Lecture) Pictures() []*figure.Figure {
 	var all []*figure.Figure
 	for _, c := range l.chapters {
-		for _, row := range c.draw(c.start()).rows {
-			all = append(all, row...)
-		}
+		all = append(all, c.draw(c.start()).row...)
 	}
 	return all
 }

@@ -62,7 +62,7 @@ func planesChapter() *chapter {
 			{"cosface", "CosFace", binary{losses.CosFace{Scale: 1, Margin: v["k-cos"]}, 1, 1}},
 			{"arcface", "ArcFace", binary{losses.ArcFace{Scale: 1, Margin: v["k-arc"]}, 1, 1}},
 		}
-		out := view{tiles: true, rows: make([][]*figure.Figure, 2)}
+		out := view{pairs: true}
 		for _, l := range list {
 			one, two := l.b.regions()
 			for k, plane := range []string{"angle", "cosine"} {
@@ -90,7 +90,7 @@ func planesChapter() *chapter {
 					where := at([]xy{{X: 45, Y: 145}, {X: 135, Y: 35}}[n])
 					p.Text("", style{Color: c, Bold: true, Size: 12}, where, figure.Middle, xy{Y: 4}, []string{"1", "2"}[n])
 				}
-				out.rows[k] = append(out.rows[k], f)
+				out.row = append(out.row, f)
 			}
 		}
 		return out
@@ -168,7 +168,6 @@ func biasChapter() *chapter {
 		w1, w2 := xy{X: v["h-w1"] * cos, Y: v["h-w1"] * sin}, xy{X: v["h-w2"] * cos, Y: -v["h-w2"] * sin}
 		x := xy{X: v["h-x"], Y: v["h-y"]}
 		out := view{}
-		var row []*figure.Figure
 		for _, l := range []struct {
 			id, title, caption string
 			head               losses.Head
@@ -196,13 +195,12 @@ func biasChapter() *chapter {
 			p.Text("w2-name", style{Color: figure.Vermilion, Bold: true, Size: 13}, u2, figure.Start, xy{X: 5, Y: 12}, "W₂")
 			p.Dots("x", style{Color: figure.Ink, Width: 12, Drag: "xy h-x h-y"}, x)
 			p.Text("x-name", style{Color: figure.Ink, Bold: true, Size: 13}, x, figure.Start, xy{X: 9, Y: 4}, "x")
-			row = append(row, f)
+			out.row = append(out.row, f)
 			z1, z2 := logitOf(l.head, x, u1, l.bias), logitOf(l.head, x, u2, 0)
 			for n, z := range []float64{z1, z2} {
 				out.readings = append(out.readings, page.Reading{ID: fmt.Sprintf("%s-z%d", l.id, n+1), Label: fmt.Sprintf("%s, z%c", l.title, '₁'+rune(n)), Value: fixed(z, 3)})
 			}
 		}
-		out.rows = [][]*figure.Figure{row}
 		return out
 	}
 	return &chapter{

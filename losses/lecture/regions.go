@@ -84,7 +84,7 @@ func regionsChapter() *chapter {
 	draw := func(v values) view {
 		k := v["j-k"] * degree
 		yaw, pitch := v["j-yaw"]*degree, v["j-pitch"]*degree
-		out := view{tiles: true, rows: make([][]*figure.Figure, 2)}
+		out := view{pairs: true}
 		sin, cos := math.Sincos(k / 2)
 		w := [2]xy{{X: -sin, Y: cos}, {X: sin, Y: cos}}
 		ws := [2]xyz{{-sin, 0, cos}, {sin, 0, cos}}
@@ -106,6 +106,7 @@ func regionsChapter() *chapter {
 				arcs[which] = append(arcs[which], xy{X: c, Y: s})
 			}
 			ball := figure.New("j-"+l.id+"-sphere", 240, 240, l.title+": the parts of the sphere that satisfy class 1, class 2 or neither")
+			ball.Title = "On the sphere"
 			q := ball.Panel(axes{X: [2]float64{-1.1, 1.1}, Y: [2]float64{-1.1, 1.1}, Bare: true, Square: true})
 			q.Area("disc", style{Color: figure.Grid, Faint: 0.6, Drag: "turn j-yaw j-pitch"}, figure.Arc(1.03, 0, 2*math.Pi)...)
 			var dots [3][]xy
@@ -130,7 +131,7 @@ func regionsChapter() *chapter {
 				}
 				q.Text(name+"-name", style{Color: figure.Ink, Bold: true, Size: 14}, xy{X: t.x, Y: t.y}, figure.Middle, xy{Y: 5}, label)
 			}
-			out.rows[0], out.rows[1] = append(out.rows[0], flat), append(out.rows[1], ball)
+			out.row = append(out.row, flat, ball)
 			share := func(i int) float64 {
 				n := 0
 				for _, x := range points {
@@ -147,7 +148,7 @@ func regionsChapter() *chapter {
 	return &chapter{
 		id: "regions", title: "Regions on circle and sphere",
 		intro: []page.Block{
-			page.Text("Where may an embedding of each class lie, if all have length 1? Blue satisfies class 1, red class 2, grey neither. A Euclidean margin, as the triplet loss has it, cuts a band of constant width out of the sphere: the same as a margin in the cosine. A-Softmax leaves a cap about each weight, whose size depends on how far apart the weights are."),
+			page.Text("Where may an embedding of each class lie, if all have length 1? Blue satisfies class 1, orange class 2, grey neither. A Euclidean margin, as the triplet loss has it, cuts a band of constant width out of the sphere: the same as a margin in the cosine. A-Softmax leaves a cap about each weight, whose size depends on how far apart the weights are."),
 			page.Formula(`‖x - W_1‖^2 + m < ‖x - W_2‖^2~~cos θ_1 > cos θ_2~~ψ(θ_1) > cos θ_2`),
 		},
 		controls: page.Controls{

@@ -89,7 +89,7 @@ func regressionChapter() *chapter {
 		r := fit.Panel(axes{X: [2]float64{0, 10}, Y: [2]float64{0, 10}, XLabel: "x", YLabel: "y"})
 		x[last], y[last] = v["b-x"], v["b-y"]
 		fits := []straight{fitThrough(plain.L1{}, x, y), fitWeighted(all[1], x, y), fitWeighted(all[2], x, y)}
-		out := view{rows: [][]*figure.Figure{{value, slope, fit}}}
+		out := view{row: []*figure.Figure{value, slope, fit}}
 		for i, l := range all {
 			width := []float64{1.8, 1.8, 2.4}[i]
 			s := style{Color: colors[i], Width: width, Dash: i == 0, Hover: labels[i]}

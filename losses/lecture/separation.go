@@ -40,7 +40,7 @@ func separationChapter() *chapter {
 		rings := figure.New("l-rings", 380, 290, "The arc between two weights, and on three rings the parts that each class keeps")
 		rings.Title, rings.Caption = "Where the boundaries are", "Coloured: the arc that each class keeps for itself. Grey: the margin. Where there is none, the ring is empty: no embedding on the arc satisfies both."
 		q := rings.Panel(axes{X: [2]float64{-1.25, 1.25}, Y: [2]float64{-0.15, 1.55}, Bare: true, Square: true})
-		out := view{rows: [][]*figure.Figure{{f, rings}}}
+		out := view{row: []*figure.Figure{f, rings}}
 		for i, h := range heads {
 			p.Line(ids[i], style{Color: colors[i], Width: 2.2, Hover: labels[i]}, figure.Function(2, 180, 89, func(d float64) float64 { return marginAt(h, d*degree) / degree })...)
 			m := marginAt(h, k)

@@ -95,7 +95,7 @@ func steepnessChapter() *chapter {
 		path := figure.New("m-path", 380, 330, "The angle of one sample over the steps of gradient descent under five heads")
 		path.Title, path.Caption = "What it does to training", "The angle of a sample that descends its own gradient, at the rate 0.03/s. Slopes set the pace far away, the margin sets where it stops."
 		r := path.Panel(axes{X: [2]float64{0, steepSteps}, Y: [2]float64{0, 180}, XLabel: "steps", YLabel: "angle θ", YTicks: angleTicks})
-		out := view{rows: [][]*figure.Figure{{slope, prob, path}}}
+		out := view{row: []*figure.Figure{slope, prob, path}}
 		for i, e := range steepHeads {
 			c := exact(i, steepScales[scale])
 			angles := inDegrees(c.descend(steepStarts[start] * degree))

@@ -118,7 +118,7 @@ func targetsChapter() *chapter {
 		}
 		q.Line("cuts", style{Color: figure.Ink, Width: 0.8, Dash: true}, cuts...)
 		q.Dots("knots", style{Color: figure.Blue, Width: 8}, knots...)
-		return view{rows: [][]*figure.Figure{{all, pieces}}, readings: page.Readings{
+		return view{row: []*figure.Figure{all, pieces}, readings: page.Readings{
 			{ID: "g-own", Label: "own logit / s", Value: fixed(value, 3)},
 			{ID: "g-other", Label: "another class's", Value: fixed(other, 3)},
 			{ID: "g-knob", Label: "drawn with", Value: knobs[i].named(stop)},

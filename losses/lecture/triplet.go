@@ -103,7 +103,7 @@ func tripletChapter() *chapter {
 		case before.loss > 0:
 			kind = "semi-hard"
 		}
-		return view{rows: [][]*figure.Figure{{circle, scale}}, readings: page.Readings{
+		return view{row: []*figure.Figure{circle, scale}, readings: page.Readings{
 			{ID: "f-before", Label: "loss before", Value: fixed(before.loss, 4)},
 			{ID: "f-after", Label: "loss after", Value: fixed(after.loss, 4)},
 			{ID: "f-kind", Label: "the triplet is", Value: kind},
