@@ -146,14 +146,14 @@ func descentChapter() *chapter {
 		plane := figure.New("a-plane", 380, 330, "Three paths of gradient descent over the contours of the loss of a straight line: along the valley, wavering, and by jumps")
 		plane.Title = "The way down"
 		plane.Caption = "Contours of the mean loss over slope and intercept. Each path starts at the same line and has read the same number of samples."
-		p := plane.Panel(axes{X: [2]float64{-1.3, 2.2}, Y: [2]float64{-1.2, 1.6}, XLabel: "slope w", YLabel: "intercept b"})
+		p := plane.Panel(axes{X: [2]float64{-1.3, 2.2}, Y: [2]float64{-1.2, 2.1}, XLabel: "slope w", YLabel: "intercept b"})
 		for _, above := range []float64{0.01, 0.05, 0.15, 0.35, 0.7} {
 			p.Line("", style{Color: figure.Grey, Width: 0.8, Faint: 0.45}, d.contour(best, above)...)
 		}
 		curve := figure.New("a-loss", 380, 330, "The loss of the three against the number of epochs")
 		curve.Title = "What an epoch buys"
 		curve.Caption = "The loss of all 24 samples after each step. An epoch reads every sample once, in 1, 4 or 24 steps."
-		q := curve.Panel(axes{X: [2]float64{0, descentEpochs}, Y: [2]float64{0, 1.4}, XLabel: "epochs", YLabel: "mean loss", XTicks: figure.Every(0, descentEpochs, 2, "")})
+		q := curve.Panel(axes{X: [2]float64{0, descentEpochs}, Y: [2]float64{-0.1, 1.4}, XLabel: "epochs", YLabel: "mean loss", XTicks: figure.Every(0, descentEpochs, 2, "")})
 		q.Line("", style{Color: figure.Grey, Width: 1, Dash: true}, xy{X: 0, Y: low}, xy{X: descentEpochs, Y: low})
 		q.Text("", style{Color: figure.Grey, Size: 10}, xy{X: descentEpochs, Y: low}, figure.End, xy{Y: 12}, "least possible")
 		out := view{row: []*figure.Figure{plane, curve}}
@@ -170,7 +170,7 @@ func descentChapter() *chapter {
 			width := []float64{1, 1.6, 2.2}[i]
 			p.Line(m.name, style{Color: m.color, Width: width, Hover: names[m.name]}, points...)
 			p.Dots(m.name+"-end", style{Color: m.color, Width: 9}, points[steps])
-			p.Text("", style{Color: m.color}, xy{X: -1.25, Y: 1.45}, figure.Start, xy{Y: 14 * float64(2-i)}, names[m.name])
+			p.Text("", style{Color: m.color}, xy{X: -1.3, Y: 2.1}, figure.Start, xy{X: 6, Y: 14 + 14*float64(2-i)}, names[m.name])
 			q.Line(m.name+"-loss", style{Color: m.color, Width: width, Hover: names[m.name]}, losses...)
 			q.Dots(m.name+"-now", style{Color: m.color, Width: 7}, losses[steps])
 			out.readings = append(out.readings, page.Reading{ID: "a-" + m.name, Label: "loss, " + names[m.name], Value: fixed(losses[steps].Y, 4)})

@@ -33,6 +33,15 @@ var (
 	}
 )
 
+// everyDegree returns f at 0°, 1° ... 180°.
+func everyDegree(f func(theta float64) float64) []float64 {
+	var out []float64
+	for d := range 181 {
+		out = append(out, f(float64(d)*degree))
+	}
+	return out
+}
+
 // probability returns that of the own class at the angle theta.
 func (c curve) probability(theta float64) float64 {
 	own, _ := c.own(theta)
@@ -60,7 +69,7 @@ func steepnessChapter() *chapter {
 		return curve{head: exactHead(e.name, params), unit: s, norm: 1}
 	}
 	type table struct {
-		P    [][]json.RawMessage   `json:"p"`    // by scale: over angles
+		P    [][]json.RawMessage   `json:"p"`    // by scale: at 0°, 1° ... 180°
 		Path [][][]json.RawMessage `json:"path"` // by scale and start: degrees over steps
 	}
 	tables := map[string]*table{}
@@ -75,7 +84,7 @@ func steepnessChapter() *chapter {
 		t := &table{}
 		for _, s := range steepScales {
 			c := exact(i, s)
-			t.P = append(t.P, rounded(everyAngle(c.probability), 4))
+			t.P = append(t.P, rounded(everyDegree(c.probability), 4))
 			var paths [][]json.RawMessage
 			for _, start := range steepStarts {
 				paths = append(paths, rounded(inDegrees(c.descend(start*degree)), 2))
@@ -100,11 +109,12 @@ func steepnessChapter() *chapter {
 			c := exact(i, steepScales[scale])
 			angles := inDegrees(c.descend(steepStarts[start] * degree))
 			s := style{Color: e.color, Width: 2, Dash: e.dash, Hover: e.label}
-			p.Line("", s, overAngles(everyAngle(func(t float64) float64 { _, d := c.own(t); return -d }))...)
+			p.Line("", s, figure.Function(0.5, 180, 359, func(x float64) float64 { _, d := c.own(x * degree); return -d })...)
 			_, now := c.own(angles[step] * degree)
 			p.Dots(e.id+"-slope", style{Color: e.color, Width: 9}, xy{X: angles[step], Y: -now})
 			p.Text("", style{Color: e.color, Bold: true}, xy{X: 0, Y: 5.6}, figure.Start, xy{X: 8, Y: 14 + 13.5*float64(i)}, e.label)
-			q.Line(e.id, s, overAngles(everyAngle(c.probability))...)
+			p1 := everyDegree(c.probability)
+			q.Line(e.id, s, figure.Function(0, 180, 180, func(x float64) float64 { return p1[int(x)] })...)
 			q.Text("", style{Color: e.color, Bold: true}, xy{X: 180, Y: 1}, figure.End, xy{X: -4, Y: 14 + 13.5*float64(i)}, e.label)
 			r.Line(e.id, s, figure.Function(0, steepSteps, steepSteps, func(x float64) float64 { return angles[int(x)] })...)
 			r.Dots(e.id+"-at", style{Color: e.color, Width: 9}, xy{X: float64(step), Y: angles[step]})
@@ -124,7 +134,7 @@ func steepnessChapter() *chapter {
 		id: "steepness", title: "How steep a logit is, and what that does to training",
 		intro: []page.Block{
 			page.Text("The gradient that turns an embedding towards its class is a product: how wrong the probability still is, the scale s, and the slope of the target logit. A head that is flat somewhere teaches nothing there. Between its knots ψ is up to m times as steep as the cosine, which throws a training off; at them it is flat, and for m = 4 one knot is at 90°, where nearly all samples start. The cosine that λ mixes in makes up for both."),
-			page.Formula(`\frac{∂ L}{∂ θ} = -(1 - p) s \frac{df}{dθ}~~p = \frac{e^{s f(θ)}}{e^{s f(θ)} + (C - 1) e^{s cos 90°}}`),
+			page.Formula(`\frac{∂ L}{∂ θ} = -(1 - p) s \frac{d f}{dθ}~~p = \frac{e^{s f(θ)}}{e^{s f(θ)} + (C - 1) e^{s cos 90°}}`),
 		},
 		controls: page.Controls{
 			{ID: "m-scale", Label: "scale s", Max: float64(len(scales) - 1), Step: 1, Value: 2, Stops: scales},
@@ -133,6 +143,6 @@ func steepnessChapter() *chapter {
 			{ID: "m-run", Label: "Run"},
 		},
 		draw: draw, data: tables,
-		outro: []page.Block{page.Text("All gradients here are exact ones. In training, SphereFace and SphereFace-R detach the margin by default: the slope is then that of the cosine everywhere, whatever the logit.")},
+		outro: []page.Block{page.Text("From 90° this sample does not move at all under A-Softmax with m = 4, and from elsewhere it stalls at the next knot: here λ is 0. All gradients here are exact ones. In training, SphereFace and SphereFace-R detach the margin by default: the slope is then that of the cosine everywhere, whatever the logit.")},
 	}
 }

@@ -118,7 +118,7 @@ chapters.steepness = tables => {
   const scale = get("m-scale"), start = get("m-start"), step = get("m-step");
   for (const [name, t] of Object.entries(tables)) {
     const path = t.path[scale][start];
-    picture("m-probability").line(name, overAngles(t.p[scale]));
+    picture("m-probability").line(name, t.p[scale].map((v, i) => [i, v]));
     picture("m-path").line(name, path.map((v, i) => [i, v]));
     picture("m-path").dots(name + "-at", [[step, path[step]]]);
     picture("m-slope").dots(name + "-slope", [[path[step], slopes[name](path[step] * degree)]]);
