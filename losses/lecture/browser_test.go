@@ -34,6 +34,7 @@ type position struct {
 	IDs     []string  `json:"ids"`
 	Values  []float64 `json:"values"`
 	Drag    *drag     `json:"drag,omitempty"`
+	Hover   *drag     `json:"hover,omitempty"` // where the pointer rests, in the picture
 }
 
 // drag is a mark that is dragged, by units of its picture.
@@ -50,24 +51,34 @@ type shown struct {
 	Marks    map[string]map[string]string `json:"marks"`  // by figure
 	Readings map[string]string            `json:"readings"`
 	Outputs  map[string]string            `json:"outputs"` // what stands beside sliders
+	Tip      string                       `json:"tip"`     // what the pointer is told
 }
 
 // driver moves the controls as a reader does, by events, and writes what is then shown in place of the page.
 const driver = `
 const shown = [];
-for (const p of plan) {
+try { for (const p of plan) {
   p.ids.forEach((id, i) => set(id, p.values[i]));
   const section = document.getElementById(p.chapter);
   if (p.drag) {
     const svg = document.getElementById(p.drag.figure), mark = svg.querySelector('[data-mark="' + p.drag.mark + '"]');
+    svg.scrollIntoView({ block: "center", behavior: "instant" });
     const start = mark.getAttribute("d").match(/-?[\d.]+/g).slice(0, 2).map(Number), m = svg.getScreenCTM();
-    const fire = (type, x, y) => mark.dispatchEvent(new PointerEvent(type, { bubbles: true, pointerId: 1, clientX: m.a * x + m.e, clientY: m.d * y + m.f }));
+    if (p.drag.mark === "disc") start[0] -= 20; // from its edge inwards
+    const at = (x, y) => ({ bubbles: true, pointerId: 1, clientX: m.a * x + m.e, clientY: m.d * y + m.f });
+    const place = at(...start), held = document.elementFromPoint(place.clientX, place.clientY); // what a finger would meet
+    const fire = (type, x, y) => held.dispatchEvent(new PointerEvent(type, at(x, y)));
     fire("pointerdown", start[0], start[1]);
     fire("pointermove", start[0] + p.drag.dx, start[1] + p.drag.dy);
     fire("pointerup", start[0] + p.drag.dx, start[1] + p.drag.dy);
     fire("pointermove", 0, 0); // let go of: nothing follows
   }
-  const s = { values: p.ids.map(get), marks: {}, readings: {}, outputs: {} };
+  const s = { values: p.ids.map(get), marks: {}, readings: {}, outputs: {}, tip: "" };
+  if (p.hover) {
+    const svg = document.getElementById(p.hover.figure), m = svg.getScreenCTM();
+    svg.dispatchEvent(new PointerEvent("pointermove", { clientX: m.a * p.hover.dx + m.e, clientY: m.d * p.hover.dy + m.f }));
+    s.tip = [...svg.parentElement.querySelectorAll(".tip:not([hidden]) div")].map(e => e.textContent).join("; ");
+  }
   for (const svg of section.querySelectorAll("svg[id]")) {
     const marks = s.marks[svg.id] = {};
     for (const e of svg.querySelectorAll("[data-mark]")) {
@@ -77,7 +88,7 @@ for (const p of plan) {
   for (const e of section.querySelectorAll(".readings dd")) s.readings[e.id] = e.textContent;
   for (const e of section.querySelectorAll(".controls output")) s.outputs[e.htmlFor.value] = e.textContent;
   shown.push(s);
-}
+} } catch (e) { mistakes.push(e.stack); }
 const result = document.createElement("pre");
 result.id = "result";
 result.textContent = JSON.stringify({ shown, errors: window.mistakes, width: document.documentElement.scrollWidth, view: document.documentElement.clientWidth,
@@ -295,12 +306,16 @@ func TestBrowserDrag(t *testing.T) {
 		ids("triplet", drag{"f-circle", "anchor", 60, 20}, "f-anchor"),
 		ids("regions", drag{"j-asoftmax-sphere", "disc", -40, 30}, "j-yaw", "j-pitch"),
 		ids("separation", drag{"l-margin", "arc-at", 90, 0}, "l-k"),
+		{Chapter: "misclassified", IDs: []string{}, Values: []float64{}, Hover: &drag{Figure: "d-output", DX: 200, DY: 220}}, // ŷ = 0.5
 	}
 	out := visit(t, path, 500, plan)
 	if out.Width > out.View {
 		t.Errorf("the page is %d wide in a window of %d", out.Width, out.View)
 	}
-	directions := [][]float64{{-1, 1}, {-1}, {-1}, {-1, 1}, {1}}
+	if tip := out.Shown[5].Tip; tip != "at  0.5; cross-entropy  2; MSE  1" {
+		t.Errorf("where ŷ = 0.5 the pointer is told %q", tip)
+	}
+	directions := [][]float64{{-1, 1}, {-1}, {-1}, {-1, 1}, {1}, nil}
 	for i, p := range plan {
 		for k, id := range p.IDs {
 			if d := (out.Shown[i].Values[k] - p.Values[k]) * directions[i][k]; !(d > 0) {
