@@ -65,6 +65,9 @@ func Report(w io.Writer, o ReportOptions) error {
 	if r.Results[0].Result.Protocols != nil {
 		p.Sections = append(p.Sections, r.protocols())
 	}
+	if groups := r.groups(); groups.Blocks != nil {
+		p.Sections = append(p.Sections, groups)
+	}
 	p.Sections = append(p.Sections, o.Sections...)
 	p.Sections = append(p.Sections, r.settings(), glossary())
 	return p.Write(w)

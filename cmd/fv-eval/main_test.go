@@ -1,6 +1,9 @@
 package main
 
 import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
 	"encoding/binary"
 	"fmt"
 	"image/jpeg"
@@ -18,8 +21,9 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"fv-eval": main})
 }
 
-// Scripts find in $PACK a pack of two genuine and two impostor pairs of these faces, and in $FACES four people, ann to dan, of three drawn pictures each, named as LFW
-// names them; in $RUN a run folder with an untrained model and a threshold, in $PLAIN one without a
+// Scripts find in $FACES four people, ann to dan, of three drawn pictures each, named as LFW names them;
+// in $TAR and $TAR.tgz archives of these; in $PACK a pack of two genuine and two impostor pairs of
+// them; in $RUN a run folder with an untrained model and a threshold, in $PLAIN one without a
 // threshold.
 func TestScripts(t *testing.T) {
 	dir := t.TempDir()
@@ -29,11 +33,14 @@ func TestScripts(t *testing.T) {
 	writePack(t, pack, faces)
 	saveModel(t, run, &embed.Threshold{Cosine: 0.5, FAR: 0.01, FalseAccepts: 2, Impostor: 200, TrueAccepts: 90, Genuine: 100})
 	saveModel(t, plain, nil)
+	archive := filepath.Join(dir, "faces.tar")
+	writeTar(t, archive, faces)
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("FACES", faces)
 			e.Setenv("PACK", pack)
+			e.Setenv("TAR", archive)
 			e.Setenv("RUN", run)
 			e.Setenv("PLAIN", plain)
 			return nil
@@ -74,6 +81,32 @@ func writePack(t *testing.T, path, faces string) {
 	b = append(b, "e](\x88\x88\x89\x89e\x86."...)
 	if err := os.WriteFile(path, b, 0o600); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// writeTar writes the folder of faces, with a file that is no image, as an archive and as one compressed by gzip.
+func writeTar(t *testing.T, path, faces string) {
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	if err := w.AddFS(os.DirFS(faces)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.WriteHeader(&tar.Header{Name: "ann/readme.txt", Mode: 0o644}); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var z bytes.Buffer
+	zip := gzip.NewWriter(&z)
+	zip.Write(b.Bytes()) // a buffer takes everything
+	if err := zip.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for name, data := range map[string][]byte{path: b.Bytes(), path + ".tgz": z.Bytes()} {
+		if err := os.WriteFile(name, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
