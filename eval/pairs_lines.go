@@ -19,8 +19,8 @@ func sniffLines(fields []string) bool {
 	return len(fields) == 2 && slices.Contains(ImageExtensions, strings.ToLower(path.Ext(fields[0]))) && isNumber(fields[1])
 }
 
-// numbered is the end of a file name that counts a person's images.
-var numbered = regexp.MustCompile(`_\d+$`)
+// numberedStem is the end of a file name that counts a person's images.
+var numberedStem = regexp.MustCompile(`_\d+$`)
 
 func (l pairLines) parse(r io.Reader) (*Pairs, error) {
 	pairs := &Pairs{Name: l.list.name, Identities: map[string]string{}}
@@ -44,7 +44,7 @@ func (l pairLines) parse(r io.Reader) (*Pairs, error) {
 		image := names.of(imagePath(f[0]))
 		number, _ := strconv.Atoi(f[1])
 		stem := strings.TrimSuffix(path.Base(image), path.Ext(image))
-		pairs.Identities[image] = numbered.ReplaceAllString(stem, "")
+		pairs.Identities[image] = numberedStem.ReplaceAllString(stem, "")
 		if n%2 == 0 {
 			first, label = image, number
 			continue

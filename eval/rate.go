@@ -155,13 +155,18 @@ func (r *ROC) PointAtFAR(target float64) Point {
 // At returns what accepting score >= threshold does: the false accept rate, and the false reject
 // rate FRR = 1 - TAR.
 func (r *ROC) At(threshold float64) (far, frr Rate) {
-	// Thresholds descend; the last point at or above it accepts the same pairs.
-	i := sort.Search(len(r.Points), func(i int) bool { return r.Points[i].Threshold < threshold })
-	var p Point
-	if i > 0 {
-		p = r.Points[i-1]
-	}
+	p := r.pointAt(threshold)
 	return NewRate(p.FalseAccepts, r.Impostors), NewRate(r.Genuine-p.TrueAccepts, r.Genuine)
+}
+
+// pointAt returns the point that accepts what the threshold accepts: the last one at or above it, as
+// thresholds descend.
+func (r *ROC) pointAt(threshold float64) Point {
+	i := sort.Search(len(r.Points), func(i int) bool { return r.Points[i].Threshold < threshold })
+	if i == 0 {
+		return Point{}
+	}
+	return r.Points[i-1]
 }
 
 // ZeroFMR is the lowest threshold that accepts no impostor pair, and the share of genuine

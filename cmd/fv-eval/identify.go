@@ -69,7 +69,7 @@ func (c *identifyCmd) Run(e *env) error {
 		if err := doc.write(c.Out); err != nil {
 			return err
 		}
-		fmt.Fprintf(e.text(), "\nwritten to %s: cmc.png, cmc.svg, identification.png, identification.svg, report.html, result.json\n", c.Out)
+		fmt.Fprintf(e.text(), "\nwritten to %s: cmc.png, cmc.svg, identification.png, identification.svg, report.html, report.md, result.json\n", c.Out)
 	}
 	if e.json {
 		return cli.WriteJSON(e.stdout, doc)
@@ -117,7 +117,7 @@ func (d *identifyFile) write(dir string) error {
 		write func(io.Writer) error
 	}{
 		{"cmc.png", cmc.WritePNG}, {"cmc.svg", cmc.WriteSVG}, {"identification.png", errors.WritePNG}, {"identification.svg", errors.WriteSVG},
-		{"report.html", report.Write}, {"result.json", func(w io.Writer) error { return cli.WriteJSON(w, d) }},
+		{"report.html", report.Write}, {"report.md", report.WriteMarkdown}, {"result.json", func(w io.Writer) error { return cli.WriteJSON(w, d) }},
 	} {
 		if err := atomicfile.Write(filepath.Join(dir, f.name), f.write); err != nil {
 			return err
@@ -160,11 +160,11 @@ func (d *identifyFile) page(cmc, errors *eval.Picture) (*page.Page, error) {
 		Sections: []page.Section{
 			{ID: "ranks", Title: "Who is it? (closed set)", Blocks: []page.Block{
 				page.Text("Everyone searched for is enrolled, and no threshold is applied: how often is the right person among the k most similar?"),
-				page.Figure{Title: "CMC", SVG: cmcSVG, Caption: "Cumulative match characteristic."}, ranks,
+				page.Figure{Title: "CMC", SVG: cmcSVG, Alt: "CMC", File: "cmc.png", Caption: "Cumulative match characteristic."}, ranks,
 			}},
 			{ID: "open", Title: "Is it anyone we know? (open set)", Blocks: []page.Block{
 				page.Text("A threshold decides whether the most similar person is named at all. FPIR is the share of strangers for whom someone is named; DIR the share of people enrolled who are named rightly, FNIR = 1 - DIR. A larger gallery makes both harder. In brackets: 95 % Clopper-Pearson intervals."),
-				page.Figure{Title: "FNIR against FPIR", SVG: errorsSVG, Caption: "Nearer to the lower left is better."}, points,
+				page.Figure{Title: "FNIR against FPIR", SVG: errorsSVG, Alt: "FNIR against FPIR", File: "identification.png", Caption: "Nearer to the lower left is better."}, points,
 			}},
 			{ID: "settings", Title: "Data and settings", Blocks: []page.Block{
 				page.Fields{{Name: "Gallery", Value: d.GalleryFile}, {Name: "Probes", Value: d.ProbesFile}, {Name: "Unknown", Value: d.UnknownFile}, {Name: "Enrolment", Value: d.Enrol}, {Name: "Embedding", Value: fmt.Sprintf("%d values", d.Dim)}},
