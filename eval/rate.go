@@ -58,13 +58,18 @@ type Threshold struct {
 
 // NewThreshold converts a cosine. A value outside [-1, 1] is no cosine.
 func NewThreshold(score float64) Threshold {
-	t := Threshold{Score: score, Angle: math.NaN(), Degrees: math.NaN(), SquaredL2: math.NaN()}
+	t := ScoreThreshold(score)
 	if score >= -1-cosineSlack && score <= 1+cosineSlack {
 		t.Angle = Angle(score)
 		t.Degrees = t.Angle * 180 / math.Pi
 		t.SquaredL2 = 2 - 2*score
 	}
 	return t
+}
+
+// ScoreThreshold is a threshold of scores that are no cosines, whatever their values.
+func ScoreThreshold(score float64) Threshold {
+	return Threshold{Score: score, Angle: math.NaN(), Degrees: math.NaN(), SquaredL2: math.NaN()}
 }
 
 // cosineSlack is how far rounding may push the cosine of two vectors out of [-1, 1].
