@@ -56,7 +56,8 @@ func sniffList(start []byte, name string) (l *pairList, lines bool) {
 			return l, false
 		}
 		if n := len(fields); n == 3 || n == 4 {
-			if _, err := sameOf(fields[2]); err == nil && !isNumber(fields[0]) && !isNumber(fields[1]) { // numbers are LFW's
+			// One or two numbers are LFW's header; three are two templates and a label.
+			if _, err := sameOf(fields[2]); err == nil && isNumber(fields[0]) == isNumber(fields[1]) {
 				return l, false
 			}
 		}

@@ -17,6 +17,7 @@ type verifyCmd struct {
 	Images     string    `placeholder:"DIR" help:"Folder that the images of the pairs are below. Needed with a model."`
 	Pairs      string    `placeholder:"FILE" help:"Pairs file: LFW's formats, lines a,b,label (1 one person, 0 two), CALFW's and CPLFW's, CFP's folder Split/FP or Split/FF, or an InsightFace pack (.bin), which holds the images too. Default: with a model, pairs are made of the folders of --images: as many genuine as impostor ones, 3000 at most, drawn from --seed."`
 	Embeddings string    `placeholder:"FILE" help:"Take the images' embeddings from this file (.npy, .parquet or .csv, as fv-eval embed writes them) instead of a model and images. Default: none."`
+	Templates  string    `placeholder:"FILE" help:"With --embeddings: templates of several images (lines name template media [weight], as IJB has them), which --pairs then names. Default: none."`
 	Scores     string    `placeholder:"FILE" help:"Evaluate the scores of this file (.csv or .parquet: label,score,a,b,fold) instead of a model. Default: none."`
 	Out        string    `short:"o" default:"eval-out" placeholder:"DIR" help:"Folder for pictures, scores.csv, result.json and report.html. Default: ${default}."`
 	Protocol   []string  `placeholder:"NAME,..." help:"Accuracy protocols: insightface, sphereface, plain, facexzoo, opensphere or all; the first is the headline. Default: insightface; with --scores or --embeddings plain; opensphere if the pairs have no folds."`
@@ -109,6 +110,8 @@ func (c *verifyCmd) check() error {
 		return cli.Usagef("--flip %s is for a model: the embeddings or scores of a file are as they are", c.Flip)
 	}
 	switch {
+	case c.Templates != "" && c.Embeddings == "":
+		return cli.Usagef("--templates is for --embeddings: the rows of a file are pooled")
 	case c.Attributes != "" && len(c.Group) == 0:
 		return cli.Usagef("--attributes needs --group, which names its columns to measure by")
 	case len(c.Group) > 0 && c.Attributes == "" && c.Scores == "":

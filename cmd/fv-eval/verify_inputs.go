@@ -49,6 +49,18 @@ func (c *verifyCmd) embeddings(_ *env, o eval.Options, report *eval.ReportOption
 	if err != nil {
 		return nil, formatUsage("--embeddings ", err)
 	}
+	settings := page.Fields{
+		{Name: "Embeddings", Value: fmt.Sprintf("%s: %d of %d values", c.Embeddings, m.Len(), m.Dim)},
+		{Name: "Pairs file", Value: c.Pairs},
+	}
+	if c.Templates != "" {
+		images := m.Len()
+		var missing int
+		if m, missing, err = c.pool(m); err != nil {
+			return nil, err
+		}
+		settings = append(settings, page.Field{Name: "Templates", Value: fmt.Sprintf("%s: %d of %d images, %d without an embedding; the means of their media, summed", c.Templates, m.Len(), images, missing)})
+	}
 	vectors, err := pairVectors(m, pairs)
 	if err != nil {
 		return nil, err
@@ -67,11 +79,21 @@ func (c *verifyCmd) embeddings(_ *env, o eval.Options, report *eval.ReportOption
 	}
 	report.Subtitle = fmt.Sprintf("%d pairs of %s, with embeddings from %s", len(result.Scores), filepath.Base(c.Pairs), c.Embeddings)
 	report.Results = []eval.NamedResult{{Name: name, Result: result}}
-	report.Settings = page.Fields{
-		{Name: "Embeddings", Value: fmt.Sprintf("%s: %d of %d values", c.Embeddings, m.Len(), m.Dim)},
-		{Name: "Pairs file", Value: c.Pairs},
-	}
+	report.Settings = settings
 	return result, nil
+}
+
+// pool makes templates of the rows of m.
+func (c *verifyCmd) pool(m *matrix.Matrix) (*matrix.Matrix, int, error) {
+	t, err := matrix.ReadTemplates(c.Templates)
+	if err != nil {
+		return nil, 0, fmt.Errorf("--templates: %w", err)
+	}
+	pooled, missing, err := t.Pool(m, c.Missing == "skip")
+	if errors.Is(err, matrix.ErrNoTemplate) {
+		err = cli.WithHint(err, "--missing skip leaves such images out")
+	}
+	return pooled, missing, err
 }
 
 // pairVectors takes the embeddings of the images of pairs from m, and tells pairs who they show.
