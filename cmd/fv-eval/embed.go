@@ -19,7 +19,7 @@ import (
 
 type embedCmd struct {
 	Model  string `arg:"" name:"run" help:"Run folder or model file."`
-	Source string `arg:"" name:"source" help:"Images: a folder, of images or of one folder of images for each identity; a list (.txt: a path a line; .csv: columns name and perhaps identity); or an archive (.tar, .tar.gz, .tgz)."`
+	Source string `arg:"" name:"source" help:"Images: a folder, of images or of one folder of images for each identity; a list (.txt: a path a line; .csv: columns name and perhaps identity); an archive (.tar, .tar.gz, .tgz); or an InsightFace pack (.rec)."`
 
 	Out     string `short:"o" required:"" placeholder:"FILE" help:"File to write: .npy (float32 [N,D], with the images' names in a .names.csv beside it), .parquet or .csv. Needed."`
 	Images  string `placeholder:"DIR" help:"Folder that the paths of a list are below. Default: the list's own."`

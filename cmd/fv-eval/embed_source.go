@@ -15,11 +15,13 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/faceverify/fv/eval"
 	"github.com/faceverify/fv/internal/cli"
 	"github.com/faceverify/fv/pipeline/dataset"
+	"github.com/faceverify/fv/pipeline/dataset/recpack"
 )
 
 // sourceImage is one image to embed.
@@ -56,10 +58,12 @@ func openSource(source, images string) (*imageSource, error) {
 		kind = "folder"
 	case strings.HasSuffix(lower, ".tar"), strings.HasSuffix(lower, ".tar.gz"), strings.HasSuffix(lower, ".tgz"):
 		kind = "archive"
+	case strings.HasSuffix(lower, ".rec"):
+		kind = "pack"
 	case strings.HasSuffix(lower, ".txt"), strings.HasSuffix(lower, ".csv"):
 		kind = "list"
 	default:
-		return nil, cli.Usagef("%s is neither a folder, nor a list (.txt, .csv), nor an archive (.tar, .tar.gz, .tgz)", source)
+		return nil, cli.Usagef("%s is neither a folder, nor a list (.txt, .csv), nor an archive (.tar, .tar.gz, .tgz), nor a pack (.rec)", source)
 	}
 	if images != "" && kind != "list" {
 		return nil, cli.Usagef("--images is for the paths of a list; %s is a %s", source, kind)
@@ -83,7 +87,11 @@ func openSource(source, images string) (*imageSource, error) {
 		}
 		return fileSource(source, images, names, identities), nil
 	}
-	return &imageSource{path: source, chunk: chunkImages, each: func(yield func(sourceImage, int) error) error { return eachInTar(source, yield) }}, nil
+	read := eachInTar
+	if kind == "pack" {
+		read = eachInPack
+	}
+	return &imageSource{path: source, chunk: chunkImages, each: func(yield func(sourceImage, int) error) error { return read(source, yield) }}, nil
 }
 
 // chunks calls do with the images after those that are done, some at a time. The next ones are read
@@ -208,17 +216,45 @@ func eachInTar(file string, yield func(sourceImage, int) error) error {
 			if _, err := io.ReadFull(archive, data); err != nil {
 				return fmt.Errorf("%s: %s: %w", file, name, err)
 			}
-			x.load = func() (image.Image, error) {
-				img, err := dataset.Decode(data, dataset.Limits{})
-				if err != nil {
-					err = fmt.Errorf("%s: %s: %w", file, name, err)
-				}
-				return img, err
-			}
+			x.load = decoded(data, file, name)
 		}
 		if err := yield(x, int(h.Size)); err != nil {
 			return err
 		}
+	}
+}
+
+// eachInPack reads InsightFace's pack from its start: image i of label k is named k/i.
+func eachInPack(file string, yield func(sourceImage, int) error) error {
+	f, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	for pack := recpack.NewReader(f, file); ; {
+		img, err := pack.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		identity := strconv.FormatFloat(float64(img.Label), 'f', -1, 32)
+		x := sourceImage{name: fmt.Sprintf("%s/%d", identity, img.Index), identity: identity}
+		x.load = decoded(img.Data, file, x.name)
+		if err := yield(x, len(img.Data)); err != nil {
+			return err
+		}
+	}
+}
+
+// decoded loads an image that is in memory; file and name say where it is from.
+func decoded(data []byte, file, name string) func() (image.Image, error) {
+	return func() (image.Image, error) {
+		img, err := dataset.Decode(data, dataset.Limits{})
+		if err != nil {
+			err = fmt.Errorf("%s: %s: %w", file, name, err)
+		}
+		return img, err
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"image/jpeg"
+	"math"
 	"os"
 	"path/filepath"
 	"testing"
@@ -22,7 +23,7 @@ func TestMain(m *testing.M) {
 }
 
 // Scripts find in $FACES four people, ann to dan, of three drawn pictures each, named as LFW names them;
-// in $TAR and $TAR.tgz archives of these; in $PACK a pack of two genuine and two impostor pairs of
+// in $TAR and $TAR.tgz archives of these, in $REC a pack of InsightFace's with labels 0 to 3; in $PACK a pack of two genuine and two impostor pairs of
 // them; in $RUN a run folder with an untrained model and a threshold, in $PLAIN one without a
 // threshold.
 func TestScripts(t *testing.T) {
@@ -35,12 +36,15 @@ func TestScripts(t *testing.T) {
 	saveModel(t, plain, nil)
 	archive := filepath.Join(dir, "faces.tar")
 	writeTar(t, archive, faces)
+	records := filepath.Join(dir, "faces.rec")
+	writeRec(t, records, faces)
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("FACES", faces)
 			e.Setenv("PACK", pack)
 			e.Setenv("TAR", archive)
+			e.Setenv("REC", records)
 			e.Setenv("RUN", run)
 			e.Setenv("PLAIN", plain)
 			return nil
@@ -107,6 +111,35 @@ func writeTar(t *testing.T, path, faces string) {
 		if err := os.WriteFile(name, data, 0o600); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// writeRec writes the faces as InsightFace packs them: a record that says where images end, then the images.
+func writeRec(t *testing.T, path, faces string) {
+	files, err := filepath.Glob(filepath.Join(faces, "*", "*.jpg"))
+	if err != nil || len(files) == 0 {
+		t.Fatal(len(files), err)
+	}
+	var b []byte
+	record := func(flag uint32, label float32, data []byte) {
+		b = binary.LittleEndian.AppendUint32(b, 0xced7230a)
+		b = binary.LittleEndian.AppendUint32(b, uint32(24+len(data)))
+		b = binary.LittleEndian.AppendUint32(b, flag)
+		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(label))
+		b = append(append(b, make([]byte, 16)...), data...)
+		b = append(b, make([]byte, (4-len(data)%4)%4)...)
+	}
+	end := binary.LittleEndian.AppendUint32(nil, math.Float32bits(float32(len(files)+1)))
+	record(2, 0, append(end, end...))
+	for i, file := range files {
+		img, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		record(0, float32(i/3), img)
+	}
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
 	}
 }
 
