@@ -100,5 +100,14 @@ func (t *Training) UpdateBuffers(buffers []float32) {
 	}
 }
 
+// Freeze makes batch norms take their mean and variance from buffers, which UpdateBuffers then leaves alone,
+// from the next Forward on; nil makes them take the batch's again.
+func (t *Training) Freeze(buffers []float32) {
+	if buffers != nil && len(buffers) != Len(t.stats) {
+		panic("nn: buffers of the wrong length")
+	}
+	t.frozen = buffers
+}
+
 // Close gives the memory back. Neither the value nor a result may be used afterwards.
 func (t *Training) Close() { t.close() }
