@@ -18,7 +18,7 @@ import (
 )
 
 type embedCmd struct {
-	Model string `arg:"" name:"run" help:"Run folder or model file."`
+	Model string `arg:"" name:"run" help:"Run folder, model file or ONNX file."`
 	Dir   string `arg:"" name:"folder" help:"Folder of images, or of one folder of images for each identity."`
 
 	Out     string `short:"o" required:"" placeholder:"FILE" help:"File to write: .npy (float32 [N,D], with the images' names in a .names.csv beside it), .parquet or .csv. Needed."`
@@ -26,6 +26,8 @@ type embedCmd struct {
 	Flip    string `default:"model" enum:"model,none,sum,concat" help:"How the mirror image takes part: none, sum, concat, or as the model says. Default: ${default}."`
 	Batch   int    `default:"64" help:"Images embedded at once. Default: ${default}."`
 	Threads int    `default:"0" help:"Threads; 0 means one for each processor. Default: ${default}."`
+
+	imported `embed:"" group:"ONNX files"`
 }
 
 // embedded is what --json prints.
@@ -52,7 +54,7 @@ func (c *embedCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	m, err := openModel(c.Model, c.Threads, c.Batch)
+	m, err := c.open(c.Model, c.Threads, c.Batch)
 	if err != nil {
 		return err
 	}
