@@ -96,9 +96,14 @@ func (im *importer) product(x *value, w, bias *array) (*value, error) {
 	}
 	if rows == 1 {
 		l.Kind = nn.Linear
-		if x.perm == nil && x.layer != "" && x.shape.H*x.shape.W > 1 {
+		if x.perm == nil && x.layer != "" && (x.shape.H*x.shape.W > 1 || x.flatten != "") {
 			// The layer reads an image in memory as it is.
-			f, err := im.push(nn.Layer{Name: im.name("/flatten"), Kind: nn.Flatten, Inputs: []string{x.layer}}, []int{1, k})
+			name := x.flatten
+			if name == "" || im.taken[name] {
+				name = im.name("/flatten")
+			}
+			im.taken[name] = true
+			f, err := im.push(nn.Layer{Name: name, Kind: nn.Flatten, Inputs: []string{x.layer}}, []int{1, k})
 			if err != nil {
 				return nil, err
 			}

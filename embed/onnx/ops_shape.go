@@ -27,7 +27,9 @@ func init() {
 		if a < 0 || a > int64(rank) {
 			return nil, fmt.Errorf("axis %d of %v", a, in[0].dims)
 		}
-		return reshaped(in[0], []int{count(in[0].dims[:a]), count(in[0].dims[a:])}), nil
+		v := reshaped(in[0], []int{count(in[0].dims[:a]), count(in[0].dims[a:])})
+		v.flatten = im.op.name
+		return v, nil
 	})
 	converters["Reshape"] = one(reshape)
 	converters["Squeeze"] = one(squeeze)

@@ -117,6 +117,15 @@ func (im *importer) begin(o Options) error {
 		}
 		im.values[name] = &value{dims: a.dims, c: a}
 	}
+	for _, want := range o.Outputs {
+		if !slices.ContainsFunc(im.file.outputs, func(v valueProto) bool { return v.name == want }) {
+			var names []string
+			for _, v := range im.file.outputs {
+				names = append(names, v.name)
+			}
+			return fmt.Errorf("there is no output %q; there are %s", want, strings.Join(names, ", "))
+		}
+	}
 	im.prune(o)
 	used := map[string]bool{}
 	for _, op := range im.file.ops {
@@ -228,15 +237,6 @@ func (im *importer) input(v valueProto, o Options) error {
 
 // finish makes the outputs, cleans up and fills in the weights.
 func (im *importer) finish(m *Model, o Options) error {
-	for _, want := range o.Outputs {
-		if !slices.ContainsFunc(im.file.outputs, func(v valueProto) bool { return v.name == want }) {
-			var names []string
-			for _, v := range im.file.outputs {
-				names = append(names, v.name)
-			}
-			return fmt.Errorf("there is no output %q; there are %s", want, strings.Join(names, ", "))
-		}
-	}
 	for _, out := range im.file.outputs {
 		if len(o.Outputs) > 0 && !slices.Contains(o.Outputs, out.name) {
 			continue
