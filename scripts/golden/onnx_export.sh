@@ -23,7 +23,7 @@ for f in sorted(src.rglob("*.*"))[:16]:
     out.parent.mkdir(parents=True, exist_ok=True)
     Image.open(f).convert("RGB").resize((112, 112)).save(out)
 PY
-names=$(./fv-train summary --backbone '?' 2>&1 | sed -n 's/.*want one of //p' | tr -d ',')
+names=$( (./fv-train summary --backbone '?' 2>&1 || true) | sed -n 's/.*want one of //p' | tr -d ',')
 for name in ${BACKBONES-$names}; do
 	./fv-train --backbone "$name" --max-steps 2 --batch 4 --min-images 1 --val none --out run --force faces >/dev/null
 	./fv-eval embed run faces --out faces.npy --flip none --raw >/dev/null
