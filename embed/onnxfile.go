@@ -14,6 +14,9 @@ import (
 // options do not say it either.
 var ErrNoContract = errors.New("the file does not say how images become its input")
 
+// ErrAnySize is what LoadONNX returns, wrapped, for a file that takes images of any size, if the options name none.
+var ErrAnySize = onnx.ErrAnySize
+
 // ONNXOptions say what an ONNX file leaves open. What it says itself, in metadata that this program or Windows ML writes, they replace.
 type ONNXOptions struct {
 	Height, Width int       // of the input, where the file takes any size

@@ -134,10 +134,10 @@ func TestONNXContract(t *testing.T) {
 		t.Errorf("%+v, %v", got, err)
 	}
 	for o, text := range map[*ONNXOptions]string{
-		{Mean: []float32{1, 2}, Std: []float32{1}}:                "mean has 2 numbers; want 1, or 3",
-		{Mean: []float32{1}, Std: []float32{0}}:                   "std[0] is 0; want a positive number",
-		{Mean: []float32{1}, Std: []float32{1}, Height: 9, Width: 6}:        `input "images" is 8x6 (height x width), not 9x6`,
-		{Mean: []float32{1}, Std: []float32{1}, Output: "logits"}: `there is no output "logits"; there are embedding`,
+		{Mean: []float32{1, 2}, Std: []float32{1}}:                   "mean has 2 numbers; want 1, or 3",
+		{Mean: []float32{1}, Std: []float32{0}}:                      "std[0] is 0; want a positive number",
+		{Mean: []float32{1}, Std: []float32{1}, Height: 9, Width: 6}: `input "images" is 8x6 (height x width), not 9x6`,
+		{Mean: []float32{1}, Std: []float32{1}, Output: "logits"}:    `there is no output "logits"; there are embedding`,
 	} {
 		if _, err := load(bare, *o); err == nil || !strings.Contains(err.Error(), text) {
 			t.Errorf("error %v, want %q", err, text)

@@ -31,7 +31,7 @@ type value struct {
 	shape nn.Shape
 	// seen as an array of these sides, whose axes are permuted; nil if not.
 	from, perm []int
-	flatten string // the node that made a vector of an image, if one did
+	flatten    string // the node that made a vector of an image, if one did
 	// expand are the sides that the value is to be repeated to; nil for none.
 	expand []int
 }

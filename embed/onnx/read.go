@@ -37,6 +37,9 @@ type Model struct {
 	Dims    [][]int
 }
 
+// ErrAnySize is what Read returns, wrapped, for a file that takes images of any size, if the options name none.
+var ErrAnySize = errors.New("it takes any height and width: a size must be given")
+
 // maxFile bounds files that are read: protocol buffers end at 2 GiB.
 const maxFile = 1<<31 - 1
 
@@ -203,7 +206,7 @@ func (im *importer) input(v valueProto, o Options) error {
 		for _, side := range []struct{ axis, want int }{{h, o.Height}, {w, o.Width}} {
 			switch have := dims[side.axis]; {
 			case have < 0 && side.want == 0:
-				return fmt.Errorf("input %q has any height and width: a size must be given", v.name)
+				return fmt.Errorf("input %q: %w", v.name, ErrAnySize)
 			case have < 0:
 				dims[side.axis] = side.want
 			case side.want != 0 && side.want != have:

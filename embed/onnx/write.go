@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 
-
 	"github.com/faceverify/fv/internal/nn"
 )
 
@@ -270,4 +269,3 @@ func (x *exporter) fold(l, norm *nn.Layer) {
 	l.Bias = true
 	x.weights[l.Name+".weight"], x.weights[l.Name+".bias"] = w, bias
 }
-

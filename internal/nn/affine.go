@@ -86,7 +86,9 @@ func (u *affine) load(e *engine) {
 }
 
 // fixed reports whether a norm's mean and variance are given, not those of the batch.
-func (e *engine) fixed(norm *node) bool { return !e.training || norm.Kind == Scale || e.frozen != nil }
+func (e *engine) fixed(norm *node) bool {
+	return !e.training || norm.Kind == Scale || e.frozen != nil && e.params[norm.params[0]].Offset < e.frozenBelow
+}
 
 // formula is what the unit computes, but for the sum.
 func (u *affine) formula(e *engine) kernel.Source {
@@ -122,7 +124,7 @@ func (e *engine) statistics(d *node) (mean, variance []float32) {
 		}
 		return mean, variance
 	}
-	if e.frozen != nil {
+	if e.training {
 		return e.stats[d.stats[0]].of(e.frozen), e.stats[d.stats[1]].of(e.frozen)
 	}
 	return e.stats[d.stats[0]].of(e.buffers), e.stats[d.stats[1]].of(e.buffers)

@@ -287,6 +287,19 @@ func (n *Network) must() *resolved {
 // returns an error, as do the other methods.
 func (n *Network) Params() []Param { return n.must().params }
 
+// ParamsOfPart is Params of layers that are the beginning of a network, and need not end in an embedding.
+func (n *Network) ParamsOfPart() []Param {
+	part := *n
+	for len(part.Layers) > 0 {
+		// What ends in a flattened image is no network; that layer has no parameters.
+		if r, err := part.resolve(); err == nil {
+			return r.params
+		}
+		part.Layers = part.Layers[:len(part.Layers)-1]
+	}
+	return nil
+}
+
 // Buffers returns the running statistics of the batch norms.
 func (n *Network) Buffers() []Param { return n.must().buffers }
 

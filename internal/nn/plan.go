@@ -84,9 +84,11 @@ type engine struct {
 	scratch   *kernel.Scratch
 	theta     []float32
 	buffers   []float32
-	frozen    []float32 // buffers that batch norms take in training; nil for the batch's own statistics
-	dTheta    []float32
-	n         int // images
+	// In training, buffers that batch norms take whose parameters lie below an offset; nil for none.
+	frozen      []float32
+	frozenBelow int
+	dTheta      []float32
+	n           int // images
 }
 
 // builder collects units while it walks through the layers.
