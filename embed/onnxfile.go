@@ -26,10 +26,6 @@ type ONNXOptions struct {
 	Output        string    // name of the output that is the embedding, where there are several
 }
 
-func (o *ONNXOptions) zero() bool {
-	return o.Height == 0 && o.Width == 0 && o.Mean == nil && o.Std == nil && o.Color == "" && o.Fit == "" && o.Output == ""
-}
-
 // IsONNX reports whether a path's extension is that of ONNX files.
 func IsONNX(path string) bool { return strings.EqualFold(filepath.Ext(path), ".onnx") }
 
@@ -94,6 +90,12 @@ func (m *Model) contractOf(metadata map[string]string, o ONNXOptions) error {
 			return ErrNoContract
 		}
 	}
+	m.Contract = c
+	return m.Contract.Apply(o)
+}
+
+// Apply changes what the options say.
+func (c *Contract) Apply(o ONNXOptions) error {
 	for _, part := range []struct {
 		name string
 		from []float32
@@ -115,8 +117,7 @@ func (m *Model) contractOf(metadata map[string]string, o ONNXOptions) error {
 	if o.Fit != "" {
 		c.Fit = o.Fit
 	}
-	m.Contract = c
-	return nil
+	return c.Validate()
 }
 
 // windowsML reads the metadata that ONNX's documentation lists for images, and Windows ML goes by.

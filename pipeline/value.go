@@ -60,7 +60,7 @@ func (s Span) MarshalText() ([]byte, error) {
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (s *Span) UnmarshalText(text []byte) error {
 	number, epochs := string(text), false
-	for _, unit := range []string{"epochs", "epoch"} {
+	for _, unit := range []string{"epochs", "epoch", "ep"} {
 		if n, ok := strings.CutSuffix(number, unit); ok {
 			number, epochs = strings.TrimSpace(n), true
 			break

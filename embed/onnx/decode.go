@@ -34,7 +34,7 @@ type operator struct {
 // The opsets that are read.
 const (
 	minOpset = 7
-	maxOpset = 21
+	maxOpset = 28
 )
 
 // decode reads a file's bytes. External data are beside it, in dir.
@@ -53,6 +53,9 @@ func decode(b []byte, dir string) (*file, error) {
 	f := &file{ir: m.ir, producer: m.producer, opset: int(opset), metadata: m.metadata, outputs: m.graph.outputs, arrays: map[string]*array{}}
 	if err := f.takeConstants(m.graph, dir); err != nil {
 		return nil, err
+	}
+	if len(m.graph.nodes) == 0 {
+		return nil, fmt.Errorf("the graph has constants only: its output does not depend on the input")
 	}
 	for _, in := range m.graph.inputs {
 		if f.arrays[in.name] == nil { // old opsets list arrays as inputs, too

@@ -208,6 +208,9 @@ func foldBinary(im *importer, op string, f func(a, b float64) float64, in []*arr
 		}
 		integer := a.isInt() && b.isInt()
 		g := f
+		if op == "Mod" && im.op.int("fmod", 0) == 1 {
+			g = math.Mod
+		}
 		if integer && op == "Div" {
 			g = func(a, b float64) float64 { return math.Trunc(a / b) }
 			for _, v := range b.ints {
@@ -484,7 +487,7 @@ func foldReduce(im *importer, in []*array) ([]*array, error) {
 		dims = kept
 	}
 	if a.len() == 0 {
-		return nil, fmt.Errorf("it reduces nothing")
+		return nil, fmt.Errorf("it reduces an empty array, which is not supported")
 	}
 	sums, seen := make([]float64, count(kept)), make([]bool, count(kept))
 	where := places(a.dims, kept)

@@ -21,6 +21,12 @@ type importer struct {
 	op      *operator           // under way
 }
 
+// newImporter returns an importer of a file of so many bytes.
+func newImporter(f *file, size int) *importer {
+	return &importer{file: f, net: &nn.Network{Name: "onnx"}, values: map[string]*value{}, weights: map[string][]float32{},
+		shapes: map[string]nn.Shape{}, taken: map[string]bool{nn.Input: true}, budget: maxElements + size}
+}
+
 // value is what an operator reads or gives, for one image.
 type value struct {
 	dims []int
@@ -119,9 +125,9 @@ func (im *importer) convert(op *operator) error {
 // passesExpand are the operators that take values that are to be repeated as they are.
 var passesExpand = map[string]bool{"Add": true, "Sub": true, "Mul": true, "Div": true, "Pow": true, "Max": true, "Min": true}
 
-// input returns input i, nil if it is left out.
+// input returns input i, nil if it is left out or there is none.
 func input(in []*value, i int) *value {
-	if i >= len(in) {
+	if i < 0 || i >= len(in) {
 		return nil
 	}
 	return in[i]

@@ -80,6 +80,9 @@ func (im *importer) reduce(in []*value, function string) (*value, error) {
 	if list, err = axes(list, rank); err != nil {
 		return nil, err
 	}
+	if rank > 1 && v.dims[0] == 1 && slices.Contains(list, 0) && im.batch != 1 {
+		return nil, fmt.Errorf("it reduces over the images of a batch, which is not supported")
+	}
 	kept, dims := slices.Clone(v.dims), []int{}
 	for i := range kept {
 		if slices.Contains(list, i) {

@@ -269,7 +269,7 @@ func slice(im *importer, in []*value) (*value, error) {
 		return nil, err
 	}
 	if count(dims) == 0 {
-		return nil, fmt.Errorf("it takes nothing of %v", v.dims)
+		return nil, fmt.Errorf("it takes nothing of %v, which is not supported", v.dims)
 	}
 	return im.cut(v, starts, steps, dims)
 }
@@ -422,7 +422,11 @@ func spaceToDepth(im *importer, in []*value) (*value, error) {
 	if d[2]%b != 0 || d[3]%b != 0 {
 		return nil, fmt.Errorf("blocksize %d for an array of %v", b, d)
 	}
-	y, err := im.transposed(reshaped(in[0], []int{d[0], d[1], d[2] / b, b, d[3] / b, b}), []int{0, 3, 5, 1, 2, 4})
+	perm := []int{0, 3, 5, 1, 2, 4}
+	if im.op.str("mode", "DCR") == "CRD" {
+		perm = []int{0, 1, 3, 5, 2, 4}
+	}
+	y, err := im.transposed(reshaped(in[0], []int{d[0], d[1], d[2] / b, b, d[3] / b, b}), perm)
 	if err != nil {
 		return nil, err
 	}
@@ -463,10 +467,10 @@ func resize(im *importer, in []*value) (*value, error) {
 	}
 	dims := slices.Clone(in[0].dims)
 	scale := []float64{1, 1, 1, 1}
-	sizes, err := im.constant(in, sizesAt)
-	if sizesAt < 0 {
-		sizes, err = nil, nil
+	if l.Coordinates == "tf_crop_and_resize" {
+		return nil, fmt.Errorf("coordinate_transformation_mode %q is not supported", l.Coordinates)
 	}
+	sizes, err := im.constant(in, sizesAt)
 	if err != nil {
 		return nil, err
 	}

@@ -69,8 +69,7 @@ func Decode(b []byte, dir string, o Options) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	im := &importer{file: f, net: &nn.Network{Name: "onnx"}, values: map[string]*value{}, weights: map[string][]float32{},
-		shapes: map[string]nn.Shape{}, taken: map[string]bool{nn.Input: true}, budget: maxElements + len(b)}
+	im := newImporter(f, len(b))
 	if err := im.supported(); err != nil {
 		return nil, err
 	}
@@ -96,7 +95,7 @@ func (im *importer) supported() error {
 	for i := range im.file.ops {
 		op := &im.file.ops[i]
 		key := op.domain + "." + op.op
-		if _, ok := converters[op.op]; ok && op.domain == "" || seen[key] {
+		if _, ok := converters[op.op]; (ok || op.op == "Shape") && op.domain == "" || seen[key] {
 			continue
 		}
 		if _, ok := folders[op.op]; ok && op.domain == "" {
@@ -190,11 +189,13 @@ func (im *importer) input(v valueProto, o Options) error {
 			dims[i] = -1
 		}
 	}
+	im.batch = 1
 	if !o.Exact || dims[0] < 0 {
 		im.batch = dims[0]
 		dims[0] = 1
 	}
-	nhwc := len(dims) == 4 && !o.Exact && dims[1] != 3 && dims[3] == 3
+	// TensorFlow has channels last. An image of three columns and so many channels is none.
+	nhwc := len(dims) == 4 && !o.Exact && dims[3] == 3 && (dims[1] < 0 || dims[1] > 8)
 	if len(dims) == 4 {
 		h, w := 2, 3
 		if nhwc {

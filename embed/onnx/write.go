@@ -11,7 +11,7 @@ import (
 // Opsets that Encode writes.
 const (
 	MinExportOpset = 11
-	MaxExportOpset = maxOpset
+	MaxExportOpset = 21
 	DefaultOpset   = 17
 )
 

@@ -47,11 +47,11 @@ var coordinates = map[string]func(x, in, out, scale float64) float64{
 		}
 		return 0
 	},
-	"align_corners": func(x, in, out, _ float64) float64 {
+	"align_corners": func(x, in, out, scale float64) float64 {
 		if out == 1 {
 			return 0
 		}
-		return x * (in - 1) / (out - 1)
+		return x * (in - 1) / (in*scale - 1)
 	},
 	"asymmetric": func(x, _, _, scale float64) float64 { return x / scale },
 }
