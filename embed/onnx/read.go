@@ -64,7 +64,17 @@ func Read(path string, o Options) (*Model, error) {
 }
 
 // Decode makes a network of a file's bytes. External data are read from files in dir.
-func Decode(b []byte, dir string, o Options) (*Model, error) {
+func Decode(b []byte, dir string, o Options) (m *Model, err error) {
+	// Fuzzing finds what panics; what it has not found shall not end the program either.
+	defer func() {
+		if r := recover(); r != nil {
+			m, err = nil, fmt.Errorf("the file cannot be used: %v", r)
+		}
+	}()
+	return decodeNetwork(b, dir, o)
+}
+
+func decodeNetwork(b []byte, dir string, o Options) (*Model, error) {
 	f, err := decode(b, dir)
 	if err != nil {
 		return nil, err
