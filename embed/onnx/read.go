@@ -270,8 +270,13 @@ func (im *importer) finish(m *Model, o Options) error {
 		if err != nil {
 			return fmt.Errorf("output %q: %w", out.name, err)
 		}
-		if name == nn.Input {
-			return fmt.Errorf("output %q is the input", out.name)
+		if name == nn.Input { // which is no layer
+			im.op = &operator{nodeProto: &nodeProto{name: out.name}}
+			same, err := im.push(nn.Layer{Kind: nn.Apply, Inputs: []string{name}, More: nn.More{Function: "linear", Alpha: 1}}, v.dims)
+			if err != nil {
+				return fmt.Errorf("output %q: %w", out.name, err)
+			}
+			name = same.layer
 		}
 		m.Outputs, m.Dims = append(m.Outputs, out.name), append(m.Dims, v.dims)
 		im.net.Outputs = append(im.net.Outputs, name)
