@@ -42,6 +42,7 @@ func (t *trainer) step(ctx context.Context) (*logLine, error) {
 		stateful.Begin(t.Step + 1)
 	}
 	copy(t.pending, t.buffers)
+	t.freeze()
 	line := &logLine{Step: t.Step + 1, LR: t.schedule.At(t.Step)}
 	var paths []string
 	for i := range c.Accumulate {

@@ -21,6 +21,7 @@ type grammar struct {
 	Demo    demoCmd    `cmd:"" help:"Draw people, train with and without a margin, and write a report. Needs no data."`
 	Summary summaryCmd `cmd:"" help:"Print a network's layers, shapes, parameters, multiply-accumulates and training memory."`
 	Preview previewCmd `cmd:"" help:"Write a contact sheet of augmented images as the network will see them."`
+	Export  exportCmd  `cmd:"" help:"Write a model as an ONNX file, tried on real images first."`
 	Bench   benchCmd   `cmd:"" help:"Time training steps on random images."`
 	Recipes recipesCmd `cmd:"" help:"List the named training recipes, or show one."`
 	Losses  lossesCmd  `cmd:"" help:"List the losses with equation, defaults and paper, explain one, or draw them on a page."`
