@@ -2,8 +2,8 @@ package ops
 
 import "math"
 
-// elementLogits turns the products b.u of a block's rows into logits, in place: rows j*K and
-// following, the sub-centers of class j, become row j.
+// elementLogits fills b.z with the logits of the products b.u: rows j*K and following of these are the
+// sub-centers of class j.
 func (c *CrossEntropy) elementLogits(b *block, first, count int) {
 	n := c.n
 	for j := range count {
@@ -11,7 +11,7 @@ func (c *CrossEntropy) elementLogits(b *block, first, count int) {
 		for i := range n {
 			u, _ := c.nearest(b, first, j, i)
 			z, _ := c.other(i, u)
-			b.u[j*n+i] = z + shift
+			b.z[j*n+i] = z + shift
 		}
 	}
 }
