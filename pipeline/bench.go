@@ -22,16 +22,18 @@ type BenchOptions struct {
 	Classes   int  // identities of the head
 	Steps     int  // to time
 	Inference bool // the network alone, as an Embedder runs it, in place of training steps
+	HeadOnly  bool // the head alone, from the loss to the gradients, in place of training steps
 	Kernels   bool // also what each kind of unit takes
 }
 
 // BenchResult says how fast training steps, or embeddings, were.
 type BenchResult struct {
-	Backbone  string  `json:"backbone"`
+	Backbone  string  `json:"backbone,omitempty"` // empty for a head alone
 	Inference bool    `json:"inference"`
 	Precision string  `json:"precision"` // fp32 or bf16
 	Head      string  `json:"head,omitempty"`
 	Classes   int     `json:"classes,omitempty"`
+	Sample    float64 `json:"sample_classes,omitempty"` // share of the classes in a step
 	Batch     int     `json:"batch"`
 	Threads   int     `json:"threads"`
 	Variant   string  `json:"variant"` // of the kernels
@@ -76,7 +78,7 @@ type bench struct {
 
 // Bench times training steps of c's backbone, head and optimiser, on one batch of random images
 // with random labels. It runs the graph and the optimiser that Train runs; only loading images
-// is left out.
+// is left out. Of a head alone it takes random embeddings of c.Embedding numbers.
 func Bench(ctx context.Context, c Config, o BenchOptions) (*BenchResult, error) {
 	least := 2
 	if o.Inference {
@@ -89,6 +91,9 @@ func Bench(ctx context.Context, c Config, o BenchOptions) (*BenchResult, error) 
 		return nil, err
 	}
 	c.Batch = batch
+	if o.HeadOnly && (o.Inference || o.Kernels) {
+		return nil, settingError("head-only", "a head alone is neither inference nor a network whose kernels could be shown")
+	}
 	network, err := c.network()
 	if err != nil {
 		return nil, err
@@ -99,11 +104,17 @@ func Bench(ctx context.Context, c Config, o BenchOptions) (*BenchResult, error) 
 		Backbone: c.Backbone, Inference: o.Inference, Precision: c.Precision, Batch: batch, Threads: pool.Threads(), Variant: kernel.Variant(), Steps: o.Steps,
 		PeakGFLOPS: nn.Precision(c.Precision).PeakGFLOPS(pool),
 	}
+	if !o.Inference {
+		r.Head, r.Classes, r.Sample = c.Head, o.Classes, c.SampleClasses
+	}
 	var b *bench
-	if o.Inference {
+	switch {
+	case o.Inference:
 		b, err = benchInference(&c, network, pool)
-	} else {
-		r.Head, r.Classes = c.Head, o.Classes
+	case o.HeadOnly:
+		r.Backbone = ""
+		b, err = benchHead(&c, o.Classes, pool)
+	default:
 		b, err = benchTraining(&c, network, o.Classes)
 	}
 	if err != nil {
@@ -163,7 +174,7 @@ func benchTraining(c *Config, network *nn.Network, classes int) (*bench, error) 
 		step:    func() error { return t.benchStep(images, labels) },
 		timings: t.backbone.Timings,
 		bytes:   t.backbone.Bytes(),
-		macs:    3 * network.Dim() * classes,
+		macs:    3 * network.Dim() * sampleSize(c.SampleClasses, classes, c.Batch),
 		close:   t.close,
 	}, nil
 }

@@ -17,7 +17,7 @@ import (
 
 // ranges returns how the optimiser treats the arena: weights of convolutions, linear layers
 // and classes decay; biases, norms and slopes do not.
-func ranges(network *nn.Network, head []losses.ParamShape) []optim.Range {
+func ranges(params []nn.Param, head []losses.ParamShape) []optim.Range {
 	var rs []optim.Range
 	add := func(length int, decays bool) {
 		r := optim.Range{Len: length, Rate: 1}
@@ -29,7 +29,7 @@ func ranges(network *nn.Network, head []losses.ParamShape) []optim.Range {
 		}
 		rs = append(rs, r)
 	}
-	for _, p := range network.Params() {
+	for _, p := range params {
 		add(p.Len, p.Decay)
 	}
 	for _, p := range head {

@@ -129,7 +129,7 @@ func (t *trainer) build() (err error) {
 	if err != nil {
 		return err
 	}
-	t.solver, err = optim.NewSolver(c.optimizer(), ranges(t.network, t.graph.headParams), size, t.pool)
+	t.solver, err = optim.NewSolver(c.optimizer(), ranges(t.network.Params(), t.graph.headParams), size, t.pool)
 	return err
 }
 
