@@ -19,6 +19,9 @@ type Page struct {
 	Lead     []Block // before the first section
 	Sections []Section
 	Footer   string
+	Style    string // CSS beside the frame's own
+	Data     []byte // JSON for the script, which finds it in the element "data"
+	Script   string // JavaScript: it adds to a page that is complete without
 }
 
 // Section is a titled part of a page. Sections with titles make the table of contents.
@@ -43,6 +46,9 @@ var (
 
 var pages = template.New("page").Funcs(template.FuncMap{
 	"css":   func() template.CSS { return template.CSS(css) },
+	"style": func(s string) template.CSS { return template.CSS(s) },
+	"js":    func(s string) template.JS { return template.JS(s) },
+	"json":  func(b []byte) template.JS { return template.JS(b) },
 	"split": splitCode,
 })
 
