@@ -13,7 +13,6 @@ import (
 	"github.com/faceverify/fv/internal/kernel"
 	"github.com/faceverify/fv/internal/nn"
 	"github.com/faceverify/fv/internal/random"
-	"github.com/faceverify/fv/losses"
 	"github.com/faceverify/fv/pipeline/dataset"
 )
 
@@ -243,10 +242,7 @@ func noise(c *Config, classes int) (images []float32, labels []int) {
 
 // benchStep is a step without what surrounds it: data, log and checkpoints.
 func (t *trainer) benchStep(images []float32, labels []int) error {
-	stateful, _ := t.head.(losses.Stateful)
-	if stateful != nil {
-		stateful.Begin(t.solver.Steps() + 1)
-	}
+	t.beginLoss(t.solver.Steps() + 1)
 	if t.sample != nil {
 		labels = t.sample.begin(t.solver.Steps()+1, labels, t.arena, t.solver.State())
 	}
@@ -258,9 +254,7 @@ func (t *trainer) benchStep(images []float32, labels []int) error {
 	if err := t.solver.Step([]gorgonia.ValueGrad{t.arena}); err != nil {
 		return err
 	}
-	if stateful != nil {
-		stateful.Commit()
-	}
+	t.commitLoss()
 	if t.sample != nil {
 		t.sample.end(t.arena, t.solver.State())
 	}
