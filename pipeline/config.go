@@ -55,6 +55,8 @@ type Config struct {
 	SampleClasses  float64  `name:"sample-classes" group:"Head" default:"1" placeholder:"SHARE" help:"Share of the classes that a step compares with: those of its batch, and others drawn at random (Partial FC). For hundreds of thousands of classes, such as 0.1. Default: ${default}."`
 	HeadParams     Params   `name:"head-params" group:"Head" placeholder:"NAME=V;..." help:"The head's other settings, such as lambda-min=0 of asoftmax. Default: the head's."`
 
+	Filter float64 `name:"interclass-filter" group:"Head" default:"0" placeholder:"COSINE" help:"Take the cosine to another class for 0 where it is above this, such as 0.4: what is mislabelled is not pushed away from where it belongs. 0 means nowhere. Default: ${default}."`
+
 	Loss       string  `name:"loss" group:"Loss" default:"head" placeholder:"head|NAME|head+NAME" help:"What is minimised: the head's loss; a loss that compares the embeddings of a batch with each other (triplet, contrastive, n-pair, angular, multi-similarity or supcon; fv-train losses explains them); or both, such as head+triplet or head+center. Default: ${default}."`
 	LossWeight float64 `name:"loss-weight" group:"Loss" default:"1" help:"Factor of the other loss beside the head's. Default: ${default}."`
 	LossParams Params  `name:"loss-params" group:"Loss" placeholder:"NAME=V;..." help:"The other loss's settings, such as margin=0.3 of triplet. Default: the loss's."`
@@ -116,7 +118,7 @@ func (c *Config) Resolve() error {
 	if c.WeightDecay == nil {
 		c.WeightDecay = &decay
 	}
-	return errors.Join(c.resolveHead(), c.resolveLoss(), c.checkData(), c.resolveAugmentation(), c.checkOptimisation())
+	return errors.Join(c.resolveHead(), c.resolveLoss(), c.checkFilter(), c.checkData(), c.resolveAugmentation(), c.checkOptimisation())
 }
 
 func (c *Config) resolveHead() error {

@@ -6,7 +6,6 @@ import (
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
-	"github.com/faceverify/fv/internal/kernel"
 	"github.com/faceverify/fv/internal/ops"
 	"github.com/faceverify/fv/losses"
 )
@@ -38,7 +37,7 @@ type graphSize struct {
 
 // newGraph builds the graph over weights and gradient: the backbone's parameters, then the
 // head's. Of head and metric loss one may be nil. The backbone's gradient and the head's are ranges of the same arena.
-func newGraph(b ops.Backbone, h losses.Head, m *metricLoss, s graphSize, weights, gradient []float32, pool *kernel.Pool) (*graph, error) {
+func newGraph(b ops.Backbone, h losses.Head, m *metricLoss, s graphSize, weights, gradient []float32, o losses.NodeOptions) (*graph, error) {
 	gr := &graph{
 		imageShape:     tensor.Shape{s.batch, s.height, s.width, 3},
 		backboneParams: s.params,
@@ -62,8 +61,6 @@ func newGraph(b ops.Backbone, h losses.Head, m *metricLoss, s graphSize, weights
 	}
 	theta, dTheta := parameter("theta", s.params)
 	in := losses.Nodes{Labels: gr.labels}
-	var o losses.NodeOptions
-	o.Pool = pool
 	wrt := gorgonia.Nodes{theta}
 	for i, p := range gr.headParams {
 		node, d := parameter("head."+p.Name, p.Shape...)

@@ -35,6 +35,23 @@ func (c *Config) Objective() string {
 	return fmt.Sprintf("head %s and %g times the %s loss", c.Head, c.LossWeight, name)
 }
 
+// checkFilter returns an error where there is nothing that the filter between classes could filter.
+func (c *Config) checkFilter() error {
+	if c.Filter == 0 {
+		return nil
+	}
+	if !(c.Filter > 0 && c.Filter < 1) {
+		return settingError("interclass-filter", "%v: want a cosine above 0 and below 1, such as 0.4, or 0 for none", c.Filter)
+	}
+	if head, _ := c.objective(); !head {
+		return settingError("interclass-filter", "it goes with a head, and --loss is %s", c.Loss)
+	}
+	if h, err := c.head(); err == nil && h.Geometry().Binary != 0 {
+		return settingError("interclass-filter", "the loss of head %s is binary; it goes with the others", c.Head)
+	}
+	return nil
+}
+
 // resolveLoss fills in the settings of the metric loss.
 func (c *Config) resolveLoss() error {
 	head, name := c.objective()

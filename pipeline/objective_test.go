@@ -91,9 +91,12 @@ func TestLossMistakes(t *testing.T) {
 		"loss=supcon per-identity=2 loss-weight=2":              "use head+supcon",
 		"loss=head+center loss-weight=0":                        "--loss-weight: 0: want a number above 0",
 		"loss=head+center sample-classes=0.5":                   "--sample-classes: 0.5: it does not go with --loss head+center",
-		"loss-weight=2":                                         "--loss-weight: it goes with a metric loss",
-		"loss-params=margin=1":                                  "--loss-params: they go with a metric loss",
-		"mining=all":                                            "--mining: it goes with --loss triplet",
+		"interclass-filter=1":                                   "--interclass-filter: 1: want a cosine above 0 and below 1",
+		"interclass-filter=0.4 head=sphereface2":                "--interclass-filter: the loss of head sphereface2 is binary",
+		"interclass-filter=0.4 loss=supcon per-identity=2":      "--interclass-filter: it goes with a head, and --loss is supcon",
+		"loss-weight=2":        "--loss-weight: it goes with a metric loss",
+		"loss-params=margin=1": "--loss-params: they go with a metric loss",
+		"mining=all":           "--mining: it goes with --loss triplet",
 	} {
 		c := tiny(t, t.TempDir(), strings.Fields(changes)...)
 		if err := c.Resolve(); err == nil || !strings.Contains(err.Error(), want) {

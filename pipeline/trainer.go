@@ -131,7 +131,7 @@ func (t *trainer) build() (err error) {
 	t.buffers, t.pending = make([]float32, stats), make([]float32, stats)
 	t.graph, err = newGraph(t.backbone, t.head, t.metric, graphSize{
 		batch: c.Batch, height: c.Size.Height, width: c.Size.Width, params: params, classes: classes,
-	}, t.arena.Weights, t.arena.Gradients, t.pool)
+	}, t.arena.Weights, t.arena.Gradients, losses.NodeOptions{Pool: t.pool, Filter: c.Filter})
 	if err != nil {
 		return err
 	}

@@ -71,11 +71,16 @@ type block struct {
 // NewCrossEntropy returns the loss of head h for batches of n embeddings of dim
 // numbers each. It works on pool.
 func NewCrossEntropy(h Head, n, classes, dim int, pool *kernel.Pool) *CrossEntropy {
-	return newCrossEntropy(h, n, classes, dim, keepShare*n <= dim, pool)
+	return NewFilteredCrossEntropy(h, n, classes, dim, 0, pool)
 }
 
-func newCrossEntropy(h Head, n, classes, dim int, keep bool, pool *kernel.Pool) *CrossEntropy {
-	c := &CrossEntropy{classifier: newClassifier(h, n, classes, dim, pool)}
+// NewFilteredCrossEntropy is NewCrossEntropy with a filter between classes: see HeadOptions.
+func NewFilteredCrossEntropy(h Head, n, classes, dim int, filter float64, pool *kernel.Pool) *CrossEntropy {
+	return newCrossEntropy(h, n, classes, dim, filter, keepShare*n <= dim, pool)
+}
+
+func newCrossEntropy(h Head, n, classes, dim int, filter float64, keep bool, pool *kernel.Pool) *CrossEntropy {
+	c := &CrossEntropy{classifier: newClassifier(h, n, classes, dim, filter, pool)}
 	if c.g.centers() > blockRows {
 		panic("ops: more sub-centers than fit in a block")
 	}
@@ -240,7 +245,8 @@ func (c *CrossEntropy) logits(b *block, first, count int) {
 	k, n := c.g.centers(), c.n
 	c.products(b, first*k, count*k, false)
 	c.norms(first*k, count*k)
-	if c.g.elementwise() {
+	c.measureWeights(c.w, first*k, count*k)
+	if c.elementwise() {
 		c.elementLogits(b, first, count)
 	} else {
 		kernel.ScaleRows(b.z[:count*n], b.u, c.inv[first:][:count], c.offsets(first, count))
@@ -294,7 +300,7 @@ func (c *CrossEntropy) backwardGroup(group int) {
 		firstRow, rows := first*k, count*k
 		c.products(b, firstRow, rows, true)
 		g := b.g[:rows*n]
-		if c.g.elementwise() {
+		if c.elementwise() {
 			c.elementGradients(b, first, count)
 		} else {
 			kernel.SoftmaxRows(g, b.u, c.inv[first:][:count], c.offsets(first, count), c.lse, c.gradScale)
@@ -305,7 +311,7 @@ func (c *CrossEntropy) backwardGroup(group int) {
 				g[j*n+i] = float32(float64(c.gradScale) * c.dTarget[i] * c.dU[i] * float64(c.inv[row]))
 			}
 		}
-		if c.g.Bias != NoBias && !c.g.elementwise() {
+		if c.g.Bias != NoBias && !c.elementwise() {
 			c.biasBlock(b, first, count)
 		}
 		c.weightsBlock(b, firstRow, rows)
