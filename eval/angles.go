@@ -22,6 +22,10 @@ type AngleSide struct {
 	// Quantiles are the smallest angles that 1, 5, 25, 50, 75, 95 and 99 % of the pairs do
 	// not exceed.
 	Quantiles []Quantile `json:"quantiles"`
+	// Density is the probability density per radian at every half degree, smoothed by a Gaussian
+	// kernel of the given bandwidth (radians).
+	Density   []float64 `json:"density"`
+	Bandwidth float64   `json:"bandwidth"`
 }
 
 // Angles compares the angles between the embeddings of positive (genuine) and of
@@ -99,7 +103,7 @@ func newAngleSide(angles, weights []float64) AngleSide {
 		counts[min(int(a*(AngleBins/math.Pi)), AngleBins-1)] += weight(i)
 		total += weight(i)
 	}
-	s := AngleSide{Pairs: int(total), Histogram: make([]float64, AngleBins), Quantiles: []Quantile{}}
+	s := AngleSide{Pairs: int(total), Histogram: make([]float64, AngleBins), Quantiles: []Quantile{}, Density: []float64{}}
 	if total == 0 {
 		return s
 	}
@@ -119,5 +123,16 @@ func newAngleSide(angles, weights []float64) AngleSide {
 			s.Quantiles = append(s.Quantiles, Quantile{quantiles[len(s.Quantiles)], a})
 		}
 	}
+	s.Density, s.Bandwidth = density(angles, weights, s.Std, s.quantile(0.75)-s.quantile(0.25))
 	return s
+}
+
+// quantile returns the angle of one of quantiles; rounding may have left the last ones out.
+func (s *AngleSide) quantile(p float64) float64 {
+	for _, q := range s.Quantiles {
+		if q.P == p {
+			return q.Angle
+		}
+	}
+	return math.NaN()
 }

@@ -93,7 +93,7 @@ func Replicates(n, pairs int) int { return min(n, max(100, 1<<31/max(1, pairs)))
 // how many were measured. What a replicate draws depends on the seed and its number alone, so several
 // systems that scored the same pairs see the same people.
 func (b *Bootstrap) Run(n int, scores []float64, measure func(replicate int, r *ROC)) int {
-	order := descending(scores)
+	ranked := b.rank(scores)
 	var next, measured atomic.Int64
 	var wg sync.WaitGroup
 	for range min(runtime.GOMAXPROCS(0), n) {
@@ -110,7 +110,7 @@ func (b *Bootstrap) Run(n int, scores []float64, measure func(replicate int, r *
 				for range b.identities {
 					drawn[draw.IntN(b.identities)]++
 				}
-				b.curve(r, scores, order, drawn)
+				ranked.curve(r, drawn)
 				if r.Genuine > 0 && r.Impostors > 0 {
 					measured.Add(1)
 					measure(k, r)
@@ -122,17 +122,34 @@ func (b *Bootstrap) Run(n int, scores []float64, measure func(replicate int, r *
 	return int(measured.Load())
 }
 
-// curve counts the pairs, in the order of their scores, as often as their people were drawn.
-func (b *Bootstrap) curve(r *ROC, scores []float64, order, drawn []int) {
+// ranked is the pairs in the order of their scores, the highest first, side by side in memory: every
+// replicate goes through all of them.
+type ranked struct {
+	scores []float64
+	people [][2]int32
+	same   []bool
+}
+
+func (b *Bootstrap) rank(scores []float64) *ranked {
+	n := len(scores)
+	out := &ranked{make([]float64, n), make([][2]int32, n), make([]bool, n)}
+	for k, i := range descending(scores) {
+		out.scores[k], out.people[k], out.same[k] = scores[i], b.people[i], b.same[i]
+	}
+	return out
+}
+
+// curve counts the pairs as often as their people were drawn.
+func (s *ranked) curve(r *ROC, drawn []int) {
 	r.Points = r.Points[:0]
 	at := Point{Threshold: math.Inf(1)}
-	for k, i := range order {
-		if k == 0 || scores[i] != at.Threshold {
+	for k, score := range s.scores {
+		if k == 0 || score != at.Threshold {
 			r.Points = append(r.Points, at)
-			at.Threshold = scores[i]
+			at.Threshold = score
 		}
-		x, y := drawn[b.people[i][0]], drawn[b.people[i][1]]
-		if b.same[i] {
+		x, y := drawn[s.people[k][0]], drawn[s.people[k][1]]
+		if s.same[k] {
 			at.TrueAccepts += x
 		} else {
 			at.FalseAccepts += x * y

@@ -270,6 +270,9 @@ func loadBatches(ctx context.Context, load LoadFunc, names []string, size int) <
 			}
 			close(next)
 			wg.Wait()
+			if ctx.Err() != nil { // the batch is not whole
+				return
+			}
 			select {
 			case out <- batch:
 			case <-ctx.Done():

@@ -39,3 +39,26 @@ func ExampleClopperPearson() {
 	// Output:
 	// [0.98307, 0.98784]
 }
+
+// Groups of pairs at the threshold that all pairs gave.
+func ExampleResult_GroupBy() {
+	scores := []float64{0.9, 0.8, 0.4, 0.7, 0.2, 0.1}
+	pairs := &eval.Pairs{Folds: 1, Pairs: []eval.Pair{
+		{A: "ann/1", B: "ann/2", Same: true}, {A: "bob/1", B: "bob/2", Same: true}, {A: "cleo/1", B: "cleo/2", Same: true},
+		{A: "cleo/1", B: "dora/1"}, {A: "ann/1", B: "bob/1"}, {A: "bob/2", B: "ann/2"},
+	}}
+	result, err := eval.Evaluate(scores, pairs, eval.Options{Protocols: []string{eval.OpenSphere}, FARs: []float64{0.34}})
+	if err != nil {
+		panic(err)
+	}
+	camera := []string{"new", "new", "old", "old", "new", "new"}
+	at := result.GroupBy("camera", func(pair int) string { return camera[pair] }).At[1]
+	fmt.Printf("%s, score %.1f\n", at.For, at.Threshold.Score)
+	for _, g := range at.Groups {
+		fmt.Printf("%s: FMR %d of %d, FNMR %d of %d\n", g.Name, g.FMR.Count, g.FMR.Total, g.FNMR.Count, g.FNMR.Total)
+	}
+	// Output:
+	// FAR ≤ 0.34, score 0.4
+	// new: FMR 0 of 2, FNMR 0 of 2
+	// old: FMR 1 of 1, FNMR 0 of 1
+}

@@ -1,8 +1,10 @@
 package eval
 
 import (
+	"cmp"
 	"fmt"
 	"math"
+	"slices"
 )
 
 // AngularFisher returns the angular Fisher score S_w/S_b of n embeddings [n, dim] of unit or any
@@ -19,45 +21,51 @@ func AngularFisher(embeddings []float32, dim int, classes []string) (float64, er
 	if len(embeddings) != len(classes)*dim {
 		panic(fmt.Sprintf("eval: %d values for %d embeddings of %d", len(embeddings), len(classes), dim))
 	}
-	index := map[string]int{}
-	var sizes []int
-	var sums [][]float64
-	all := make([]float64, dim)
-	unit := make([]float64, len(embeddings))
-	for i, class := range classes {
-		k, ok := index[class]
-		if !ok {
-			k = len(sums)
-			index[class] = k
-			sums, sizes = append(sums, make([]float64, dim)), append(sizes, 0)
-		}
-		sizes[k]++
-		u := unit[i*dim:][:dim]
+	// Class by class, so that few sums are held: S_w of a class is n_i - |s_i|, with s_i the sum of its
+	// unit embeddings, because <x, m_i> sums to |s_i|.
+	order := make([]int, len(classes))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(classes[i], classes[j]) })
+	all, sum, u := make([]float64, dim), make([]float64, dim), make([]float64, dim)
+	unit := func(i int) error {
 		for j, x := range embeddings[i*dim:][:dim] {
 			u[j] = float64(x)
 		}
 		if !normalise(u) {
-			return 0, fmt.Errorf("embedding %d has no direction", i+1)
+			return fmt.Errorf("embedding %d has no direction", i+1)
 		}
-		for j, x := range u {
-			sums[k][j] += x
-			all[j] += x
+		return nil
+	}
+	for i := range classes {
+		if err := unit(i); err != nil {
+			return 0, err
 		}
+		addTo(all, u)
 	}
 	if !normalise(all) {
 		return 0, fmt.Errorf("the mean of all embeddings has no direction")
 	}
-	for class, k := range index {
-		if !normalise(sums[k]) {
+	var within, between float64
+	for start := 0; start < len(order); {
+		class, end := classes[order[start]], start
+		clear(sum)
+		for ; end < len(order) && classes[order[end]] == class; end++ {
+			if err := unit(order[end]); err != nil {
+				return 0, err
+			}
+			addTo(sum, u)
+		}
+		n := float64(end - start)
+		if end > start+1 { // one is its own mean
+			within += n - math.Sqrt(dot(sum, sum))
+		}
+		if !normalise(sum) {
 			return 0, fmt.Errorf("the mean of the embeddings of %s has no direction", class)
 		}
-	}
-	var within, between float64
-	for i, class := range classes {
-		within += 1 - dot(unit[i*dim:][:dim], sums[index[class]])
-	}
-	for k, m := range sums {
-		between += float64(sizes[k]) * (1 - dot(m, all))
+		between += n * (1 - dot(sum, all))
+		start = end
 	}
 	if !(between > 0) {
 		return 0, fmt.Errorf("all classes have the same mean direction")
@@ -75,6 +83,12 @@ func normalise(x []float64) bool {
 		x[i] /= norm
 	}
 	return true
+}
+
+func addTo(dst, x []float64) {
+	for i, v := range x {
+		dst[i] += v
+	}
 }
 
 func dot(a, b []float64) float64 {

@@ -31,7 +31,8 @@ type Pairs struct {
 // view1Folds is how many folds the pairs of a file without folds are cut in.
 const view1Folds = 10
 
-// ReadPairs reads the pairs file at path. See [ParsePairs].
+// ReadPairs reads the pairs file at path (see [ParsePairs]), or CFP's protocol if path is its folder
+// Split/FF or Split/FP.
 func ReadPairs(path string) (*Pairs, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -39,12 +40,12 @@ func ReadPairs(path string) (*Pairs, error) {
 	}
 	defer f.Close()
 	if st, err := f.Stat(); err == nil && st.IsDir() {
-		return nil, fmt.Errorf("%s is a folder; a pairs file is wanted", path)
+		return readCFP(path)
 	}
 	return ParsePairs(f, path)
 }
 
-// ParsePairs reads a pairs file in one of three formats; name is used in errors.
+// ParsePairs reads a pairs file in one of four formats; name is used in errors.
 //
 //   - View 2: a header "F N", then F times N genuine and N impostor lines. Every
 //     2N lines are a fold.
@@ -54,6 +55,8 @@ func ReadPairs(path string) (*Pairs, error) {
 //   - A list: lines "a b label" of two images' paths and 1 for one person or 0 for two,
 //     separated by commas, semicolons, tabs or blanks; with a header the columns a, b, label and
 //     fold (from 1; optional) may stand in any order. Folds are made as for View 1.
+//   - CALFW's and CPLFW's: two lines "image label" are a pair, and 0 says two people. Folds are made as
+//     for View 1; the name before _%04d says who an image shows.
 //
 // In the first two a genuine line is "name i j", an impostor line "name1 i name2 j", separated by
 // tabs or blanks; image i of a person is name/name_%04d.jpg. Blank lines,
@@ -61,7 +64,10 @@ func ReadPairs(path string) (*Pairs, error) {
 func ParsePairs(r io.Reader, name string) (*Pairs, error) {
 	in := bufio.NewReaderSize(r, 64<<10)
 	start, _ := in.Peek(64 << 10) // what is wrong with the file is found when it is read
-	if l := sniffList(start, name); l != nil {
+	switch l, lines := sniffList(start, name); {
+	case lines:
+		return pairLines{l}.parse(in)
+	case l != nil:
 		return l.parse(in)
 	}
 	p := pairsParser{name: name, scan: bufio.NewScanner(in)}

@@ -23,14 +23,19 @@ type pairList struct {
 	at    map[string]int
 }
 
-// sniffList looks at the first line that is not blank: nil if that does not begin a list.
-func sniffList(start []byte, name string) *pairList {
+func (l *pairList) errorf(line int, format string, args ...any) error {
+	return fmt.Errorf("%s:%d: "+format, append([]any{l.name, line}, args...)...)
+}
+
+// sniffList looks at the first line that is not blank: nil if that begins neither a list nor, where
+// lines is true, one of lines two of which are a pair.
+func sniffList(start []byte, name string) (l *pairList, lines bool) {
 	for line := range strings.Lines(string(start)) {
 		line = strings.TrimSpace(strings.TrimPrefix(line, "\ufeff"))
 		if line == "" {
 			continue
 		}
-		l := &pairList{name: name}
+		l = &pairList{name: name}
 		fields := strings.Fields(line)
 		for _, comma := range ",;\t" {
 			if strings.Count(line, string(comma)) >= 2 {
@@ -48,16 +53,20 @@ func sniffList(start []byte, name string) *pairList {
 		_, hasLabel := at["label"]
 		if hasA && hasB && hasLabel {
 			l.at = at
-			return l
+			return l, false
 		}
 		if n := len(fields); n == 3 || n == 4 {
-			if _, err := sameOf(fields[2]); err == nil && !isNumber(fields[0]) && !isNumber(fields[1]) { // numbers are LFW's
-				return l
+			// One or two numbers are LFW's header; three are two templates and a label.
+			if _, err := sameOf(fields[2]); err == nil && isNumber(fields[0]) == isNumber(fields[1]) {
+				return l, false
 			}
 		}
-		return nil
+		if sniffLines(fields) {
+			return l, true
+		}
+		return nil, false
 	}
-	return nil
+	return nil, false
 }
 
 func isNumber(s string) bool {
@@ -87,8 +96,10 @@ func (l *pairList) parse(r io.Reader) (*Pairs, error) {
 	} else {
 		l.at = map[string]int{"a": 0, "b": 1, "label": 2}
 	}
+	a, b, label := l.at["a"], l.at["b"], l.at["label"]
 	foldColumn, hasFolds := l.at["fold"]
-	need := slices.Max([]int{l.at["a"], l.at["b"], l.at["label"], foldColumn}) + 1
+	names := interner{}
+	need := slices.Max([]int{a, b, label, foldColumn}) + 1
 	for {
 		f, line, err := next()
 		if errors.Is(err, io.EOF) {
@@ -96,14 +107,12 @@ func (l *pairList) parse(r io.Reader) (*Pairs, error) {
 		} else if err != nil {
 			return nil, err
 		}
-		bad := func(format string, args ...any) error {
-			return fmt.Errorf("%s:%d: "+format, append([]any{l.name, line}, args...)...)
-		}
+		bad := func(format string, args ...any) error { return l.errorf(line, format, args...) }
 		if len(f) < need {
 			return nil, bad("%d fields; want %s", len(f), listForms)
 		}
-		p := Pair{A: imagePath(f[l.at["a"]]), B: imagePath(f[l.at["b"]]), Line: line}
-		if p.Same, err = sameOf(f[l.at["label"]]); err != nil {
+		p := Pair{A: names.of(imagePath(f[a])), B: names.of(imagePath(f[b])), Line: line}
+		if p.Same, err = sameOf(f[label]); err != nil {
 			return nil, bad("%w", err)
 		}
 		if p.A == "" || p.B == "" {
@@ -114,7 +123,7 @@ func (l *pairList) parse(r io.Reader) (*Pairs, error) {
 		}
 		if hasFolds {
 			fold, err := strconv.Atoi(strings.TrimSpace(f[foldColumn]))
-			if err != nil || fold < 1 || fold > 10000 {
+			if err != nil || !isFold(fold) {
 				return nil, bad("fold %q: want a number from 1", f[foldColumn])
 			}
 			p.Fold = fold - 1
@@ -144,7 +153,7 @@ func imagePath(s string) string {
 func (l *pairList) records(r io.Reader) func() ([]string, int, error) {
 	if l.comma != 0 {
 		in := csv.NewReader(r)
-		in.Comma, in.FieldsPerRecord, in.TrimLeadingSpace = l.comma, -1, true
+		in.Comma, in.FieldsPerRecord, in.TrimLeadingSpace, in.ReuseRecord = l.comma, -1, true, true
 		return func() ([]string, int, error) {
 			f, err := in.Read()
 			if err != nil && !errors.Is(err, io.EOF) {

@@ -19,14 +19,23 @@ import (
 )
 
 // The colours of the pictures. A page replaces them by its own (see [Picture.PageSVG]), so each
-// stands for one thing only.
+// stands for one thing only: colors for systems that are compared, genuineColor and impostorColor for
+// the two kinds of pairs, and their errors.
 var (
-	ink    = color.NRGBA{0x1b, 0x1f, 0x24, 0xff}
-	grid   = color.NRGBA{0xe3, 0xe7, 0xec, 0xff}
-	colors = []color.NRGBA{
-		{0x1d, 0x5f, 0xb4, 0xff}, {0xc8, 0x50, 0x1e, 0xff}, {0x2a, 0x8a, 0x57, 0xff}, {0x8a, 0x4f, 0xb0, 0xff},
-		{0x9a, 0x7a, 0x10, 0xff}, {0xb0, 0x35, 0x6f, 0xff}, {0x4f, 0x7d, 0x88, 0xff}, {0x70, 0x75, 0x7c, 0xff},
+	ink           = color.NRGBA{0x1b, 0x1f, 0x24, 0xff}
+	grid          = color.NRGBA{0xe3, 0xe7, 0xec, 0xff}
+	genuineColor  = color.NRGBA{0x0d, 0x8a, 0x7c, 0xff}
+	impostorColor = color.NRGBA{0xb5, 0x30, 0x6e, 0xff}
+	colors        = []color.NRGBA{
+		{0x1d, 0x5f, 0xb4, 0xff}, {0xc8, 0x50, 0x1e, 0xff}, {0x6b, 0x4f, 0xb8, 0xff}, {0x9a, 0x7a, 0x10, 0xff},
+		{0x3f, 0x9b, 0xd1, 0xff}, {0x7a, 0x4a, 0x2b, 0xff}, {0x2f, 0x3f, 0x73, 0xff}, {0x70, 0x75, 0x7c, 0xff},
 	}
+)
+
+// The page's colours of the two kinds.
+const (
+	genuinePage  = "var(--plot-genuine)"
+	impostorPage = "var(--plot-impostor)"
 )
 
 // Picture is a plot with its size.
@@ -34,6 +43,7 @@ type Picture struct {
 	plot          *plot.Plot
 	width, height vg.Length
 	below         vg.Length // height of the legend below the plot; 0 for one inside it
+	bands         []band    // what a page shows where the pointer is
 }
 
 // legendLine is the height of a line of a legend below the plot, legendIndent how far
@@ -49,6 +59,7 @@ const (
 	pictureWidth  = 380 * vg.Length(1)
 	pictureHeight = 300 * vg.Length(1)
 	pictureDPI    = 220
+	pictureMargin = 5
 )
 
 // WritePNG writes the picture as PNG, 220 dots an inch, on white.
@@ -61,12 +72,11 @@ func (p *Picture) WritePNG(w io.Writer) error {
 
 // draw draws the picture with a margin.
 func (p *Picture) draw(c draw.Canvas) {
-	const margin = 5
 	if p.plot.BackgroundColor != nil {
 		c.SetColor(p.plot.BackgroundColor)
 		c.Fill(c.Rectangle.Path())
 	}
-	c = draw.Crop(c, margin, -margin, margin, -margin)
+	c = draw.Crop(c, pictureMargin, -pictureMargin, pictureMargin, -pictureMargin)
 	if p.below == 0 {
 		p.plot.Draw(c)
 		return
@@ -90,7 +100,7 @@ func (p *Picture) svg(w io.Writer, background color.Color) error {
 }
 
 // PageSVG returns the picture as an element for a page: no background, and colours taken
-// from the page's style, so that they suit light and dark.
+// from the page's style, so that they suit light and dark. Values appear where the pointer is.
 func (p *Picture) PageSVG(alt string) (string, error) {
 	var b bytes.Buffer
 	if err := p.svg(&b, nil); err != nil {
@@ -102,12 +112,15 @@ func (p *Picture) PageSVG(alt string) (string, error) {
 		return "", fmt.Errorf("the SVG canvas wrote no <svg> element")
 	}
 	hex := func(c color.NRGBA) string { return fmt.Sprintf("#%02X%02X%02X", c.R, c.G, c.B) }
-	swap := []string{hex(ink), "var(--plot-ink)", hex(grid), "var(--plot-grid)", "#000000", "var(--plot-ink)"}
+	swap := []string{hex(ink), "var(--plot-ink)", hex(grid), "var(--plot-grid)", "#000000", "var(--plot-ink)", hex(genuineColor), genuinePage, hex(impostorColor), impostorPage}
 	for i, c := range colors {
 		swap = append(swap, hex(c), fmt.Sprintf("var(--plot-%d)", i))
 	}
 	text = strings.NewReplacer(swap...).Replace(text[start:])
 	_, inside, _ := strings.Cut(text, ">")
+	if end := strings.LastIndex(inside, "</svg>"); end >= 0 {
+		inside = inside[:end] + p.hoverSVG() + inside[end:]
+	}
 	return fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %g %g" role="img" aria-label="%s">%s`,
 		p.width.Points(), p.height.Points(), escapeAttribute(alt), inside), nil
 }
@@ -185,7 +198,13 @@ func PlotROC(curves []*Curve, own int, log bool) *Picture {
 	}
 	p.Legend.Left, p.Legend.Top = true, true
 	below := legendLine*vg.Length(len(curves)) + legendGap
-	return &Picture{p, pictureWidth, pictureHeight + below, below}
+	out := &Picture{plot: p, width: pictureWidth, height: pictureHeight + below, below: below}
+	far := func(x float64) float64 { return x }
+	if log {
+		far = func(x float64) float64 { return math.Pow(10, x) }
+	}
+	out.bands = curveBands(curves, across(p.X.Min, p.X.Max), far, "FAR", func(tar float64) float64 { return tar }, func(tar float64) string { return "TAR " + percent(tar, 2) })
+	return out
 }
 
 // smallestFAR is the left end of a logarithmic axis: the smallest positive rate of the

@@ -2,9 +2,11 @@ package eval
 
 import (
 	"fmt"
+	"image/color"
 	"math"
 
 	"gonum.org/v1/gonum/mathext"
+	"gonum.org/v1/gonum/stat/distuv"
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
@@ -56,22 +58,35 @@ func PlotDET(curves []*Curve, own int) *Picture {
 	}
 	p.Legend.Left, p.Legend.Top = true, true
 	below := legendLine*vg.Length(len(curves)) + legendGap
-	return &Picture{p, pictureWidth, pictureHeight + below, below}
+	out := &Picture{plot: p, width: pictureWidth, height: pictureHeight + below, below: below}
+	out.bands = curveBands(curves, across(p.X.Min, p.X.Max), normal.CDF, "FMR", func(tar float64) float64 {
+		if fnmr := 1 - tar; fnmr >= bottom && fnmr <= top {
+			return mathext.NormalQuantile(fnmr)
+		}
+		return math.NaN()
+	}, func(tar float64) string { return "FNMR " + percent(1-tar, 2) })
+	return out
 }
 
-// PlotErrorRates draws FMR and FNMR against the threshold, the rates on a logarithmic axis down to
-// the smallest that the pairs have, and a dashed line at the threshold of the EER.
-func PlotErrorRates(r *ROC) *Picture {
-	p := newPlot("", "threshold (accept score ≥ threshold)", "error rate, logarithmic")
+var normal = distuv.UnitNormal
+
+// PlotErrorRates draws FMR and FNMR against the threshold, on a linear axis, or on a logarithmic one down
+// to the smallest rate that the pairs have, and a dashed line at the threshold of the EER.
+func PlotErrorRates(r *ROC, log bool) *Picture {
+	label, height := "error rate", func(rate float64) float64 { return rate }
+	if log {
+		label, height = "error rate, logarithmic", math.Log10
+	}
+	p := newPlot("", "threshold (accept score ≥ threshold)", label)
 	var fmr, fnmr plotter.XYs
 	low := 1.0
 	for _, at := range r.Points[1:] {
 		if far := r.FAR(at); far > 0 {
-			fmr = append(fmr, plotter.XY{X: at.Threshold, Y: math.Log10(far)})
+			fmr = append(fmr, plotter.XY{X: at.Threshold, Y: height(far)})
 			low = math.Min(low, far)
 		}
 		if refused := 1 - r.TAR(at); refused > 0 {
-			fnmr = append(fnmr, plotter.XY{X: at.Threshold, Y: math.Log10(refused)})
+			fnmr = append(fnmr, plotter.XY{X: at.Threshold, Y: height(refused)})
 			low = math.Min(low, refused)
 		}
 	}
@@ -79,28 +94,44 @@ func PlotErrorRates(r *ROC) *Picture {
 	if first == last {
 		first, last = first-0.5, last+0.5
 	}
-	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = first, last, math.Min(-1, math.Log10(low)), 0
-	p.Y.Tick.Marker = decadeTicks{}
+	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = first, last, 0, 1
+	p.Y.Tick.Marker = rateTicks{}
+	if log {
+		p.Y.Min, p.Y.Max = math.Min(-1, math.Log10(low)), 0
+		p.Y.Tick.Marker = decadeTicks{}
+	}
 	lines := []struct {
 		name string
 		xy   plotter.XYs
-		c    int
-	}{{"FMR: strangers accepted", fmr, 1}, {"FNMR: one person refused", fnmr, 0}}
+		c    color.NRGBA
+	}{{"FMR: strangers accepted", fmr, impostorColor}, {"FNMR: one person refused", fnmr, genuineColor}}
 	for _, l := range lines {
-		if xy := thin(l.xy, 1e-3*(last-first), -1e-3*p.Y.Min); len(xy) > 0 {
-			line := newLine(xy, colors[l.c], 2)
+		if xy := thin(l.xy, 1e-3*(last-first), 1e-3*(p.Y.Max-p.Y.Min)); len(xy) > 0 {
+			line := newLine(xy, l.c, 2)
 			p.Add(line)
 			p.Legend.Add(l.name, line)
 		}
 	}
 	if t := r.EER().Point.Threshold; !math.IsInf(t, 0) {
-		line := newLine(plotter.XYs{{X: t, Y: p.Y.Min}, {X: t, Y: 0}}, ink, 1, 4, 3)
+		line := newLine(plotter.XYs{{X: t, Y: p.Y.Min}, {X: t, Y: p.Y.Max}}, ink, 1, 4, 3)
 		p.Add(line)
 		p.Legend.Add(fmt.Sprintf("threshold of the EER: %.4g", t), line)
 	}
 	p.Legend.Left, p.Legend.Top = true, true
 	below := legendLine*3 + legendGap
-	return &Picture{p, pictureWidth, pictureHeight + below, below}
+	out := &Picture{plot: p, width: pictureWidth, height: pictureHeight + below, below: below}
+	for _, t := range across(first, last) {
+		at := r.pointAt(t)
+		far, fnmr := r.FAR(at), 1-r.TAR(at)
+		b := band{x: t, lines: []string{fmt.Sprintf("threshold %.4g", t), "FMR " + percent(far, 3), "FNMR " + percent(fnmr, 3)}}
+		for _, d := range []marker{{far, impostorPage}, {fnmr, genuinePage}} {
+			if d.y > 0 || !log {
+				b.dots = append(b.dots, marker{height(d.y), d.color})
+			}
+		}
+		out.bands = append(out.bands, b)
+	}
+	return out
 }
 
 // thin leaves out points too close to the last one kept to be seen; the last always stays.

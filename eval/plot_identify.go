@@ -22,7 +22,15 @@ func PlotCMC(shares []float64) *Picture {
 	p.Y.Min, p.Y.Max = math.Floor(10*math.Min(low, 0.9))/10, 1
 	p.X.Tick.Marker = decadeTicks{}
 	p.Add(newLine(thin(xy, 1e-3*last, 1e-3), colors[0], 2.2))
-	return &Picture{plot: p, width: pictureWidth, height: pictureHeight}
+	out := &Picture{plot: p, width: pictureWidth, height: pictureHeight}
+	for i, s := range shares {
+		x := math.Log10(float64(i + 1))
+		if n := len(out.bands); n > 0 && x-out.bands[n-1].x < last/hoverBands {
+			continue
+		}
+		out.bands = append(out.bands, band{x, []string{fmt.Sprintf("rank %d", i+1), percent(s, 2)}, []marker{{s, systemColor(0)}}})
+	}
+	return out
 }
 
 // PlotIdentification draws the false negative against the false positive identification rate, both
@@ -47,5 +55,15 @@ func PlotIdentification(r *ROC) *Picture {
 		p.Legend.Add(fmt.Sprintf("%d mated, %d non-mated probes", r.Genuine, r.Impostors), line)
 		p.Legend.Left = true
 	}
-	return &Picture{plot: p, width: pictureWidth, height: pictureHeight}
+	out := &Picture{plot: p, width: pictureWidth, height: pictureHeight}
+	for _, x := range across(p.X.Min, p.X.Max) {
+		at := r.PointAtFAR(math.Pow(10, x))
+		fnir := 1 - r.TAR(at)
+		b := band{x: x, lines: []string{"FPIR ≤ " + percent(math.Pow(10, x), 2), "FNIR " + percent(fnir, 2)}}
+		if fnir > 0 {
+			b.dots = []marker{{math.Log10(fnir), systemColor(0)}}
+		}
+		out.bands = append(out.bands, b)
+	}
+	return out
 }

@@ -58,13 +58,18 @@ type Threshold struct {
 
 // NewThreshold converts a cosine. A value outside [-1, 1] is no cosine.
 func NewThreshold(score float64) Threshold {
-	t := Threshold{Score: score, Angle: math.NaN(), Degrees: math.NaN(), SquaredL2: math.NaN()}
+	t := ScoreThreshold(score)
 	if score >= -1-cosineSlack && score <= 1+cosineSlack {
 		t.Angle = Angle(score)
 		t.Degrees = t.Angle * 180 / math.Pi
 		t.SquaredL2 = 2 - 2*score
 	}
 	return t
+}
+
+// ScoreThreshold is a threshold of scores that are no cosines, whatever their values.
+func ScoreThreshold(score float64) Threshold {
+	return Threshold{Score: score, Angle: math.NaN(), Degrees: math.NaN(), SquaredL2: math.NaN()}
 }
 
 // cosineSlack is how far rounding may push the cosine of two vectors out of [-1, 1].
@@ -155,13 +160,18 @@ func (r *ROC) PointAtFAR(target float64) Point {
 // At returns what accepting score >= threshold does: the false accept rate, and the false reject
 // rate FRR = 1 - TAR.
 func (r *ROC) At(threshold float64) (far, frr Rate) {
-	// Thresholds descend; the last point at or above it accepts the same pairs.
-	i := sort.Search(len(r.Points), func(i int) bool { return r.Points[i].Threshold < threshold })
-	var p Point
-	if i > 0 {
-		p = r.Points[i-1]
-	}
+	p := r.pointAt(threshold)
 	return NewRate(p.FalseAccepts, r.Impostors), NewRate(r.Genuine-p.TrueAccepts, r.Genuine)
+}
+
+// pointAt returns the point that accepts what the threshold accepts: the last one at or above it, as
+// thresholds descend.
+func (r *ROC) pointAt(threshold float64) Point {
+	i := sort.Search(len(r.Points), func(i int) bool { return r.Points[i].Threshold < threshold })
+	if i == 0 {
+		return Point{}
+	}
+	return r.Points[i-1]
 }
 
 // ZeroFMR is the lowest threshold that accepts no impostor pair, and the share of genuine

@@ -40,6 +40,14 @@ type ReportOptions struct {
 // what each means, the operating points, the accuracy protocols with the folds' own
 // values, and the settings.
 func Report(w io.Writer, o ReportOptions) error {
+	p, err := newReport(o)
+	if err != nil {
+		return err
+	}
+	return p.Write(w)
+}
+
+func newReport(o ReportOptions) (*page.Page, error) {
 	if len(o.Results) == 0 {
 		panic("eval: a report without results")
 	}
@@ -47,11 +55,11 @@ func Report(w io.Writer, o ReportOptions) error {
 	p := &page.Page{Title: o.Title, Subtitle: o.Subtitle, Lead: r.lead(), Footer: "Made by " + o.Version + "."}
 	roc, err := r.roc()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	angles, err := r.angles()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	p.Sections = append(p.Sections, roc)
 	if angles.Blocks != nil {
@@ -59,15 +67,18 @@ func Report(w io.Writer, o ReportOptions) error {
 	}
 	errors, err := r.errors()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	p.Sections = append(p.Sections, r.thresholds(), errors)
 	if r.Results[0].Result.Protocols != nil {
 		p.Sections = append(p.Sections, r.protocols())
 	}
+	if groups := r.groups(); groups.Blocks != nil {
+		p.Sections = append(p.Sections, groups)
+	}
 	p.Sections = append(p.Sections, o.Sections...)
 	p.Sections = append(p.Sections, r.settings(), glossary())
-	return p.Write(w)
+	return p, nil
 }
 
 type report struct{ ReportOptions }
@@ -152,20 +163,22 @@ func (r report) curves() ([]*Curve, int) {
 func (r report) roc() (page.Section, error) {
 	s := page.Section{ID: "roc", Title: "How well are strangers told apart?"}
 	curves, own := r.curves()
-	linear, err := PlotROC(curves, own, false).PageSVG("ROC curve: true accept rate against false accept rate")
+	linear, err := figure(PlotROC(curves, own, false), "roc", "ROC curve: true accept rate against false accept rate", "Both rates from 0 to 1. The dashed diagonal is guessing.")
 	if err != nil {
 		return s, err
 	}
-	logarithmic, err := PlotROC(curves, own, true).PageSVG("ROC curve with a logarithmic false accept rate")
+	logarithmic, err := figure(PlotROC(curves, own, true), "roc-log", "ROC curve with a logarithmic false accept rate", "The same curves with the false accept rate on a logarithmic axis, down to what these pairs resolve. This is the end at which doors and phones work.")
 	if err != nil {
 		return s, err
 	}
+	det, err := figure(PlotDET(curves, own), "det", "DET curve: false non-match rate against false match rate on normal-deviate axes", "Both errors on normal-deviate axes, where normally distributed scores make straight lines. Nearer to the lower left is better.")
+	if err != nil {
+		return s, err
+	}
+	det.Title = "DET"
 	s.Blocks = append(s.Blocks,
 		page.Text("The model scores each pair of photographs; a threshold turns the score into \"same person\" or \"two people\". Each point of a curve is one threshold: how many of the genuine pairs it accepts, at the price of how many impostor pairs. The nearer a curve runs to the upper left corner, the better."),
-		page.Row{
-			{Title: "ROC", SVG: linear, Caption: "Both rates from 0 to 1. The dashed diagonal is guessing."},
-			{Title: "ROC, strict end enlarged", SVG: logarithmic, Caption: "The same curves with the false accept rate on a logarithmic axis, down to what these pairs resolve. This is the end at which doors and phones work."},
-		})
+		page.Columns{linearOrLog("roc-view", "ROC", linear, logarithmic), det})
 	if len(r.Curves) > 0 {
 		t := page.Table{Caption: "Other systems, from their published points", Head: []string{"system", "points", "AUC", "EER"}, Text: 1}
 		for _, c := range r.Curves {
@@ -174,6 +187,24 @@ func (r report) roc() (page.Section, error) {
 		s.Blocks = append(s.Blocks, t)
 	}
 	return s, nil
+}
+
+// figure draws a picture for the page; file is the name of its file without extension.
+func figure(p *Picture, file, alt, caption string) (page.Figure, error) {
+	svg, err := p.PageSVG(alt)
+	return page.Figure{SVG: svg, Alt: alt, Caption: caption, File: file + ".png"}, err
+}
+
+func linearOrLog(id, title string, linear, log page.Figure) page.Switch {
+	return page.Switch{ID: id, Title: title, Views: []page.View{{Name: "linear", Figure: linear}, {Name: "logarithmic", Figure: log}}}
+}
+
+// numbered is a file's or switch's name for the i-th result: the first has the bare one.
+func numbered(name string, i int) string {
+	if i == 0 {
+		return name
+	}
+	return fmt.Sprintf("%s-%d", name, i+1)
 }
 
 // angles has no blocks if no result has angles.
@@ -185,22 +216,27 @@ func (r report) angles() (page.Section, error) {
 			top = math.Max(top, a.Top())
 		}
 	}
-	var row page.Row
+	var row page.Columns
 	t := page.Table{Head: []string{"", "positive: mean", "mode", "negative: mean", "mode", "overlap"}, Text: 1}
 	quantile := page.Table{Caption: "Quantiles: this share of the pairs lies at the angle or below", Head: []string{""}, Text: 1}
 	for _, p := range quantiles {
 		quantile.Head = append(quantile.Head, fmt.Sprintf("%g %%", 100*p))
 	}
-	for _, n := range r.Results {
+	for i, n := range r.Results {
 		a := n.Result.Angles
 		if a == nil {
 			continue
 		}
-		svg, err := PlotAngles(a, "", n.Result.EER.Threshold.Angle, top).PageSVG("Histograms of the angles of positive and negative pairs, " + n.Name)
+		alt, threshold := "Histograms of the angles of positive and negative pairs, "+n.Name, n.Result.EER.Threshold.Angle
+		linear, err := figure(PlotAngles(a, "", threshold, top), numbered("angles", i), alt, n.About)
 		if err != nil {
 			return s, err
 		}
-		row = append(row, page.Figure{Title: n.Name, SVG: svg, Caption: n.About})
+		log, err := figure(PlotAnglesLog(a, "", threshold), numbered("angles-log", i), alt+", logarithmic", n.About)
+		if err != nil {
+			return s, err
+		}
+		row = append(row, linearOrLog(numbered("angles", i)+"-view", n.Name, linear, log))
 		t.Rows = append(t.Rows, []string{n.Name, angle(a.Positive.Mean), angle(a.Positive.Mode), angle(a.Negative.Mean), angle(a.Negative.Mode), percent(a.Overlap, 1)})
 		for _, side := range []struct {
 			name string
@@ -217,7 +253,7 @@ func (r report) angles() (page.Section, error) {
 		return s, nil
 	}
 	s.Blocks = []page.Block{
-		page.Text("An embedding is a direction in space; two photographs are compared by the angle between theirs. Positive pairs (one person) should lie at small angles, negative pairs (two people) near a right angle, π/2. Where the two histograms overlap, no threshold can be right for all. A margin in training pushes the positive pairs to the left and shrinks the overlap."),
+		page.Text("An embedding is a direction in space; two photographs are compared by the angle between theirs. Positive pairs (one person) should lie at small angles, negative pairs (two people) near a right angle, π/2. Where the two histograms overlap, no threshold can be right for all. A margin in training pushes the positive pairs to the left and shrinks the overlap. Areas are histograms of one-degree bins, lines densities smoothed with a Gaussian kernel."),
 		row, t, page.Details{Summary: "Quantiles of the angles", Blocks: []page.Block{quantile}},
 	}
 	return s, nil

@@ -10,14 +10,15 @@ import (
 // cannot compare some pairs does.
 func (r report) errors() (page.Section, error) {
 	s := page.Section{ID: "errors", Title: "How the errors trade, and how sure the numbers are"}
-	curves, own := r.curves()
-	det, err := PlotDET(curves, own).PageSVG("DET curve: false non-match rate against false match rate on normal-deviate axes")
-	if err != nil {
-		return s, err
-	}
-	row := page.Row{{Title: "DET", SVG: det, Caption: "Both errors on normal-deviate axes, where normally distributed scores make straight lines. Nearer to the lower left is better."}}
-	for _, n := range r.Results {
-		svg, err := PlotErrorRates(n.Result.ROC).PageSVG("False match and false non-match rate against the threshold, " + n.Name)
+	var row page.Columns
+	for i, n := range r.Results {
+		alt := "False match and false non-match rate against the threshold, " + n.Name
+		const caption = "A stricter threshold, to the right, lets in fewer strangers and refuses more genuine pairs."
+		log, err := figure(PlotErrorRates(n.Result.ROC, true), numbered("error-rates", i), alt, caption)
+		if err != nil {
+			return s, err
+		}
+		linear, err := figure(PlotErrorRates(n.Result.ROC, false), numbered("error-rates-linear", i), alt+", linear", caption)
 		if err != nil {
 			return s, err
 		}
@@ -25,7 +26,7 @@ func (r report) errors() (page.Section, error) {
 		if !r.single() {
 			title += ": " + n.Name
 		}
-		row = append(row, page.Figure{Title: title, SVG: svg, Caption: "A stricter threshold, to the right, lets in fewer strangers and refuses more genuine pairs."})
+		row = append(row, page.Switch{ID: numbered("error-rates", i) + "-view", Title: title, Views: []page.View{{Name: "logarithmic", Figure: log}, {Name: "linear", Figure: linear}}})
 	}
 	s.Blocks = append(s.Blocks, row)
 	for _, n := range r.Results {

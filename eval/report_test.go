@@ -71,8 +71,8 @@ func TestReport(t *testing.T) {
 				t.Errorf("the page lacks %q", want)
 			}
 		}
-		if n := strings.Count(html, "<svg"); n != 3+2*len(results) {
-			t.Errorf("%d pictures, want two ROC, a DET, and errors and angles for each of %d results", n, len(results))
+		if n := strings.Count(html, "<svg"); n != 3+4*len(results) {
+			t.Errorf("%d pictures, want two ROC, a DET, and errors and angles, linear and logarithmic, for each of %d results", n, len(results))
 		}
 		for d := xml.NewDecoder(&out); ; {
 			if _, err := d.Token(); err == io.EOF {
@@ -90,7 +90,8 @@ func TestWriteOutputs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"roc.png", "roc.svg", "roc-log.png", "roc-log.svg", "det.png", "det.svg", "error-rates.png", "error-rates.svg", "angles.png", "angles.svg", "scores.csv", "report.html"}
+	want := []string{"roc.png", "roc.svg", "roc-log.png", "roc-log.svg", "det.png", "det.svg", "error-rates.png", "error-rates.svg", "error-rates-linear.png", "error-rates-linear.svg",
+		"angles.png", "angles.svg", "angles-log.png", "angles-log.svg", "scores.csv", "report.html", "report.md"}
 	if !slices.Equal(names, want) {
 		t.Errorf("files %v, want %v", names, want)
 	}
@@ -211,5 +212,50 @@ func TestVerifyRefuses(t *testing.T) {
 	}
 	if _, err := Evaluate([]float64{1, 0}, &Pairs{Folds: 1, Pairs: []Pair{{Same: true}, {}}}, Options{Protocols: []string{SphereFace}}); err == nil {
 		t.Error("sphereface from scores is let through")
+	}
+}
+
+// Every picture of the page can be hovered over: bands lie side by side across the whole data area, each
+// with the values of every curve at its place.
+func TestHover(t *testing.T) {
+	r := synthetic(t, 25, 0.45)
+	curves := []*Curve{r.ROC.Curve("own <1>"), {Name: "other", FAR: []float64{0, 0.1, 1}, TAR: []float64{0.6, 0.8, 1}}}
+	for name, p := range map[string]*Picture{
+		"roc": PlotROC(curves, 1, false), "roc-log": PlotROC(curves, 1, true), "det": PlotDET(curves, 1),
+		"errors": PlotErrorRates(r.ROC, true), "errors-linear": PlotErrorRates(r.ROC, false),
+		"angles": PlotAngles(r.Angles, "", 1, 0), "angles-log": PlotAnglesLog(r.Angles, "", 1),
+		"cmc": PlotCMC([]float64{0.5, 0.75, 1}), "identification": PlotIdentification(r.ROC),
+	} {
+		svg, err := p.PageSVG("x")
+		if err != nil {
+			t.Fatal(err)
+		}
+		rects := regexp.MustCompile(`class="hit" x="([-.0-9]+)" y="([-.0-9]+)" width="([-.0-9]+)" height="([-.0-9]+)"`).FindAllStringSubmatch(svg, -1)
+		if len(rects) < 3 || len(rects) != len(p.bands) {
+			t.Fatalf("%s: %d bands", name, len(rects))
+		}
+		area := p.dataArea()
+		at := area.Min.X.Points()
+		for _, r := range rects {
+			var v [4]float64
+			for i := range v {
+				fmt.Sscan(r[i+1], &v[i])
+			}
+			if math.Abs(v[0]-at) > 0.2 || v[2] <= 0 || v[1] < 0 || v[1]+v[3] > p.height.Points() {
+				t.Fatalf("%s: a band at %v, the last one ended at %v", name, v, at)
+			}
+			at = v[0] + v[2]
+		}
+		if math.Abs(at-area.Max.X.Points()) > 0.2 {
+			t.Errorf("%s: bands end at %v, the data at %v", name, at, area.Max.X.Points())
+		}
+		if strings.Contains(svg, "NaN") || strings.Contains(svg, "Inf") {
+			t.Errorf("%s: the picture has a value that is no number", name)
+		}
+	}
+	for far, want := range map[float64]float64{0: 0.6, 0.05: 0.6, 0.1: 0.8, 0.99: 0.8, 1: 1} {
+		if got := curves[1].tarAt(far); got != want {
+			t.Errorf("TAR at FAR %v: %v, want %v", far, got, want)
+		}
 	}
 }

@@ -41,6 +41,8 @@ type Result struct {
 	AngularFisher *float64 `json:"angular_fisher"`
 	// Angles is null when the scores are not cosines.
 	Angles *Angles `json:"angles"`
+	// Groups are what [Result.GroupBy] measured; none if nobody asked.
+	Groups []*Breakdown `json:"groups"`
 
 	// Collapsed is whether the model maps all faces to the same embedding.
 	Collapsed bool     `json:"collapsed"`
@@ -91,7 +93,7 @@ func (a *Acquisition) carry(points []OperatingPoint) {
 func FromROC(roc *ROC, fars []float64) *Result {
 	r := &Result{
 		Genuine: roc.Genuine, Impostor: roc.Impostors, Flip: FlipGiven, AUC: roc.AUC(), EER: NewEERResult(roc.EER()),
-		ZeroFMR: roc.ZeroFMR(), Warnings: []string{}, ROC: roc,
+		ZeroFMR: roc.ZeroFMR(), Groups: []*Breakdown{}, Warnings: []string{}, ROC: roc,
 	}
 	best, accuracy := roc.Best()
 	n := roc.Genuine + roc.Impostors

@@ -145,14 +145,20 @@ func (v *Vectors) Verify(pairs *Pairs, o Options) (*Result, error) {
 	} else if mirror && v.mirrored == nil {
 		return nil, fmt.Errorf("flip rule %s and protocols %v need embeddings of the mirror images", o.flip(), o.Protocols)
 	}
-	kept := &Pairs{Name: pairs.Name, Folds: pairs.Folds, Identities: pairs.Identities}
 	var total, skipped [2]int
 	for _, p := range pairs.Pairs {
 		total[kind(p.Same)]++
-		if v.Has(p.A) && v.Has(p.B) {
-			kept.Pairs = append(kept.Pairs, p)
-		} else {
+		if !v.Has(p.A) || !v.Has(p.B) {
 			skipped[kind(p.Same)]++
+		}
+	}
+	kept := pairs
+	if skipped != [2]int{} {
+		kept = &Pairs{Name: pairs.Name, Folds: pairs.Folds, Identities: pairs.Identities}
+		for _, p := range pairs.Pairs {
+			if v.Has(p.A) && v.Has(p.B) {
+				kept.Pairs = append(kept.Pairs, p)
+			}
 		}
 	}
 	r, err := evaluate(v.Scores(kept, o.flip()), kept, o, v)

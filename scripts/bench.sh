@@ -47,7 +47,7 @@ median() { spread "$1" | sed 's/ .*//'; }
 ratio() { awk -v a="$(median "$1")" -v b="$(median "$2")" 'BEGIN {printf "%.2f", a/b}'; }
 peer() { (cd "$peers" && "$python" "$@" 2>"$tmp/peer.err") || { cat "$tmp/peer.err" >&2; return 1; }; }
 # Keep the better of each pair of numbers.
-better() { paste "$1" "$2" | awk '{print $1 > $2 ? $1 : $2}' >"$3"; }
+better() { paste "$1" "$2" | awk '{print ($1 > $2 ? $1 : $2)}' >"$3"; }
 
 processor="$(sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo | head -1), family $(sed -n 's/^cpu family[^:]*: *//p' /proc/cpuinfo | head -1) model $(sed -n 's/^model\t*: *//p' /proc/cpuinfo | head -1), $(nproc) cores"
 

@@ -23,5 +23,6 @@ for generator in gemm pointwise depthwise winograd softmax; do
 	write "$generator" avx2
 	write "$generator" avx512
 done
+write winograd avx512bf16
 write pair avx512bf16
 write pair amx

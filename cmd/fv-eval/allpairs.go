@@ -8,6 +8,7 @@ import (
 	"image/png"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -155,6 +156,21 @@ func (d *allPairsFile) print(w io.Writer) {
 	}
 	fmt.Fprintf(w, "%s of %d values, %d identities: %d genuine and %d impostor pairs in %.2f s\n", what, d.Dim, d.Identities, d.Genuine, d.Impostor, d.Seconds)
 	fmt.Fprintf(w, "  AUC %.7f ± %.1g   EER %.3f %%   overlap of the angles %.2f %%\n", d.AUC, d.AUCError, 100*d.EER.Value, 100*d.Angles.Overlap)
+	for _, s := range []struct {
+		name string
+		eval.AngleSide
+	}{{"positive", d.Angles.Positive}, {"negative", d.Angles.Negative}} {
+		fmt.Fprintf(w, "  angles of %s pairs: mean %.2f°, σ %.2f°, mode %.1f°", s.name, degrees(s.Mean), degrees(s.Std), degrees(s.Mode))
+		for _, q := range s.Quantiles {
+			if q.P == 0.01 || q.P == 0.5 || q.P == 0.99 {
+				fmt.Fprintf(w, ", %g %% at or below %.2f°", 100*q.P, degrees(q.Angle))
+			}
+		}
+		fmt.Fprintln(w)
+	}
+	if d.AngularFisher != nil {
+		fmt.Fprintf(w, "  angular Fisher score %.4f\n", *d.AngularFisher)
+	}
 	printPoints(w, d.OperatingPoints, d.Impostor)
 	for _, list := range []struct {
 		name  string
@@ -172,11 +188,13 @@ func (d *allPairsFile) print(w io.Writer) {
 	}
 }
 
+func degrees(radians float64) float64 { return radians * 180 / math.Pi }
+
 // write writes the report, the pictures and result.json.
 func (c *allPairsCmd) write(e *env, doc *allPairsFile) error {
 	name := filepath.Base(c.Embeddings)
 	result := eval.FromROC(doc.ROC, c.FAR)
-	result.Angles = doc.Angles
+	result.Angles, result.AngularFisher = doc.Angles, doc.AngularFisher
 	o := eval.ReportOptions{
 		Title:    "All pairs: " + name,
 		Subtitle: fmt.Sprintf("%d genuine and %d impostor pairs of %s", doc.Genuine, doc.Impostor, strings.TrimSuffix(c.Embeddings+" x "+c.Probes, " x ")),

@@ -1,29 +1,31 @@
 package main
 
 import (
+	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"image"
-	"io/fs"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 
+	"github.com/faceverify/fv/embed"
 	"github.com/faceverify/fv/eval"
 	"github.com/faceverify/fv/eval/matrix"
 	"github.com/faceverify/fv/internal/cli"
-	"github.com/faceverify/fv/pipeline/dataset"
 )
 
 type embedCmd struct {
-	Model string `arg:"" name:"run" help:"Run folder or model file."`
-	Dir   string `arg:"" name:"folder" help:"Folder of images, or of one folder of images for each identity."`
+	Model  string `arg:"" name:"run" help:"Run folder or model file."`
+	Source string `arg:"" name:"source" help:"Images: a folder, of images or of one folder of images for each identity; a list (.txt: a path a line; .csv: columns name and perhaps identity); an archive (.tar, .tar.gz, .tgz); or an InsightFace pack (.rec)."`
 
 	Out     string `short:"o" required:"" placeholder:"FILE" help:"File to write: .npy (float32 [N,D], with the images' names in a .names.csv beside it), .parquet or .csv. Needed."`
+	Images  string `placeholder:"DIR" help:"Folder that the paths of a list are below. Default: the list's own."`
 	Raw     bool   `help:"Write vectors as the network gives them instead of normalised to unit length. Default: off."`
 	Flip    string `default:"model" enum:"model,none,sum,concat" help:"How the mirror image takes part: none, sum, concat, or as the model says. Default: ${default}."`
+	Restart bool   `help:"Begin anew where an earlier run was stopped, instead of going on. Default: off."`
 	Batch   int    `default:"64" help:"Images embedded at once. Default: ${default}."`
 	Threads int    `default:"0" help:"Threads; 0 means one for each processor. Default: ${default}."`
 }
@@ -34,12 +36,10 @@ type embedded struct {
 	Images    int    `json:"images"`
 	Dim       int    `json:"dim"`
 	Skipped   int    `json:"skipped"` // images that could not be read
+	Resumed   int    `json:"resumed"` // images that an earlier run had done
 	Normalise bool   `json:"normalised"`
 	Flip      string `json:"flip"`
 }
-
-// embedChunk is how many images' vectors are held at once.
-const embedChunk = 1024
 
 // shownSkips is how many unreadable images are named on stderr.
 const shownSkips = 20
@@ -48,7 +48,7 @@ func (c *embedCmd) Run(e *env) error {
 	if c.Batch < 1 {
 		return cli.Usagef("--batch %d: want 1 or more", c.Batch)
 	}
-	names, err := imageNames(c.Dir)
+	source, err := openSource(c.Source, c.Images)
 	if err != nil {
 		return err
 	}
@@ -61,56 +61,139 @@ func (c *embedCmd) Run(e *env) error {
 	if out.Flip == eval.FlipConcat {
 		out.Dim *= 2
 	}
-	w, err := matrix.Create(c.Out, out.Dim)
-	if err != nil {
+	// What is wrong with the name is said before the work.
+	if err := matrix.CheckName(c.Out); err != nil {
 		return formatUsage("--out ", err)
 	}
-	defer w.Abort()
-	load := func(name string) (image.Image, error) {
-		return dataset.DecodeFile(filepath.Join(c.Dir, filepath.FromSlash(name)), dataset.Limits{})
+	parts, err := c.parts(out)
+	if err != nil {
+		return err
 	}
-	bar := newProgress(e.stderr, "embedding", "images")
-	done := 0
-	var v []float32
-	for chunk := range slices.Chunk(names, embedChunk) {
-		vectors, err := eval.EmbedImages(e.ctx, m, load, chunk, out.Flip != eval.FlipNone, eval.Options{
-			Batch: c.Batch, Progress: func(n, _ int) { bar.set(done+n, len(names)) },
-		})
-		if err != nil {
-			bar.done()
-			return err
+	out.Resumed = len(parts.Names)
+	if out.Resumed > 0 {
+		fmt.Fprintf(e.stderr, "going on after %d images of %s\n", out.Resumed, parts.Dir)
+	}
+	if err := c.embed(e, m, source, parts, out.Flip); err != nil {
+		if errors.Is(err, context.Canceled) {
+			fmt.Fprintf(e.stderr, "%d images are done; the same command goes on from there\n", len(parts.Names))
 		}
-		done += len(chunk)
-		for _, name := range chunk {
-			if err := vectors.Failed[name]; err != nil {
-				if out.Skipped++; out.Skipped <= shownSkips {
-					fmt.Fprintf(e.stderr, "skipped %v\n", err)
-				}
-				continue
-			}
-			v = vectors.At(v, name, out.Flip)
-			norm := normalise(v, c.Raw)
-			if err := w.Write(identityOf(name), name, v, norm); err != nil {
-				return fmt.Errorf("%s: %w", c.Out, err)
-			}
-			out.Images++
+		if len(parts.Names) == 0 {
+			return errors.Join(err, parts.Remove())
 		}
+		return err
 	}
-	bar.done()
-	if out.Skipped > shownSkips {
-		fmt.Fprintf(e.stderr, "... and %d more\n", out.Skipped-shownSkips)
-	}
-	if out.Images == 0 {
-		return fmt.Errorf("none of the %d images of %s can be read", len(names), c.Dir)
-	}
-	if err := w.Commit(); err != nil {
-		return fmt.Errorf("%s: %w", c.Out, err)
+	if err := c.join(e, parts, &out); err != nil {
+		return err
 	}
 	fmt.Fprintf(e.text(), "%s: %d embeddings of %d values; %d images skipped\n", c.Out, out.Images, out.Dim, out.Skipped)
 	if e.json {
 		return cli.WriteJSON(e.stdout, out)
 	}
 	return nil
+}
+
+// parts opens what an earlier run left, if it embedded the same images in the same way.
+func (c *embedCmd) parts(out embedded) (*matrix.Parts, error) {
+	sum, err := modelSum(c.Model)
+	if err != nil {
+		return nil, err
+	}
+	what := fmt.Sprintf("%s by model %x, flip %s, normalised %v", c.Source, sum[:6], out.Flip, out.Normalise)
+	parts, err := matrix.OpenParts(c.Out, what)
+	if other := (*matrix.OtherPartsError)(nil); errors.As(err, &other) && c.Restart {
+		parts, err = &matrix.Parts{Dir: other.Dir}, nil
+	} else if other != nil {
+		return nil, cli.WithHint(err, "--restart removes them and begins anew")
+	}
+	if err != nil || !c.Restart {
+		return parts, err
+	}
+	if err := parts.Remove(); err != nil {
+		return nil, err
+	}
+	return matrix.OpenParts(c.Out, what)
+}
+
+// modelSum tells models apart by what their file holds.
+func modelSum(path string) ([]byte, error) {
+	if st, err := os.Stat(path); err == nil && st.IsDir() {
+		path = filepath.Join(path, embed.ModelFile)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	h := sha256.New()
+	_, err = io.Copy(h, f)
+	return h.Sum(nil), err
+}
+
+// embed writes a part for each chunk of images that are not done.
+func (c *embedCmd) embed(e *env, m model, source *imageSource, parts *matrix.Parts, flip string) error {
+	bar := newProgress(e.stderr, "embedding", "images")
+	defer bar.done()
+	bar.from(len(parts.Names))
+	var v []float32
+	return source.chunks(e.ctx, parts.Names, func(chunk []sourceImage) error {
+		names, of := make([]string, len(chunk)), make(map[string]sourceImage, len(chunk))
+		for i, x := range chunk {
+			names[i], of[x.name] = x.name, x
+		}
+		done := len(parts.Names)
+		vectors, err := eval.EmbedImages(e.ctx, m, func(name string) (image.Image, error) { return of[name].load() }, names, flip != eval.FlipNone, eval.Options{
+			Batch: c.Batch, Progress: func(n, _ int) { bar.set(done+n, source.total) },
+		})
+		if err != nil {
+			return err
+		}
+		rows := make([]matrix.PartRow, len(chunk))
+		for i, x := range chunk {
+			rows[i] = matrix.PartRow{Name: x.name, Identity: x.identity}
+			if err := vectors.Failed[x.name]; err != nil {
+				rows[i].Problem = err.Error()
+				continue
+			}
+			v = vectors.At(v, x.name, flip)
+			rows[i].Norm = normalise(v, c.Raw)
+			rows[i].Vector = append([]float32(nil), v...)
+		}
+		return parts.Add(rows)
+	})
+}
+
+// join writes the parts to the file that was asked for, and removes them.
+func (c *embedCmd) join(e *env, parts *matrix.Parts, out *embedded) error {
+	w, err := matrix.Create(c.Out, out.Dim)
+	if err != nil {
+		return err
+	}
+	defer w.Abort()
+	for row, err := range parts.Rows() {
+		if err != nil {
+			return err
+		}
+		if row.Problem != "" {
+			if out.Skipped++; out.Skipped <= shownSkips {
+				fmt.Fprintf(e.stderr, "skipped %s\n", row.Problem)
+			}
+			continue
+		}
+		if err := w.Write(row.Identity, row.Name, row.Vector, row.Norm); err != nil {
+			return fmt.Errorf("%s: %w", c.Out, err)
+		}
+		out.Images++
+	}
+	if out.Skipped > shownSkips {
+		fmt.Fprintf(e.stderr, "... and %d more\n", out.Skipped-shownSkips)
+	}
+	if out.Images == 0 {
+		return errors.Join(fmt.Errorf("none of the %d images of %s can be read", out.Skipped, c.Source), parts.Remove())
+	}
+	if err := w.Commit(); err != nil {
+		return fmt.Errorf("%s: %w", c.Out, err)
+	}
+	return parts.Remove()
 }
 
 // formatUsage makes a file name with a wrong extension a mistake of the flag.
@@ -134,44 +217,4 @@ func normalise(v []float32, raw bool) float64 {
 		}
 	}
 	return norm
-}
-
-// identityOf is the first folder of a slash-separated path, "" if there is none.
-func identityOf(name string) string {
-	identity, _, ok := strings.Cut(name, "/")
-	if !ok {
-		return ""
-	}
-	return identity
-}
-
-// imageNames returns the slash-separated paths of the images below dir, sorted. Links to
-// folders are not followed.
-func imageNames(dir string) ([]string, error) {
-	if st, err := os.Stat(dir); err != nil {
-		return nil, err
-	} else if !st.IsDir() {
-		return nil, fmt.Errorf("%s is a file; a folder of images is wanted", dir)
-	}
-	var names []string
-	// With a separator at the end a link to a folder is walked too.
-	err := filepath.WalkDir(dir+string(filepath.Separator), func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if d.IsDir() || !slices.Contains(eval.ImageExtensions, strings.ToLower(filepath.Ext(path))) {
-			return nil
-		}
-		name, err := filepath.Rel(dir, path)
-		names = append(names, filepath.ToSlash(name))
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	if len(names) == 0 {
-		return nil, cli.WithHint(fmt.Errorf("%s: no images", dir), "images end in %s", strings.Join(eval.ImageExtensions, ", "))
-	}
-	slices.Sort(names)
-	return names, nil
 }

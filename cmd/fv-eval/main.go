@@ -15,10 +15,11 @@ type grammar struct {
 	Verify    verifyCmd    `cmd:"" help:"Score pairs of images: ROC, error rates, accuracy protocols, pictures and a report."`
 	AllPairs  allPairsCmd  `cmd:"" name:"allpairs" help:"Score every pair of a file of embeddings, or of two: exact rates at any scale, and the hardest pairs."`
 	Compare   compareCmd   `cmd:"" help:"Compare two or more systems: overlaid curves, McNemar and bootstrap differences on the same pairs."`
+	Curves    curvesCmd    `cmd:"" help:"Draw ROC points that others published, and print their AUC and EER."`
 	BLUFR     blufrCmd     `cmd:"" name:"blufr" help:"The BLUFR benchmark on embeddings of LFW, with seeded trials: verification at FAR 0.1 %, identification at FPIR 1 %."`
 	Calibrate calibrateCmd `cmd:"" help:"Turn scores into log-likelihood ratios; choose a threshold on one set and say what it does on another."`
 	Identify  identifyCmd  `cmd:"" help:"Search a gallery of embeddings for probes: rank-k, CMC, FNIR and DIR at FPIR, open set."`
-	Embed     embedCmd     `cmd:"" help:"Write the embedding of every image of a folder to a .npy, .parquet or .csv file."`
+	Embed     embedCmd     `cmd:"" help:"Write the embedding of every image of a folder, list, archive or pack to a .npy, .parquet or .csv file."`
 	Features  featuresCmd  `cmd:"" help:"Picture embeddings of 2 or 3 numbers on the circle or the sphere, with the angles of positive and negative pairs."`
 	Same      sameCmd      `cmd:"" help:"Compare two images: cosine, angle, and same person or not."`
 }

@@ -1,9 +1,13 @@
 package main
 
 import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
 	"encoding/binary"
 	"fmt"
 	"image/jpeg"
+	"math"
 	"os"
 	"path/filepath"
 	"testing"
@@ -18,8 +22,9 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"fv-eval": main})
 }
 
-// Scripts find in $PACK a pack of two genuine and two impostor pairs of these faces, and in $FACES four people, ann to dan, of three drawn pictures each, named as LFW
-// names them; in $RUN a run folder with an untrained model and a threshold, in $PLAIN one without a
+// Scripts find in $FACES four people, ann to dan, of three drawn pictures each, named as LFW names them;
+// in $TAR and $TAR.tgz archives of these, in $REC a pack of InsightFace's with labels 0 to 3; in $PACK a pack of two genuine and two impostor pairs of
+// them; in $RUN a run folder with an untrained model and a threshold, in $PLAIN one without a
 // threshold; in $CIRCLE and $SPHERE models whose embeddings have 2 and 3 numbers.
 func TestScripts(t *testing.T) {
 	dir := t.TempDir()
@@ -32,11 +37,17 @@ func TestScripts(t *testing.T) {
 	circle, sphere := filepath.Join(dir, "circle"), filepath.Join(dir, "sphere")
 	saveModelOf(t, circle, 2, nil)
 	saveModelOf(t, sphere, 3, nil)
+	archive := filepath.Join(dir, "faces.tar")
+	writeTar(t, archive, faces)
+	records := filepath.Join(dir, "faces.rec")
+	writeRec(t, records, faces)
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("FACES", faces)
 			e.Setenv("PACK", pack)
+			e.Setenv("TAR", archive)
+			e.Setenv("REC", records)
 			e.Setenv("RUN", run)
 			e.Setenv("PLAIN", plain)
 			e.Setenv("CIRCLE", circle)
@@ -77,6 +88,61 @@ func writePack(t *testing.T, path, faces string) {
 		b = append(binary.LittleEndian.AppendUint32(append(b, 'T'), uint32(len(img))), img...)
 	}
 	b = append(b, "e](\x88\x88\x89\x89e\x86."...)
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// writeTar writes the folder of faces, with a file that is no image, as an archive and as one compressed by gzip.
+func writeTar(t *testing.T, path, faces string) {
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	if err := w.AddFS(os.DirFS(faces)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.WriteHeader(&tar.Header{Name: "ann/readme.txt", Mode: 0o644}); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var z bytes.Buffer
+	zip := gzip.NewWriter(&z)
+	zip.Write(b.Bytes()) // a buffer takes everything
+	if err := zip.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for name, data := range map[string][]byte{path: b.Bytes(), path + ".tgz": z.Bytes()} {
+		if err := os.WriteFile(name, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// writeRec writes the faces as InsightFace packs them: a record that says where images end, then the images.
+func writeRec(t *testing.T, path, faces string) {
+	files, err := filepath.Glob(filepath.Join(faces, "*", "*.jpg"))
+	if err != nil || len(files) == 0 {
+		t.Fatal(len(files), err)
+	}
+	var b []byte
+	record := func(flag uint32, label float32, data []byte) {
+		b = binary.LittleEndian.AppendUint32(b, 0xced7230a)
+		b = binary.LittleEndian.AppendUint32(b, uint32(24+len(data)))
+		b = binary.LittleEndian.AppendUint32(b, flag)
+		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(label))
+		b = append(append(b, make([]byte, 16)...), data...)
+		b = append(b, make([]byte, (4-len(data)%4)%4)...)
+	}
+	end := binary.LittleEndian.AppendUint32(nil, math.Float32bits(float32(len(files)+1)))
+	record(2, 0, append(end, end...))
+	for i, file := range files {
+		img, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		record(0, float32(i/3), img)
+	}
 	if err := os.WriteFile(path, b, 0o600); err != nil {
 		t.Fatal(err)
 	}

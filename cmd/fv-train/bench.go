@@ -15,6 +15,8 @@ type benchCmd struct {
 	Size      pipeline.Size `default:"112x112" placeholder:"HxW" help:"Height and width of the input, multiples of 16. Default: ${default}."`
 	Inference bool          `help:"Time embeddings in place of training steps."`
 	HeadOnly  bool          `help:"Time the head alone on random embeddings, from the loss to the gradients; with --sample-classes also the optimiser's step."`
+	Data      string        `placeholder:"FOLDER" help:"Time how batches of this folder's images are made, in place of training steps: decoded, augmented and converted."`
+	Augment   string        `default:"light" placeholder:"none|light|strong" help:"Random changes to those images. Default: ${default}."`
 	Head      string        `default:"amsoftmax" placeholder:"NAME" help:"Head. Default: ${default}."`
 	Classes   int           `default:"10575" help:"Identities. Default: ${default}."`
 	Sample    float64       `name:"sample-classes" default:"1" placeholder:"SHARE" help:"Share of them that a step compares with (Partial FC). Default: ${default}."`
@@ -30,11 +32,32 @@ func (c *benchCmd) Run(e *env) error {
 	config := pipeline.Default()
 	config.Backbone, config.Embedding, config.Size = c.Backbone, c.Embedding, c.Size
 	config.Head, config.Batch, config.Threads, config.Seed, config.Precision, config.SampleClasses = c.Head, c.Batch, c.Threads, c.Seed, c.Precision, c.Sample
+	config.Data, config.Augment = c.Data, c.Augment
+	if c.Data != "" {
+		return c.loading(e, config)
+	}
 	r, err := pipeline.Bench(e.ctx, config, pipeline.BenchOptions{Classes: c.Classes, Steps: c.Steps, Inference: c.Inference, HeadOnly: c.HeadOnly, Kernels: c.Kernels})
 	if err != nil {
 		return err
 	}
 	benchText(e.text(), r)
+	if e.json {
+		return cli.WriteJSON(e.stdout, r)
+	}
+	return nil
+}
+
+// loading times the making of batches.
+func (c *benchCmd) loading(e *env, config pipeline.Config) error {
+	r, err := pipeline.BenchLoading(e.ctx, config)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(e.text(), "%s: %d images in batches of %d, %s augmentation, threads %d\n", r.Folder, r.Images, r.Batch, r.Augment, r.Threads)
+	fmt.Fprintf(e.text(), "%.0f images/s from files, %.0f images/s from memory\n", r.DecodedImgS, r.CachedImgS)
+	if r.Unreadable > 0 {
+		fmt.Fprintf(e.text(), "%d images cannot be read\n", r.Unreadable)
+	}
 	if e.json {
 		return cli.WriteJSON(e.stdout, r)
 	}

@@ -15,7 +15,10 @@ import (
 )
 
 type lossesCmd struct {
-	Name string `arg:"" optional:"" help:"Loss to explain. Default: list all."`
+	Name     string `arg:"" optional:"" help:"Loss to explain. Default: list all."`
+	HTML     string `name:"html" placeholder:"FILE" help:"Write a page that shows the losses instead: one file with chapters, pictures and sliders."`
+	Pictures string `placeholder:"DIR" help:"Write that page's pictures as SVG and PNG files."`
+	Seed     uint64 `default:"1" help:"Seed of the small networks that the page trains."`
 }
 
 // lossJSON is a loss as --json prints it.
@@ -37,6 +40,9 @@ type lossJSON struct {
 }
 
 func (c *lossesCmd) Run(e *env) error {
+	if c.HTML != "" || c.Pictures != "" {
+		return c.lecture(e)
+	}
 	all := allLosses()
 	if c.Name == "" {
 		listLosses(e.text(), all)

@@ -23,7 +23,7 @@ type grammar struct {
 	Preview previewCmd `cmd:"" help:"Write a contact sheet of augmented images as the network will see them."`
 	Bench   benchCmd   `cmd:"" help:"Time training steps on random images."`
 	Recipes recipesCmd `cmd:"" help:"List the named training recipes, or show one."`
-	Losses  lossesCmd  `cmd:"" help:"List the losses with equation, defaults and paper, or explain one."`
+	Losses  lossesCmd  `cmd:"" help:"List the losses with equation, defaults and paper, explain one, or draw them on a page."`
 }
 
 // env is what the sub-commands share.

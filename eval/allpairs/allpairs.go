@@ -49,6 +49,9 @@ type Result struct {
 	OperatingPoints []eval.OperatingPoint `json:"operating_points"`
 	// Angles takes each pair at the centre of its bin.
 	Angles *eval.Angles `json:"angles"`
+	// AngularFisher is that of the embeddings, see [eval.AngularFisher]; null for two matrices, and
+	// where it does not exist. It is not in Seconds.
+	AngularFisher *float64 `json:"angular_fisher"`
 
 	HardestGenuine  []Pair `json:"-"` // rows of the matrices, the hardest first
 	HardestImpostor []Pair `json:"-"`
@@ -133,6 +136,11 @@ func measure(ctx context.Context, m, probes *matrix.Matrix, o Options) (*Result,
 	}
 	r.Seconds = time.Since(start).Seconds()
 	r.GFLOPS = 2 * float64(r.Pairs) * float64(r.Dim) / r.Seconds / 1e9
+	if p.triangle {
+		if f, err := eval.AngularFisher(m.Data, m.Dim, m.Identities); err == nil {
+			r.AngularFisher = &f
+		}
+	}
 	return r, nil
 }
 

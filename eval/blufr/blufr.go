@@ -7,13 +7,16 @@
 // non-mated ones, and the detection and identification rate at rank 1 and FPIR 1 % is taken. What is
 // reported is the mean less the standard deviation (of a sample: divided by n-1) over trials.
 //
-// The official lists fix other draws of the same kind, so the numbers are comparable and not the same.
+// The official lists fix other draws of the same kind, so the numbers are comparable and not the same;
+// with [Options.Lists] the trials are those of lists instead.
 // S. Liao et al., A benchmark study of large-scale unconstrained face recognition, IJCB 2014.
 package blufr
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"gonum.org/v1/gonum/stat"
@@ -37,7 +40,11 @@ type Options struct {
 	Train   int // people set aside; default 1500
 	Gallery int // people enrolled; default 1000
 	Seed    uint64
-	Threads int // default one for each processor
+	// Lists, if not nil, are the trials, and nothing is drawn.
+	Lists *Lists
+	// SkipMissing leaves out images of the lists that have no embedding, and counts them, instead of failing.
+	SkipMissing bool
+	Threads     int // default one for each processor
 	// Progress, if not nil, is told how many trials are done.
 	Progress func(done, total int)
 }
@@ -47,6 +54,7 @@ type Result struct {
 	Trials  []Trial `json:"trials"`
 	Seed    uint64  `json:"seed"`
 	Train   int     `json:"train"`
+	Missing int     `json:"missing"` // images of the lists without an embedding
 	Gallery int     `json:"gallery"`
 	VR      Summary `json:"vr_at_far_0.001"`
 	DIR     Summary `json:"dir_at_fpir_0.01_rank_1"`
@@ -97,6 +105,9 @@ func Measure(ctx context.Context, m *matrix.Matrix, o Options) (*Result, error) 
 		}
 		rows[who] = append(rows[who], i)
 	}
+	if o.Lists != nil {
+		return measureLists(ctx, m, o)
+	}
 	if len(people) <= o.Train {
 		return nil, fmt.Errorf("%s: %d people, of which %d are for training: none are left to test", m.Path, len(people), o.Train)
 	}
@@ -123,40 +134,55 @@ func summary(values []float64) Summary {
 }
 
 func trial(ctx context.Context, m *matrix.Matrix, people []string, rows map[string][]int, k int, o Options) (*Trial, error) {
-	draw := random.New(o.Seed, random.Trial, 0, k)
+	d, err := draw(people, rows, k, o)
+	if err != nil {
+		return nil, err
+	}
+	return score(ctx, o, len(people)-o.Train, pick(m, d.test), pick(m, d.gallery), pick(m, d.mated), pick(m, d.unknown))
+}
+
+// drawn is the rows of a trial's images.
+type drawn struct{ test, gallery, mated, unknown []int }
+
+func draw(people []string, rows map[string][]int, k int, o Options) (*drawn, error) {
+	r := random.New(o.Seed, random.Trial, 0, k)
 	order := slices.Clone(people)
-	draw.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
-	tested := order[o.Train:]
-	var all, gallery, mated, unknown []int
+	r.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
+	d := &drawn{}
 	enrolled := 0
-	for _, who := range tested {
+	for _, who := range order[o.Train:] {
 		images := rows[who]
-		all = append(all, images...)
+		d.test = append(d.test, images...)
 		if len(images) < 2 || enrolled == o.Gallery {
-			unknown = append(unknown, images...)
+			d.unknown = append(d.unknown, images...)
 			continue
 		}
 		enrolled++
-		one := draw.IntN(len(images))
+		one := r.IntN(len(images))
 		for i, row := range images {
 			if i == one {
-				gallery = append(gallery, row)
+				d.gallery = append(d.gallery, row)
 			} else {
-				mated = append(mated, row)
+				d.mated = append(d.mated, row)
 			}
 		}
 	}
 	if enrolled < o.Gallery {
 		return nil, fmt.Errorf("%d people have two or more images, %d are to be enrolled", enrolled, o.Gallery)
 	}
-	pairs, err := allpairs.Measure(ctx, pick(m, all), allpairs.Options{FARs: []float64{FAR}, Threads: o.Threads})
+	return d, nil
+}
+
+// score measures one trial.
+func score(ctx context.Context, o Options, people int, test, gallery, probes, unknown *matrix.Matrix) (*Trial, error) {
+	pairs, err := allpairs.Measure(ctx, test, allpairs.Options{FARs: []float64{FAR}, Threads: o.Threads})
 	if err != nil {
 		return nil, err
 	}
 	if vr := pairs.OperatingPoints[0]; !vr.Resolved {
 		return nil, fmt.Errorf("%d impostor pairs do not resolve FAR %g", pairs.Impostor, FAR)
 	}
-	found, err := identify.Measure(ctx, pick(m, gallery), pick(m, mated), pick(m, unknown), identify.Options{Enrol: identify.One, FPIRs: []float64{FPIR}, Threads: o.Threads})
+	found, err := identify.Measure(ctx, gallery, probes, unknown, identify.Options{Enrol: identify.One, FPIRs: []float64{FPIR}, Threads: o.Threads})
 	if err != nil {
 		return nil, err
 	}
@@ -164,9 +190,65 @@ func trial(ctx context.Context, m *matrix.Matrix, people []string, rows map[stri
 		return nil, fmt.Errorf("%d non-mated probes do not resolve FPIR %g", found.NonMated, FPIR)
 	}
 	return &Trial{
-		People: len(tested), Images: len(all), Genuine: pairs.Genuine, Impostor: pairs.Impostor, VR: pairs.OperatingPoints[0],
+		People: people, Images: test.Len(), Genuine: pairs.Genuine, Impostor: pairs.Impostor, VR: pairs.OperatingPoints[0],
 		Mated: found.Mated, NonMated: found.NonMated, DIR: found.Points[0],
 	}, nil
+}
+
+// measureLists runs the trials of lists.
+func measureLists(ctx context.Context, m *matrix.Matrix, o Options) (*Result, error) {
+	row, err := m.Lookup()
+	if err != nil {
+		return nil, err
+	}
+	missing := map[string]bool{}
+	total := map[string]bool{}
+	for _, t := range o.Lists.Trials {
+		for _, set := range t.sets() {
+			for _, name := range set {
+				total[name] = true
+				if _, ok := row(name); !ok {
+					missing[name] = true
+				}
+			}
+		}
+	}
+	if len(missing) > 0 && !o.SkipMissing {
+		e := &eval.ImagesError{Total: len(total), Names: slices.Sorted(maps.Keys(missing))}
+		for range e.Names {
+			e.Errs = append(e.Errs, errors.New("no embedding of this name, with any extension"))
+		}
+		return nil, fmt.Errorf("%s in %s: %w", o.Lists.Path, m.Path, e)
+	}
+	r := &Result{Missing: len(missing)}
+	var vr, dir []float64
+	for k, l := range o.Lists.Trials {
+		var sets [3]*matrix.Matrix
+		people := map[string]bool{}
+		for i, names := range l.sets() {
+			var rows []int
+			for _, name := range names {
+				if at, ok := row(name); ok {
+					rows = append(rows, at)
+					people[m.Identities[at]] = true
+				}
+			}
+			if sets[i] = pick(m, rows); sets[i] == nil {
+				return nil, fmt.Errorf("trial %d: none of its images has an embedding", k+1)
+			}
+		}
+		t, err := score(ctx, o, len(people), sets[0], sets[1], sets[2], nil)
+		if err != nil {
+			return nil, fmt.Errorf("trial %d: %w", k+1, err)
+		}
+		r.Trials = append(r.Trials, *t)
+		vr, dir = append(vr, t.VR.TAR.Value), append(dir, t.DIR.DIR.Value)
+		if o.Progress != nil {
+			o.Progress(k+1, len(o.Lists.Trials))
+		}
+	}
+	r.VR, r.DIR = summary(vr), summary(dir)
+	return r, nil
 }
 
 // pick returns the given rows of m, nil if there are none.

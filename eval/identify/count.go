@@ -39,6 +39,9 @@ func (r *Result) count(searches []Search, o Options) {
 		if p.Resolved {
 			at := r.Curve.AtFAR(target)
 			fnir := eval.NewRate(at.TAR.Total-at.TAR.Count, at.TAR.Total)
+			if r.Normalise != NoNorm {
+				at.Threshold = eval.ScoreThreshold(at.Threshold.Score)
+			}
 			p.Threshold, p.FPIR, p.DIR, p.FNIR = &at.Threshold, &at.FAR, &at.TAR, &fnir
 		}
 		r.Points = append(r.Points, p)

@@ -38,6 +38,9 @@ type Options struct {
 	Rank    int       // r of FNIR and DIR; default 1
 	Ranks   []int     // of the CMC; default 1, 2, 3, 5, 10, 20, 50, 100
 	Threads int       // default one for each processor
+	// Normalise is NoNorm (the default), or how scores are normalised by those of Cohort.
+	Normalise string
+	Cohort    *matrix.Matrix
 	// Progress, if not nil, is told how many of the probes are scored.
 	Progress func(done, total int)
 }
@@ -55,6 +58,9 @@ type Result struct {
 	// Excluded counts probes whose name is that of an enrolled image: they would find themselves.
 	Excluded int `json:"excluded"`
 	Dim      int `json:"dim"`
+	// Normalise is how scores were normalised, "none" if they are cosines; Cohort its number of images.
+	Normalise string `json:"normalise"`
+	Cohort    int    `json:"cohort"`
 
 	CMC    []RankRate `json:"cmc"`
 	Rank   int        `json:"rank"` // r of the operating points
@@ -103,7 +109,16 @@ func Measure(ctx context.Context, gallery, probes, unknown *matrix.Matrix, o Opt
 	if err != nil {
 		return nil, err
 	}
-	r := &Result{Enrol: o.Enrol, Gallery: len(g.names), GalleryImages: gallery.Len(), Dim: gallery.Dim, Rank: o.Rank, CMC: []RankRate{}, Points: []Point{}}
+	r := &Result{Enrol: o.Enrol, Gallery: len(g.names), GalleryImages: gallery.Len(), Dim: gallery.Dim, Normalise: o.Normalise, Rank: o.Rank, CMC: []RankRate{}, Points: []Point{}}
+	pool := kernel.NewPool(o.Threads)
+	defer pool.Close()
+	if o.Normalise != NoNorm {
+		r.Cohort = o.Cohort.Len()
+	}
+	z, err := g.newNormaliser(pool, o.Cohort, o.Normalise)
+	if err != nil {
+		return nil, err
+	}
 	var searches []Search
 	for _, m := range []*matrix.Matrix{probes, unknown} {
 		if m == nil {
@@ -125,7 +140,7 @@ func Measure(ctx context.Context, gallery, probes, unknown *matrix.Matrix, o Opt
 				rows = append(rows, i)
 			}
 		}
-		found, err := g.search(ctx, m, rows, o)
+		found, err := g.search(ctx, pool, z, m, rows, o)
 		if err != nil {
 			return nil, err
 		}
@@ -144,6 +159,17 @@ func (o Options) filled() (Options, error) {
 	}
 	if o.Enrol != One && o.Enrol != Mean {
 		return o, fmt.Errorf("enrolment %q: want %s or %s", o.Enrol, One, Mean)
+	}
+	switch o.Normalise {
+	case "":
+		o.Normalise = NoNorm
+	case NoNorm:
+	case ZNorm, TNorm, SNorm:
+		if o.Cohort == nil {
+			return o, fmt.Errorf("normalisation %s needs a cohort", o.Normalise)
+		}
+	default:
+		return o, fmt.Errorf("normalisation %q: want %s, %s, %s or %s", o.Normalise, NoNorm, ZNorm, TNorm, SNorm)
 	}
 	if o.FPIRs == nil {
 		o.FPIRs = DefaultFPIRs()
@@ -227,9 +253,7 @@ func length(x []float32) float64 {
 const tileScores = 1 << 22
 
 // search scores the given rows of m against the gallery, some probes at a time.
-func (g *gallery) search(ctx context.Context, m *matrix.Matrix, rows []int, o Options) ([]Search, error) {
-	pool := kernel.NewPool(o.Threads)
-	defer pool.Close()
+func (g *gallery) search(ctx context.Context, pool *kernel.Pool, z *normaliser, m *matrix.Matrix, rows []int, o Options) ([]Search, error) {
 	n := len(g.names)
 	tile := max(1, min(len(rows), tileScores/n))
 	unit, scores := make([]float32, tile*g.dim), make([]float32, tile*n)
@@ -246,6 +270,10 @@ func (g *gallery) search(ctx context.Context, m *matrix.Matrix, rows []int, o Op
 			}
 		}
 		kernel.Gemm(pool, len(part), n, g.dim, unit, g.dim, false, g.templates, g.dim, true, scores, n, false)
+		err := z.apply(pool, scores[:len(part)*n], unit[:len(part)*g.dim], func(i int) string { return m.Describe(part[i]) })
+		if err != nil {
+			return nil, err
+		}
 		pool.Run(len(part), func(i int) {
 			mate, ok := g.index[m.Identities[part[i]]]
 			if !ok {

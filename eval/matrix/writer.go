@@ -29,13 +29,20 @@ type Writer interface {
 	Abort()
 }
 
+// CheckName returns a [FormatError] unless Create and Read know the extension of path.
+func CheckName(path string) error {
+	switch strings.ToLower(filepath.Ext(path)) {
+	case ".npy", ".parquet", ".csv":
+		return nil
+	}
+	return &FormatError{path}
+}
+
 // Create chooses the format by the extension of path, which is .npy, .parquet or .csv;
 // its folder is made if needed.
 func Create(path string, dim int) (Writer, error) {
-	switch strings.ToLower(filepath.Ext(path)) {
-	case ".npy", ".parquet", ".csv":
-	default:
-		return nil, &FormatError{path}
+	if err := CheckName(path); err != nil {
+		return nil, err
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, err

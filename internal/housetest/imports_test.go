@@ -33,6 +33,7 @@ var rules = []struct {
 	{"embed", []string{"embed/", "internal/ops", "internal/nn", "internal/kernel"}},
 	{"embed/", []string{"embed/", "internal/nn", "internal/kernel"}},
 	{"losses", []string{"losses/", "internal/ops", "internal/kernel"}},
+	{"losses/lecture", []string{"losses", "losses/", "internal/ops", "internal/kernel"}},
 	{"losses/", []string{"losses/", "internal/ops", "internal/kernel"}},
 	{"eval", nil},
 	{"eval/", []string{"eval", "eval/", "internal/kernel"}},

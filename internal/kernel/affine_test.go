@@ -132,7 +132,7 @@ func testAffine(t *testing.T, c affineCase) {
 
 	a := NewAffine(c.c)
 	kept := slices.Clone(y)
-	a.Forward(p, c.n, y, ly, x, lx, scale, shift, slope, res, lres)
+	a.Forward(p, c.n, y, ly, Source{X: x, Layout: lx, Scale: scale, Shift: shift, Slope: slope}, res, lres)
 	c.each(func(n, h, w, ch int) {
 		want := z(n, h, w, ch)
 		want *= prelu(want, ch)
@@ -147,7 +147,7 @@ func testAffine(t *testing.T, c affineCase) {
 	checkBorder(t, "y", y, ly)
 	if c.res { // in place of the residual
 		again := slices.Clone(res)
-		a.Forward(p, c.n, again, lres, x, lx, scale, shift, slope, again, lres)
+		a.Forward(p, c.n, again, lres, Source{X: x, Layout: lx, Scale: scale, Shift: shift, Slope: slope}, again, lres)
 		c.each(func(n, h, w, ch int) {
 			if got, want := again[lres.Offset(n, h, w)+ch], y[ly.Offset(n, h, w)+ch]; got != want {
 				t.Fatalf("in place of the residual y is %v, elsewhere %v", got, want)
@@ -193,7 +193,7 @@ func testAffine(t *testing.T, c affineCase) {
 	backwardSums(a, p, c.n, nil, nil, nil, dy, ldy, x, lx, scale, shift, slope, pa, pb)
 
 	before := slices.Clone(dx)
-	a.BackwardApply(p, c.n, dx, ldx, dy, ldy, x, lx, scale, shift, slope, pa, pb, pc, c.add)
+	a.BackwardApply(p, c.n, dx, ldx, dy, ldy, Source{X: x, Layout: lx, Scale: scale, Shift: shift, Slope: slope}, pa, pb, pc, c.add)
 	c.each(func(n, h, w, ch int) {
 		want := orOne(pa, ch)*float64(dy[ldy.Offset(n, h, w)+ch])*prelu(z(n, h, w, ch), ch) +
 			orZero(pb, ch)*float64(x[lx.Offset(n, h, w)+ch]) + orZero(pc, ch)
@@ -205,7 +205,7 @@ func testAffine(t *testing.T, c affineCase) {
 	checkBorder(t, "dx", dx, ldx)
 	if !c.add { // in place of dy
 		want := slices.Clone(dx)
-		a.BackwardApply(p, c.n, dy, ldy, dy, ldy, x, lx, scale, shift, slope, pa, pb, pc, false)
+		a.BackwardApply(p, c.n, dy, ldy, dy, ldy, Source{X: x, Layout: lx, Scale: scale, Shift: shift, Slope: slope}, pa, pb, pc, false)
 		c.each(func(n, h, w, ch int) {
 			if dy[ldy.Offset(n, h, w)+ch] != want[ldx.Offset(n, h, w)+ch] {
 				t.Fatal("in place of dy dx differs")
@@ -220,8 +220,8 @@ func testAffine(t *testing.T, c affineCase) {
 // backwardSums makes the sums of a gradient in a pass of their own.
 func backwardSums(a *Affine, p *Pool, n int, dshift, dscale, dslope, dy []float32, ldy Layout, x []float32, lx Layout, scale, shift, slope, pa, pb []float32) {
 	sums := NewGradientSums(lx.C)
-	sums.Of(Source{x, lx, scale, shift, slope}, pa, pb)
-	a.Collect(p, n, sums, dy, ldy)
+	sums.Of(Source{X: x, Layout: lx, Scale: scale, Shift: shift, Slope: slope}, pa, pb)
+	a.Collect(p, n, sums, Source{X: dy, Layout: ldy})
 	sums.Result(dshift, dscale, dslope)
 }
 
@@ -244,7 +244,7 @@ func TestMoments(t *testing.T) {
 					p := NewPool(threads)
 					m, v := make([]float32, c.c), make([]float32, c.c)
 					moments := NewMoments(c.c)
-					NewAffine(c.c).Collect(p, c.n, moments, x, lx)
+					NewAffine(c.c).Collect(p, c.n, moments, Source{X: x, Layout: lx})
 					moments.Result(m, v)
 					for ch := range m {
 						if math.Abs(float64(m[ch])-mean[ch]) > 1e-6*(1+math.Abs(mean[ch])) || math.Abs(float64(v[ch])-variance[ch]) > 2e-6*(variance[ch]+0.1) {
@@ -293,9 +293,9 @@ func TestAffineShowsNaN(t *testing.T) {
 				for i := range s {
 					s[i] = make([]float32, channels)
 				}
-				a.Forward(p, 1, y, l, x, l, scale, shift, slope, nil, Layout{})
+				a.Forward(p, 1, y, l, Source{X: x, Layout: l, Scale: scale, Shift: shift, Slope: slope}, nil, Layout{})
 				backwardSums(a, p, 1, s[0], s[1], s[2], dy, l, x, l, scale, shift, slope, nil, nil)
-				a.BackwardApply(p, 1, dx, l, dy, l, x, l, scale, shift, slope, nil, nil, nil, false)
+				a.BackwardApply(p, 1, dx, l, dy, l, Source{X: x, Layout: l, Scale: scale, Shift: shift, Slope: slope}, nil, nil, nil, false)
 				nan := func(v float32) bool { return v != v }
 				if operand != 1 && !nan(y[ch]) {
 					t.Errorf("%d channels: a NaN in operand %d gives y = %v", channels, operand, y[ch])
@@ -329,9 +329,11 @@ func BenchmarkAffine(b *testing.B) {
 			}
 		})
 	}
-	run("forward", 2, func() { a.Forward(p, l.N, y, l, x, l, v, v, v, nil, l) })
+	run("forward", 2, func() { a.Forward(p, l.N, y, l, Source{X: x, Layout: l, Scale: v, Shift: v, Slope: v}, nil, l) })
 	moments := NewMoments(l.C)
-	run("moments", 1, func() { a.Collect(p, l.N, moments, x, l) })
+	run("moments", 1, func() { a.Collect(p, l.N, moments, Source{X: x, Layout: l}) })
 	run("sums", 2, func() { backwardSums(a, p, l.N, nil, nil, nil, y, l, x, l, v, v, v, nil, nil) })
-	run("apply", 3, func() { a.BackwardApply(p, l.N, y, l, y, l, x, l, v, v, v, v, v, v, false) })
+	run("apply", 3, func() {
+		a.BackwardApply(p, l.N, y, l, y, l, Source{X: x, Layout: l, Scale: v, Shift: v, Slope: v}, v, v, v, false)
+	})
 }

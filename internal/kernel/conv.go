@@ -52,6 +52,7 @@ type Conv struct {
 type convCall struct {
 	n, chunks      int
 	y, w, bias, dw []float32
+	half           []Pair // instead of y, or nil
 	x              reader // of x, or of dy in BackwardData
 	add            bool
 	collector      Collector

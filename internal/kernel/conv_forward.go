@@ -32,11 +32,21 @@ func (c *Conv) packForwardPanel(panel int) {
 // Forward computes the convolution of the first n images of x [N,H,W,in] into the interior of y
 // [N,OH,OW,out], with the weights of Load, and gives what it writes to collect. bias [out] and collect may be nil.
 func (c *Conv) Forward(p *Pool, n int, y []float32, x Source, bias []float32, collect Collector) {
-	c.pending = convCall{n: n, chunks: rowChunks(n, c.s.Out.H), y: y, x: c.in.reader(x), w: c.packed, bias: bias, collector: collect}
-	if collect != nil {
-		collect.begin(n * c.pending.chunks)
+	c.runForward(p, convCall{n: n, y: y, x: c.in.reader(x), bias: bias, collector: collect})
+}
+
+// ForwardHalf is Forward to bfloat16, without a bias.
+func (c *Conv) ForwardHalf(p *Pool, n int, y []Pair, x Source, collect Collector) {
+	c.runForward(p, convCall{n: n, half: y, x: c.in.reader(x), collector: collect})
+}
+
+func (c *Conv) runForward(p *Pool, q convCall) {
+	q.chunks, q.w = rowChunks(q.n, c.s.Out.H), c.packed
+	if q.collector != nil {
+		q.collector.begin(q.n * q.chunks)
 	}
-	p.Run(n*c.pending.chunks, c.forward)
+	c.pending = q
+	p.Run(q.n*q.chunks, c.forward)
 	c.pending = convCall{}
 }
 
@@ -52,8 +62,24 @@ func (c *Conv) forwardChunk(chunk int) {
 	if !c.weightsInCache(c.cg, c.og, s.KH*s.KW) {
 		floats = 0 // weights are read once for a strip: one strip
 	}
-	q.x.strips(y0, y1, floats, s.PadW, func(y0, y1 int) { c.forwardStrip(n, y0, y1) })
-	if q.collector != nil {
+	q.x.strips(y0, y1, floats, s.PadW, func(y0, y1 int) {
+		if q.half == nil {
+			c.forwardStrip(n, y0, y1, q.y[s.Out.Offset(n, y0, 0):])
+			return
+		}
+		stride := s.Out.RowStride()
+		strip := sumBuffers.get((y1 - y0) * stride)
+		defer sumBuffers.put(strip)
+		c.forwardStrip(n, y0, y1, strip)
+		for y := y0; y < y1; y++ {
+			pixels := strip[(y-y0)*stride:][:s.Out.W*s.Out.C]
+			roundTrip(q.half[s.Out.Offset(n, y, 0)/2:], pixels)
+			if q.collector != nil {
+				q.collector.add(chunk, n, y, 0, pixels)
+			}
+		}
+	})
+	if q.collector != nil && q.half == nil {
 		addRows(q.collector, chunk, q.y, s.Out, n, y0, y1)
 	}
 }
@@ -75,7 +101,8 @@ func (c *Conv) merged(x, y Layout) int {
 	return max(1, stripFloats/x.RowStride())
 }
 
-func (c *Conv) forwardStrip(n, y0, y1 int) {
+// forwardStrip computes rows y0 to y1 of image n, the first of which is at the start of dst.
+func (c *Conv) forwardStrip(n, y0, y1 int, dst []float32) {
 	s, q := &c.s, &c.pending
 	x := q.x.view(n, n+1, y0*s.StrideH-s.PadH, (y1-1)*s.StrideH-s.PadH+s.KH, s.PadW)
 	defer x.close()
@@ -94,7 +121,7 @@ func (c *Conv) forwardStrip(n, y0, y1 int) {
 	}
 	t.bSeg = t.k * nr
 	merged := c.merged(x.Layout, s.Out)
-	panel := func(i, y0, y1 int) {
+	panel := func(i, from, to int) {
 		g, j := i/panels, i%panels*nr
 		t.cols = min(nr, c.og-j)
 		t.b = q.w[i*panelLen:][:panelLen]
@@ -102,9 +129,9 @@ func (c *Conv) forwardStrip(n, y0, y1 int) {
 		if q.bias != nil {
 			t.bias = q.bias[o:]
 		}
-		for y := y0; y < y1; y += merged {
+		for y := from; y < to; y += merged {
 			a := x.at(n, y*s.StrideH-s.PadH, -s.PadW) + g*c.cg
-			c.rowOfTiles(&t, s.Out.W*min(merged, y1-y), x.x, a, q.y, s.Out.Offset(n, y, 0)+o)
+			c.rowOfTiles(&t, s.Out.W*min(merged, to-y), x.x, a, dst, (y-y0)*s.Out.RowStride()+o)
 		}
 	}
 	if c.weightsInCache(c.cg, c.og, s.KH*s.KW) {

@@ -82,6 +82,13 @@ func (c *MixedConv) Forward(p *Pool, n int, y []float32, x Source, bias []float3
 	c.forward.run(p, n, y, x, bias, false, collect)
 }
 
+// ForwardHalf is Forward to bfloat16, without a bias.
+func (c *MixedConv) ForwardHalf(p *Pool, n int, y []Pair, x Source, collect Collector) {
+	c.forward.half = y
+	c.forward.run(p, n, nil, x, nil, false, collect)
+	c.forward.half = nil
+}
+
 // LoadBackward takes the weights w [out, in, KH, KW] of BackwardData.
 func (c *MixedConv) LoadBackward(p *Pool, w []float32) { c.backward.load(p, w) }
 
@@ -157,6 +164,7 @@ const (
 	mixedStrip   = 64 << 10
 	weightsStrip = 48 << 10
 	mixedChunks  = 16 // at least, where there is so much to share out
+	mixedFills   = 4  // shares of the rows of a part, where several groups of panels read it
 )
 
 // mixedPass is a convolution by streams.
@@ -173,12 +181,15 @@ type mixedPass struct {
 	partition
 	off       [][]int // of each job
 	groups    int     // that the panels are cut into
+	shared    []Pair  // strips of all parts, for several groups
 	id        identity
 	y         []float32
+	half      []Pair // instead of y, or nil
 	x         reader
 	bias      []float32
 	collector Collector
 	add       bool
+	fillF     func(chunk int)
 	computeF  func(chunk int)
 	collectF  func(chunk int)
 }
@@ -192,7 +203,7 @@ func (f *mixedPass) init(s stream, scratch *Scratch) {
 	f.panels = s.out.C / pairBlock
 	f.panelLen = taps * s.words * pairBlock
 	f.off = make([][]int, len(s.jobs))
-	f.computeF, f.collectF = f.compute, f.collect
+	f.fillF, f.computeF, f.collectF = f.fillShared, f.compute, f.collect
 	f.id = newIdentity(s.in.C)
 }
 
@@ -215,7 +226,15 @@ func (f *mixedPass) run(p *Pool, n int, y []float32, x Source, bias []float32, a
 			f.collector = nil // a chunk does not have all channels
 		}
 	}
+	if f.groups > 1 {
+		f.shared = pairBuffers.get(f.count() * f.phases * f.phaseWords)
+		p.Run(f.count()*mixedFills, f.fillF)
+	}
 	p.Run(f.count()*f.groups, f.computeF)
+	if f.groups > 1 {
+		pairBuffers.put(f.shared)
+		f.shared = nil
+	}
 	if f.collector == nil && collect != nil {
 		f.collector = collect
 		p.Run(f.count(), f.collectF)
@@ -223,19 +242,37 @@ func (f *mixedPass) run(p *Pool, n int, y []float32, x Source, bias []float32, a
 	f.y, f.x, f.bias, f.collector = nil, reader{}, nil, nil
 }
 
+// strips returns those of a part that all groups share.
+func (f *mixedPass) strips(part int) []Pair {
+	n := f.phases * f.phaseWords
+	return f.shared[part*n:][:n]
+}
+
+// fillShared writes a share of the strips of a part.
+func (f *mixedPass) fillShared(chunk int) {
+	part := chunk / mixedFills
+	f.fillSome(f.strips(part), &f.partition, f.part(&f.stream, part), &f.x, chunk%mixedFills, mixedFills)
+}
+
 func (f *mixedPass) compute(chunk int) {
 	at, group := f.part(&f.stream, chunk/f.groups), chunk%f.groups
-	strips, sums := pairBuffers.get(f.phases*f.phaseWords), sumBuffers.get(streamCall*pairBlock*pairBlock)
-	defer pairBuffers.put(strips)
+	sums := sumBuffers.get(streamCall * pairBlock * pairBlock)
 	defer sumBuffers.put(sums)
-	f.fill(strips, &f.partition, at, &f.x)
+	var strips []Pair
+	if f.shared != nil {
+		strips = f.strips(chunk / f.groups)
+	} else {
+		strips = pairBuffers.get(f.phases * f.phaseWords)
+		defer pairBuffers.put(strips)
+		f.fill(strips, &f.partition, at, &f.x)
+	}
 	for panel := group * f.panels / f.groups; panel < (group+1)*f.panels/f.groups; panel++ {
 		weights := f.packed[panel*f.panelLen:][:f.panelLen]
 		for i := range f.jobs {
 			j := &f.jobs[i]
 			if len(j.taps) > 0 {
-				f.stream.run(f.y, j, at, panel, strips, weights[j.packed*f.words*pairBlock:], f.off[i], f.bias, f.add, sums)
-			} else if !f.add {
+				f.stream.run(f.y, f.half, j, at, panel, strips, weights[j.packed*f.words*pairBlock:], f.off[i], f.bias, f.add, sums)
+			} else if f.half == nil && !f.add { // a pass to bfloat16 has one job, with taps
 				f.clear(f.y, j, at, panel)
 			}
 		}
@@ -249,8 +286,15 @@ func (f *mixedPass) compute(chunk int) {
 func (f *mixedPass) collect(chunk int) {
 	at := f.part(&f.stream, chunk)
 	step := f.jobs[0].step
+	y := Source{X: f.y, Half: f.half, Layout: f.out}
+	buffer := y.rawBuffer()
+	if buffer != nil {
+		defer sumBuffers.put(buffer)
+	}
 	for img := range at.imgs {
-		addRows(f.collector, chunk, f.y, f.out, at.n+img, at.y*step, min(f.out.H, (at.y+at.rows)*step))
+		for r := at.y * step; r < min(f.out.H, (at.y+at.rows)*step); r++ {
+			f.collector.add(chunk, at.n+img, r, 0, y.raw(buffer, at.n+img, r))
+		}
 	}
 }
 

@@ -88,6 +88,18 @@ type dense interface {
 
 // testConv compares c with the oracle, which multiplies numbers as rounded by round.
 func testConv(t *testing.T, c dense, s ConvShape, n int, round func([]float32) []float32) {
+	t.Helper()
+	testConvAgainst(t, c, s, n, func(s ConvShape, n int, x, w, bias, dy []float32) (y, dx, dw []float64) {
+		return oracle(s, n, round(x), round(w), bias, round(dy))
+	}, closeSum)
+}
+
+// closeSum is close32 of a sum of products of numbers of about 1.
+func closeSum(got float32, want float64, terms int) bool { return close32(got, want, terms, 1) }
+
+// testConvAgainst is testConv against a given definition, where within says whether a sum of so many terms is what is wanted.
+func testConvAgainst(t *testing.T, c dense, s ConvShape, n int, oracle func(s ConvShape, n int, x, w, bias, dy []float32) (y, dx, dw []float64), within func(got float32, want float64, terms int) bool) {
+	t.Helper()
 	pool := NewPool(2)
 	defer pool.Close()
 	r := rand.New(rand.NewPCG(3, 4))
@@ -97,33 +109,33 @@ func testConv(t *testing.T, c dense, s ConvShape, n int, round func([]float32) [
 	dy, checkDY := guarded(t, r, s.Out.Len())
 	clearBorder(x, s.In)
 	clearBorder(dy, s.Out)
-	wantY, wantDX, wantDW := oracle(s, n, round(x), round(w), bias, round(dy))
+	wantY, wantDX, wantDW := oracle(s, n, x, w, bias, dy)
 
 	y, checkY := guarded(t, r, s.Out.Len())
 	clearBorder(y, s.Out)
 	before := slices.Clone(y)
 	c.Load(pool, w)
 	c.Forward(pool, n, y, Source{X: x, Layout: s.In}, bias, nil)
-	compare(t, "y", y, wantY, before, s.Out, n, s.KH*s.KW*s.In.C)
+	compare(t, "y", y, wantY, before, s.Out, n, s.KH*s.KW*s.In.C, within)
 
 	dx, checkDX := guarded(t, r, s.In.Len())
 	clearBorder(dx, s.In)
 	before = slices.Clone(dx)
 	c.LoadBackward(pool, w)
 	c.BackwardData(pool, n, dx, dy, false, nil)
-	compare(t, "dx", dx, wantDX, before, s.In, n, s.KH*s.KW*s.Out.C)
+	compare(t, "dx", dx, wantDX, before, s.In, n, s.KH*s.KW*s.Out.C, within)
 	before = slices.Clone(dx)
 	for i := range wantDX {
 		wantDX[i] *= 2
 	}
 	c.BackwardData(pool, n, dx, dy, true, nil)
-	compare(t, "dx added", dx, wantDX, before, s.In, n, s.KH*s.KW*s.Out.C)
+	compare(t, "dx added", dx, wantDX, before, s.In, n, s.KH*s.KW*s.Out.C, within)
 
 	dw, checkDW := guarded(t, r, len(w))
 	c.BackwardWeights(pool, n, dw, Source{X: x, Layout: s.In}, dy)
 	terms := n * s.Out.H * s.Out.W
 	for i := range dw {
-		if !close32(dw[i], wantDW[i], terms, 1) {
+		if !within(dw[i], wantDW[i], terms) {
 			t.Fatalf("dw[%d] = %v, want %v", i, dw[i], wantDW[i])
 		}
 	}
@@ -133,7 +145,7 @@ func testConv(t *testing.T, c dense, s ConvShape, n int, round func([]float32) [
 }
 
 // compare checks the first n images of got, and that nothing else changed.
-func compare(t *testing.T, name string, got []float32, want []float64, before []float32, l Layout, n, terms int) {
+func compare(t *testing.T, name string, got []float32, want []float64, before []float32, l Layout, n, terms int, within func(got float32, want float64, terms int) bool) {
 	t.Helper()
 	checkBorder(t, name, got, l)
 	for img := range l.N {
@@ -144,7 +156,7 @@ func compare(t *testing.T, name string, got []float32, want []float64, before []
 					if got[i] != before[i] {
 						t.Fatalf("%s: image %d of a batch of %d written", name, img, n)
 					}
-				} else if !close32(got[i], want[i], terms, 1) || math.IsNaN(float64(got[i])) {
+				} else if !within(got[i], want[i], terms) || math.IsNaN(float64(got[i])) {
 					t.Fatalf("%s: image %d row %d entry %d = %v, want %v", name, img, y, i-o, got[i], want[i])
 				}
 			}
@@ -189,7 +201,7 @@ func sameForAnyThreads(t *testing.T, s ConvShape, convolution func(ConvShape) de
 func BenchmarkConv(b *testing.B) {
 	pool := NewPool(2)
 	defer pool.Close()
-	const n = 16
+	const n = 64
 	for _, s := range []ConvShape{
 		conv(n, 112, 112, 3, 64, 3, 2, 1, 1, 1),
 		conv(n, 56, 56, 64, 64, 3, 1, 1, 1, 1),
@@ -219,6 +231,12 @@ func BenchmarkConv(b *testing.B) {
 				name string
 				c    dense
 			}{"winograd", NewWinograd(s, new(Scratch))})
+		}
+		if Winogrades(s) && Mixes(s) {
+			kinds = append(kinds, struct {
+				name string
+				c    dense
+			}{"mixedwinograd", NewMixedWinograd(s, new(Scratch))})
 		}
 		r := rand.New(rand.NewPCG(7, 8))
 		fill := func(n int) []float32 {

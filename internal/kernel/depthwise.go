@@ -28,6 +28,7 @@ type depthwiseCall struct {
 	n, chunks int
 	pass      *pass
 	y, w, dw  []float32
+	half      []Pair // instead of y, or nil
 	x         reader
 	from      []float32 // what sums start from: bias or zeros, or nil for y itself
 	collector Collector
@@ -162,6 +163,11 @@ func (d *Depthwise) Forward(p *Pool, n int, y []float32, x Source, packed, bias 
 	d.gather(p, depthwiseCall{n: n, pass: &d.forward, y: y, x: d.in.reader(x), w: packed, from: bias, collector: collect})
 }
 
+// ForwardHalf is Forward to bfloat16, without a bias.
+func (d *Depthwise) ForwardHalf(p *Pool, n int, y []Pair, x Source, packed []float32, collect Collector) {
+	d.gather(p, depthwiseCall{n: n, pass: &d.forward, half: y, x: d.in.reader(x), w: packed, from: d.in.zeros, collector: collect})
+}
+
 // BackwardData computes the gradient of the loss with respect to x, for the
 // first n images: it overwrites the interior of dx [N,H,W,C], or adds to it.
 // dy [N,OH,OW,C] has the layout Out; packed comes from Pack. What dx is then goes to collect, which may be nil.
@@ -188,18 +194,31 @@ func (d *Depthwise) gather(p *Pool, c depthwiseCall) {
 func (d *Depthwise) gatherChunk(chunk int) {
 	q := &d.pending
 	f := q.pass
+	var floats []float32 // of a row that goes to bfloat16
+	if q.half != nil {
+		floats = sumBuffers.get(f.dst.W * f.dst.C)
+		defer sumBuffers.put(floats)
+	}
 	q.rowsOf(chunk, func(n int, x view, row span) {
+		dst := floats
+		at := f.dst.Offset(n, row.dst, 0)
+		if q.half == nil {
+			dst = q.y[at:]
+		}
 		for _, col := range f.cols {
 			t, w := d.window(f, row, col, x)
-			y := q.y[f.dst.Offset(n, row.dst, col.dst):]
+			y := dst[col.dst*f.dst.C:]
 			from := q.from
 			if from == nil {
 				from, t.fromStride = y, t.yStride
 			}
 			windowRun(&t, y, x.x[x.at(n, row.src, col.src):], q.w, w, from)
 		}
+		if q.half != nil {
+			roundTrip(q.half[at/2:], floats)
+		}
 		if q.collector != nil {
-			addRows(q.collector, chunk, q.y, f.dst, n, row.dst, row.dst+1)
+			q.collector.add(chunk, n, row.dst, 0, dst[:f.dst.W*f.dst.C])
 		}
 	})
 }

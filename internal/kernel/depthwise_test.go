@@ -79,21 +79,21 @@ func testDepthwise(t *testing.T, s ConvShape, n int) {
 	clearBorder(y, s.Out)
 	before := slices.Clone(y)
 	d.Forward(pool, n, y, Source{X: x, Layout: s.In}, packed, bias, nil)
-	compare(t, "y", y, wantY, before, s.Out, n, taps)
+	compare(t, "y", y, wantY, before, s.Out, n, taps, closeSum)
 	oracleNoBias, _, _ := oracle(s, n, x, w, make([]float32, s.In.C), dy)
 	d.Forward(pool, n, y, Source{X: x, Layout: s.In}, packed, nil, nil)
-	compare(t, "y without bias", y, oracleNoBias, before, s.Out, n, taps)
+	compare(t, "y without bias", y, oracleNoBias, before, s.Out, n, taps, closeSum)
 
 	dx, checkDX := guarded(t, r, s.In.Len())
 	clearBorder(dx, s.In)
 	before = slices.Clone(dx)
 	d.BackwardData(pool, n, dx, dy, packed, false, nil)
-	compare(t, "dx", dx, wantDX, before, s.In, n, taps)
+	compare(t, "dx", dx, wantDX, before, s.In, n, taps, closeSum)
 	for i := range wantDX {
 		wantDX[i] += float64(dx[i])
 	}
 	d.BackwardData(pool, n, dx, dy, packed, true, nil)
-	compare(t, "dx added", dx, wantDX, before, s.In, n, taps)
+	compare(t, "dx added", dx, wantDX, before, s.In, n, taps, closeSum)
 
 	dw, checkDW := guarded(t, r, len(w))
 	d.BackwardWeights(pool, n, dw, Source{X: x, Layout: s.In}, dy)

@@ -28,6 +28,9 @@ func FuzzConv(f *testing.F) {
 			if Winogrades(s) {
 				testConv(t, NewWinograd(s, new(Scratch)), s, s.In.N, exact)
 			}
+			if Winogrades(s) && Mixes(s) {
+				testConvAgainst(t, NewMixedWinograd(s, new(Scratch)), s, s.In.N, mixedWinogradOracle, closeRoundedSum)
+			}
 			if in == out && in == groups {
 				testConv(t, &depthwiseConv{Depthwise: NewDepthwise(s)}, s, s.In.N, exact)
 			}

@@ -3,6 +3,7 @@ package kernel
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -110,4 +111,41 @@ func BenchmarkPeak(b *testing.B) {
 	for b.Loop() {
 		b.ReportMetric(PeakGFLOPS(p), "GFLOP/s")
 	}
+}
+
+func TestPacked(t *testing.T) {
+	pool := NewPool(2)
+	defer pool.Close()
+	r := rand.New(rand.NewPCG(15, 16))
+	forEachVariant(t, func(t *testing.T) {
+		for _, c := range [][3]int{{1, 1, 1}, {3, 33, 40}, {30, 64, 4100}, {16, 512, 96}} {
+			m, n, k := c[0], c[1], c[2]
+			lda, ldc := k+3, n+5
+			a, checkA := guarded(t, r, m*lda)
+			w, checkW := guarded(t, r, n*k)
+			got, checkC := guarded(t, r, m*ldc)
+			before := slices.Clone(got)
+			NewPacked(pool, w, n, k).Mul(pool, m, a, lda, got, ldc)
+			for i := range m {
+				for j := range ldc {
+					if j >= n {
+						if got[i*ldc+j] != before[i*ldc+j] {
+							t.Fatalf("%v: written beyond column %d", c, n)
+						}
+						continue
+					}
+					var want float64
+					for x := range k {
+						want += float64(a[i*lda+x]) * float64(w[j*k+x])
+					}
+					if !close32(got[i*ldc+j], want, k, 1) {
+						t.Fatalf("%v: c[%d,%d] is %v, want %v", c, i, j, got[i*ldc+j], want)
+					}
+				}
+			}
+			checkA()
+			checkW()
+			checkC()
+		}
+	})
 }

@@ -10,8 +10,7 @@ package kernel
 // Sums are in float32 over a few hundred pixels, in float64 beyond.
 type GradientSums struct {
 	identity
-	x      []float32
-	layout Layout
+	x      Source
 	params affineParams
 	a, b   []float32
 	chunks []gradientSumsOf
@@ -22,6 +21,7 @@ type gradientSumsOf struct {
 	pending int       // pixels in sums
 	sums    []float32 // [3][C]
 	totals  []float64 // [3][C]
+	floats  []float32 // of x, where that is in bfloat16
 }
 
 // NewGradientSums returns a GradientSums for images of this many channels.
@@ -32,7 +32,7 @@ func NewGradientSums(channels int) *GradientSums {
 // Of says what pass the gradient is of. Parameters that are nil stand for 1, 0 and no activation, a and b
 // for 1 and 0.
 func (g *GradientSums) Of(x Source, a, b []float32) {
-	g.x, g.layout, g.params = x.X, x.Layout, g.identity.params(x.Scale, x.Shift, x.Slope)
+	g.x, g.params = x, g.identity.params(x.Scale, x.Shift, x.Slope)
 	g.a, g.b = a, b
 	if a == nil {
 		g.a = g.ones
@@ -58,7 +58,15 @@ func (g *GradientSums) begin(chunks int) {
 
 func (g *GradientSums) add(chunk, n, y, x int, dy []float32) {
 	c := &g.chunks[chunk]
-	affineSumsRun(c.sums, g.x[g.layout.Offset(n, y, x):][:len(dy)], dy, &g.params, g.a, g.b)
+	at := g.x.Layout.Offset(n, y, x)
+	var floats []float32
+	if g.x.Half != nil {
+		floats = take(&c.floats, len(dy))
+		expandPairs(floats, g.x.Half[at/2:])
+	} else {
+		floats = g.x.X[at:][:len(dy)]
+	}
+	affineSumsRun(c.sums, floats, dy, &g.params, g.a, g.b)
 	if c.pending += len(dy) / len(g.ones); c.pending >= sumPixels {
 		flush(c.totals, c.sums)
 		c.pending = 0

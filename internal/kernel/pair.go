@@ -32,7 +32,8 @@ const pairBlock = 32
 //	    a[off[s] + i*aRow + k] . b[s*bStep + k*bRow + j]
 //
 // where . adds the products of the first and of the second halves. From block to block a moves
-// on by aBlock and c by cBlock. All distances are in words of four bytes. The assembly knows the order of the
+// on by aBlock and c by cBlock. Only rows rows in all are wanted; of what is beyond them in the last block some may be
+// computed, too. All distances are in words of four bytes. The assembly knows the order of the
 // fields.
 type pairTile struct {
 	a, b          *Pair
@@ -43,6 +44,7 @@ type pairTile struct {
 	bRow, bStep   int
 	ldc, cBlock   int
 	add           int // 1: add to c
+	rows          int // 0: all of the blocks
 }
 
 // pairOperands are the slices that a pairTile points into, for the generic kernel and the checks.
@@ -55,7 +57,10 @@ type pairOperands struct {
 // run computes the tile over the operands from their start. It panics where they are too short.
 func (t *pairTile) run(o pairOperands) {
 	t.steps = len(o.off)
-	if t.steps < 1 || t.blocks < 1 {
+	if t.rows == 0 {
+		t.rows = t.blocks * pairBlock
+	}
+	if t.steps < 1 || t.blocks < 1 || even(t.rows, pairBlock) != t.blocks {
 		panic("kernel: empty tile of pairs")
 	}
 	last := (t.blocks - 1)
@@ -72,7 +77,7 @@ func (t *pairTile) run(o pairOperands) {
 func (t *pairTile) runGeneric(o pairOperands) {
 	var row [pairBlock]float32
 	for block := range t.blocks {
-		for i := range pairBlock {
+		for i := range min(pairBlock, t.rows-block*pairBlock) {
 			c := o.c[block*t.cBlock+i*t.ldc:][:pairBlock]
 			clear(row[:])
 			if t.add != 0 {

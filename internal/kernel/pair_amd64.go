@@ -80,6 +80,33 @@ func rowsOut(dst, src, bias []float32, pixels, ldc int, add bool) {
 	rowsOut_avx512bf16(&dst[0], &src[0], first(bias), pixels, ldc, adds)
 }
 
+func expandPairs(dst []float32, src []Pair) {
+	if variant < cpu.AVX512BF16 || len(dst)%16 != 0 {
+		expandPairsGeneric(dst, src)
+		return
+	}
+	if len(dst) > 0 {
+		expandPairs_avx512bf16(&dst[0], &src[:len(dst)/2][0], len(dst))
+	}
+}
+
+func roundRowsOut(dst []Pair, src []float32, pixels, ldc int) {
+	if variant < cpu.AVX512BF16 {
+		roundRowsOutGeneric(dst, src, pixels, ldc)
+		return
+	}
+	if pixels > 0 {
+		_, _ = dst[(pixels-1)*ldc+pairBlock/2-1], src[pixels*pairBlock-1]
+		roundRowsOut_avx512bf16(&dst[0], &src[0], pixels, ldc)
+	}
+}
+
+//go:noescape
+func expandPairs_avx512bf16(dst *float32, src *Pair, n int)
+
+//go:noescape
+func roundRowsOut_avx512bf16(dst *Pair, src *float32, pixels, ldc int)
+
 //go:noescape
 func pairTile_amx(t *pairTile)
 

@@ -22,7 +22,7 @@ TEXT ·pairTile_avx512bf16(SB), NOSPLIT, $16-8
 	MOVQ R12, AX
 	SHLQ $0x04, AX
 	SUBQ AX, R9
-	MOVQ 40(DI), AX
+	MOVQ 104(DI), AX
 	MOVQ AX, (SP)
 
 block:
@@ -307,6 +307,8 @@ pair0:
 	ADDQ         R11, R8
 	ADDQ         R11, R8
 	ADDQ         R11, R8
+	SUBQ         $0x0b, (SP)
+	JLE          done
 	MOVQ         96(DI), AX
 	TESTQ        AX, AX
 	JZ           zero1
@@ -587,6 +589,8 @@ pair1:
 	ADDQ         R11, R8
 	ADDQ         R11, R8
 	ADDQ         R11, R8
+	SUBQ         $0x0b, (SP)
+	JLE          done
 	MOVQ         96(DI), AX
 	TESTQ        AX, AX
 	JZ           zero2
@@ -845,6 +849,8 @@ pair2:
 	ADDQ         R11, R8
 	ADDQ         R11, R8
 	ADDQ         R11, R8
+	SUBQ         $0x0a, (SP)
+	JLE          done
 	MOVQ         56(DI), R8
 	SHLQ         $0x02, R8
 	ADDQ         8(SP), R8
@@ -852,8 +858,9 @@ pair2:
 	MOVQ         88(DI), AX
 	SHLQ         $0x02, AX
 	ADDQ         AX, R10
-	DECQ         (SP)
-	JNZ          block
+	JMP          block
+
+done:
 	VZEROUPPER
 	RET
 
@@ -1268,5 +1275,49 @@ add:
 	ADDQ    DX, DI
 	DECQ    CX
 	JNZ     add
+	VZEROUPPER
+	RET
+
+// func expandPairs_avx512bf16(dst *float32, src *uint32, n int)
+// Requires: AVX, AVX512F
+TEXT ·expandPairs_avx512bf16(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ n+16(FP), CX
+
+expand:
+	VPMOVZXWD (SI), Z0
+	VPSLLD    $0x10, Z0, Z0
+	VMOVUPS   Z0, (DI)
+	ADDQ      $0x20, SI
+	ADDQ      $0x40, DI
+	SUBQ      $0x10, CX
+	JNZ       expand
+	VZEROUPPER
+	RET
+
+// func roundRowsOut_avx512bf16(dst *uint32, src *float32, pixels int, ldc int)
+// Requires: AVX, AVX512F
+TEXT ·roundRowsOut_avx512bf16(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ pixels+16(FP), CX
+	MOVQ ldc+24(FP), DX
+	SHLQ $0x02, DX
+
+pixel:
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+	BYTE    $0x62
+	BYTE    $0xf2
+	BYTE    $0x77
+	BYTE    $0x48
+	BYTE    $0x72
+	BYTE    $0xd0
+	VMOVUPS Z2, (DI)
+	ADDQ    $0x80, SI
+	ADDQ    DX, DI
+	DECQ    CX
+	JNZ     pixel
 	VZEROUPPER
 	RET

@@ -20,3 +20,9 @@ func transposePairs(dst, src []Pair, dstRow, srcRow, blocks int) {
 func rowsOut(dst, src, bias []float32, pixels, ldc int, add bool) {
 	rowsOutGeneric(dst, src, bias, pixels, ldc, add)
 }
+
+func expandPairs(dst []float32, src []Pair) { expandPairsGeneric(dst, src) }
+
+func roundRowsOut(dst []Pair, src []float32, pixels, ldc int) {
+	roundRowsOutGeneric(dst, src, pixels, ldc)
+}

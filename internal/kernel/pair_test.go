@@ -3,6 +3,7 @@ package kernel
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/faceverify/fv/internal/cpu"
@@ -164,5 +165,26 @@ func BenchmarkPairTile(b *testing.B) {
 			tile.run(o)
 		}
 		b.ReportMetric(2*32*32*32*steps*blocks*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+	})
+}
+
+// A tile of fewer rows gives these the same bits.
+func TestPairTileRows(t *testing.T) {
+	forEachVariant(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(7, 8))
+		const blocks, words = 2, 16
+		a, b, off := pairs(r, blocks*pairBlock*words), pairs(r, pairBlock*words), []int{0}
+		full := pairTile{blocks: blocks, aRow: words, aBlock: pairBlock * words, bRow: pairBlock, ldc: pairBlock, cBlock: pairBlock * pairBlock}
+		want := make([]float32, blocks*pairBlock*pairBlock)
+		full.run(pairOperands{a, b, want, off})
+		for rows := pairBlock + 1; rows <= 2*pairBlock; rows++ {
+			some := full
+			some.rows = rows
+			got := make([]float32, len(want))
+			some.run(pairOperands{a, b, got, off})
+			if n := rows * pairBlock; !slices.Equal(got[:n], want[:n]) {
+				t.Errorf("%d rows: not those of %d", rows, blocks*pairBlock)
+			}
+		}
 	})
 }

@@ -39,6 +39,7 @@ func TestSignalsAndCollector(t *testing.T) {
 		}
 		for name, c := range map[string]dense{
 			"direct": NewConv(s, new(Scratch)), "mixed": NewMixedConv(s, new(Scratch)), "winograd": NewWinograd(s, new(Scratch)),
+			"mixed winograd": NewMixedWinograd(s, new(Scratch)),
 		} {
 			pool := NewPool(2)
 			r := rand.New(rand.NewPCG(13, 14))

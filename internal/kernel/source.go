@@ -1,6 +1,6 @@
 package kernel
 
-// Source is what a convolution reads: the images x, or
+// Source is what a convolution reads: the images x, of X or, if that is not nil, of Half, or
 //
 //	prelu(x*Scale + Shift; Slope)
 //
@@ -8,12 +8,16 @@ package kernel
 // stands for 1, 0 and no activation.
 type Source struct {
 	X                   []float32
+	Half                []Pair
 	Layout              Layout
 	Scale, Shift, Slope []float32
 }
 
-// plain reports whether the source is x itself.
-func (s *Source) plain() bool { return s.Scale == nil && s.Shift == nil && s.Slope == nil }
+// computed reports whether the source is not x itself.
+func (s *Source) computed() bool { return s.Scale != nil || s.Shift != nil || s.Slope != nil }
+
+// plain reports whether the source is in X as it is.
+func (s *Source) plain() bool { return s.Half == nil && !s.computed() }
 
 // identity has the parameters that stand for those that are nil.
 type identity struct{ ones, zeros []float32 }
@@ -49,11 +53,17 @@ func (i identity) reader(s Source) reader {
 
 // row writes pixels of row y of image n from x on to dst.
 func (r *reader) row(dst []float32, n, y, x int) {
-	src := r.X[r.Layout.Offset(n, y, x):][:len(dst)]
-	if r.plain() {
-		copy(dst, src)
+	at := r.Layout.Offset(n, y, x)
+	src := dst
+	if r.Half == nil {
+		src = r.X[at:][:len(dst)]
 	} else {
+		expandPairs(dst, r.Half[at/2:])
+	}
+	if r.computed() {
 		affineRun(dst, src, nil, &r.params)
+	} else if r.Half == nil {
+		copy(dst, src)
 	}
 }
 

@@ -46,6 +46,7 @@ func TestSource(t *testing.T) {
 		{"direct", func(s ConvShape) dense { return NewConv(s, new(Scratch)) }, append(big, convShapes...)},
 		{"mixed", func(s ConvShape) dense { return NewMixedConv(s, new(Scratch)) }, append(big, mixedShapes...)},
 		{"winograd", func(s ConvShape) dense { return NewWinograd(s, new(Scratch)) }, append(big[:1], winogradShapes...)},
+		{"mixedwinograd", func(s ConvShape) dense { return NewMixedWinograd(s, new(Scratch)) }, append(big[:1], mixedWinogradShapes...)},
 		{"depthwise", func(s ConvShape) dense { return &depthwiseConv{Depthwise: NewDepthwise(s)} }, append(depthwiseShapes(), conv(2, 30, 56, 64, 64, 3, 1, 1, 64, 1))},
 	}
 	forEachVariant(t, func(t *testing.T) {
@@ -69,7 +70,7 @@ func testSource(t *testing.T, c dense, s ConvShape) {
 	bare.Pad = 0
 	source := Source{X: fill(bare.Len()), Layout: bare, Scale: fill(channels), Shift: fill(channels), Slope: fill(channels)}
 	stored := make([]float32, s.In.Len())
-	NewAffine(channels).Forward(pool, s.In.N, stored, s.In, source.X, bare, source.Scale, source.Shift, source.Slope, nil, Layout{})
+	NewAffine(channels).Forward(pool, s.In.N, stored, s.In, source, nil, Layout{})
 	w, dy := fill(s.Out.C*channels/max(1, s.Groups)*s.KH*s.KW), fill(s.Out.Len())
 	clearBorder(dy, s.Out)
 
@@ -79,7 +80,7 @@ func testSource(t *testing.T, c dense, s ConvShape) {
 	want.Of(source, nil, nil)
 	c.LoadBackward(pool, w)
 	c.BackwardData(pool, s.In.N, dx, dy, false, got)
-	NewAffine(channels).Collect(pool, s.In.N, want, dx, s.In)
+	NewAffine(channels).Collect(pool, s.In.N, want, Source{X: dx, Layout: s.In})
 	var a, b [3][]float32
 	for i := range a {
 		a[i], b[i] = make([]float32, channels), make([]float32, channels)
@@ -141,7 +142,7 @@ func TestConvolutionsDoNotAllocate(t *testing.T) {
 	defer pool.Close()
 	s := conv(3, 14, 14, 32, 32, 3, 1, 1, 1, 1)
 	for name, c := range map[string]dense{
-		"direct": NewConv(s, new(Scratch)), "mixed": NewMixedConv(s, new(Scratch)), "winograd": NewWinograd(s, new(Scratch)),
+		"direct": NewConv(s, new(Scratch)), "mixed": NewMixedConv(s, new(Scratch)), "winograd": NewWinograd(s, new(Scratch)), "mixed winograd": NewMixedWinograd(s, new(Scratch)),
 	} {
 		x, w, dy := make([]float32, s.In.Len()), make([]float32, 9*s.In.C*s.Out.C), make([]float32, s.Out.Len())
 		y, dx, dw := make([]float32, s.Out.Len()), make([]float32, s.In.Len()), make([]float32, len(w))

@@ -118,39 +118,54 @@ func (s *stream) offsets(off []int, j *streamJob, p *partition) []int {
 
 // fill writes the strips of a part of x.
 func (s *stream) fill(strips []Pair, p *partition, at part, x *reader) {
+	s.fillSome(strips, p, at, x, 0, 1)
+}
+
+// fillSome is fill of one of several shares of the rows.
+func (s *stream) fillSome(strips []Pair, p *partition, at part, x *reader, share, shares int) {
 	var floats []float32 // of a row, where values are computed
 	if !x.plain() {
 		floats = sumBuffers.get(s.in.W * s.in.C)
 		defer sumBuffers.put(floats)
 	}
-	for py := range s.stride {
-		for px := range s.stride {
-			strip := strips[(py*s.stride+px)*p.phaseWords:][:p.phaseWords]
+	for phase := range s.stride * s.stride {
+		strip := strips[phase*p.phaseWords:][:p.phaseWords]
+		end := s.front() + ((at.imgs-1)*s.imagePitch+at.rows+s.maxY)*s.pitch
+		if share == 0 {
 			clear(strip[:s.front()*s.words])
-			for img := range at.imgs {
-				for r := s.minY; r < at.rows+s.maxY; r++ {
-					row := strip[(s.front()+(img*s.imagePitch+r)*s.pitch)*s.words:]
-					s.fillRow(row[:s.pitch*s.words], x, floats, at.n+img, (at.y+r)*s.stride+py, px)
+			clear(strip[end*s.words:])
+		}
+	}
+	rows := at.rows + s.maxY - s.minY
+	for img := range at.imgs {
+		for r := s.minY + share*rows/shares; r < s.minY+(share+1)*rows/shares; r++ {
+			for py := range s.stride {
+				y := (at.y+r)*s.stride + py
+				inside := y >= 0 && y < s.in.H
+				from := floats
+				switch {
+				case !inside:
+				case floats != nil:
+					x.row(floats, at.n+img, y, 0)
+				default:
+					from = x.X[x.Layout.Offset(at.n+img, y, 0):]
+				}
+				for px := range s.stride {
+					row := strips[(py*s.stride+px)*p.phaseWords+(s.front()+(img*s.imagePitch+r)*s.pitch)*s.words:][:s.pitch*s.words]
+					if inside {
+						s.fillRow(row, from, px)
+					} else {
+						clear(row)
+					}
 				}
 			}
-			end := s.front() + ((at.imgs-1)*s.imagePitch+at.rows+s.maxY)*s.pitch
-			clear(strip[end*s.words:])
 		}
 	}
 }
 
-// fillRow writes the pixels of row y of image n that are px modulo the stride and read, and zeros after them.
-func (s *stream) fillRow(row []Pair, x *reader, floats []float32, n, y, px int) {
-	if y < 0 || y >= s.in.H {
-		clear(row)
-		return
-	}
+// fillRow writes the pixels of a row of an image that are px modulo the stride and read, and zeros after them.
+func (s *stream) fillRow(row []Pair, floats []float32, px int) {
 	pixels := min(s.dataX, (s.in.W-px+s.stride-1)/s.stride)
-	if floats != nil {
-		x.row(floats, n, y, 0)
-	} else {
-		floats = x.X[x.Layout.Offset(n, y, 0):]
-	}
 	if s.stride == 1 {
 		roundPairs(row[:pixels*s.words], floats)
 	} else {
@@ -165,9 +180,12 @@ func (s *stream) fillRow(row []Pair, x *reader, floats []float32, n, y, px int) 
 // room stays in a first-level cache.
 const streamCall = 6
 
-// run computes panel columns of job j at the outputs of a part, from its strips, into y. weights are those of the
+// streamSteps is the most steps of one call: with streamCall blocks it takes well below 100 µs.
+const streamSteps = 144
+
+// run computes panel columns of job j at the outputs of a part, from its strips, into y or, if that is not nil, half. weights are those of the
 // panel; off comes from offsets.
-func (s *stream) run(y []float32, j *streamJob, at part, panel int, strips, weights []Pair, off []int, bias []float32, add bool, sums []float32) {
+func (s *stream) run(y []float32, half []Pair, j *streamJob, at part, panel int, strips, weights []Pair, off []int, bias []float32, add bool, sums []float32) {
 	rows := min(at.rows, j.rows-at.y)
 	if rows <= 0 {
 		return
@@ -181,8 +199,14 @@ func (s *stream) run(y []float32, j *streamJob, at part, panel int, strips, weig
 	}
 	end := s.positions(at.imgs, rows) - s.pitch + j.cols
 	for p := 0; p < end; p += streamCall * pairBlock {
-		t.blocks = even(min(streamCall*pairBlock, end-p), pairBlock)
-		t.run(pairOperands{strips[p*s.words:], weights, sums, off})
+		t.rows = min(streamCall*pairBlock, end-p)
+		t.blocks = even(t.rows, pairBlock)
+		t.add = 0
+		for k := 0; k < len(off); k += streamSteps {
+			some := off[k:min(len(off), k+streamSteps)]
+			t.run(pairOperands{strips[p*s.words:], weights[k*t.bStep:], sums, some})
+			t.add = 1
+		}
 		to := min(end, p+t.blocks*pairBlock)
 		for q := p; q < to; {
 			row := q / s.pitch
@@ -190,7 +214,11 @@ func (s *stream) run(y []float32, j *streamJob, at part, panel int, strips, weig
 			next := min(to, (row+1)*s.pitch)
 			if pixels := min(j.cols-x, to-q); pixels > 0 && r < rows {
 				o := s.out.Offset(at.n+img, (at.y+r)*j.step+j.y, x*j.step+j.x) + panel*pairBlock
-				rowsOut(y[o:], sums[(q-p)*pairBlock:], bias, pixels, j.step*s.out.C, add)
+				if from := sums[(q-p)*pairBlock:]; half != nil {
+					roundRowsOut(half[o/2:], from, pixels, j.step*s.out.C/2)
+				} else {
+					rowsOut(y[o:], from, bias, pixels, j.step*s.out.C, add)
+				}
 			}
 			q = next
 		}
@@ -214,22 +242,35 @@ type freeList[T any] struct {
 	list [][]T
 }
 
-// get returns a buffer of n elements with any content.
+// get returns a buffer of n elements with any content: the smallest that is large enough or, if there is none, a new
+// one in the place of the largest. So a step that is like the last one finds what that gave back.
 func (f *freeList[T]) get(n int) []T {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	best, largest := -1, -1
 	for i, b := range f.list {
-		if cap(b) >= n {
-			last := len(f.list) - 1
-			f.list[i] = f.list[last]
-			f.list = f.list[:last]
-			return b[:n]
+		if cap(b) >= n && (best < 0 || cap(b) < cap(f.list[best])) {
+			best = i
+		}
+		if largest < 0 || cap(b) > cap(f.list[largest]) {
+			largest = i
 		}
 	}
-	if last := len(f.list) - 1; last >= 0 {
-		f.list = f.list[:last] // a larger one takes its place
+	switch {
+	case best >= 0:
+		return f.remove(best)[:n]
+	case largest >= 0:
+		f.remove(largest)
 	}
 	return make([]T, n)
+}
+
+// remove takes buffer i off the list.
+func (f *freeList[T]) remove(i int) []T {
+	b, last := f.list[i], len(f.list)-1
+	f.list[i], f.list[last] = f.list[last], nil
+	f.list = f.list[:last]
+	return b
 }
 
 func (f *freeList[T]) put(b []T) {

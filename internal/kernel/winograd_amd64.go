@@ -2,7 +2,11 @@
 
 package kernel
 
-import "github.com/faceverify/fv/internal/cpu"
+import (
+	"unsafe"
+
+	"github.com/faceverify/fv/internal/cpu"
+)
 
 // transformArgs are the operands of the assembly, which knows the order of the fields.
 type transformArgs struct {
@@ -12,6 +16,10 @@ type transformArgs struct {
 }
 
 func (c *transformCall) dispatch(t transform) {
+	if c.pairs != nil {
+		c.dispatchPairs(t)
+		return
+	}
 	a := transformArgs{&c.dst[0], &c.src[0], first(c.bias), c.dstRow, c.dstCol, c.srcRow, c.srcCol, c.lanes}
 	switch single() {
 	case cpu.AVX512:
@@ -52,6 +60,26 @@ func (c *transformCall) dispatch(t transform) {
 		c.runGeneric(t)
 	}
 }
+
+// dispatchPairs is dispatch to pairs.
+func (c *transformCall) dispatchPairs(t transform) {
+	if variant < cpu.AVX512BF16 {
+		c.runGeneric(t)
+		return
+	}
+	a := transformArgs{dst: (*float32)(unsafe.Pointer(&c.pairs[0])), src: &c.src[0], dstRow: c.dstRow, dstCol: c.dstCol, srcRow: c.srcRow, srcCol: c.srcCol, lanes: c.lanes}
+	if t == inputTransform {
+		winogradInputPairs_avx512bf16(&a)
+	} else {
+		winogradGradientPairs_avx512bf16(&a)
+	}
+}
+
+//go:noescape
+func winogradInputPairs_avx512bf16(t *transformArgs)
+
+//go:noescape
+func winogradGradientPairs_avx512bf16(t *transformArgs)
 
 //go:noescape
 func winogradInput_avx512(t *transformArgs)

@@ -84,12 +84,26 @@ func transposed(m [][]float32) [][]float32 {
 //
 //	dst[i*dstRow + j*dstCol + lane] (= | +=) (L x Lᵀ)[i][j] + bias[lane]
 //
-// lanes is a multiple of 16. bias may be nil; it, and adding, are for outputTransform, one at a time.
+// lanes is a multiple of 16. bias may be nil; it, and adding, are for outputTransform, one at a time. Where pairs is
+// not nil, lanes 2k and 2k+1 go, rounded to bfloat16, to pairs[i*dstRow + j*dstCol + k] instead of to dst; that is for
+// inputTransform and gradientTransform. A dstRow of 0 stands for as many dstCol as L has rows.
 type transformCall struct {
 	dst, src, bias                 []float32
+	pairs                          []Pair
 	dstRow, dstCol, srcRow, srcCol int
 	lanes                          int
 	add                            bool
+
+	dstTile, srcTile int // how far the next tile's are
+}
+
+// next moves the destination to the next tile's.
+func (c *transformCall) next() {
+	if c.pairs != nil {
+		c.pairs = c.pairs[min(len(c.pairs), c.dstTile):]
+	} else {
+		c.dst = c.dst[min(len(c.dst), c.dstTile):]
+	}
 }
 
 // run applies t.
@@ -98,8 +112,19 @@ func (c *transformCall) run(t transform) {
 		panic("kernel: bad lanes of a transform")
 	}
 	l := winogradMatrices[t]
+	if c.dstRow == 0 {
+		c.dstRow = len(l) * c.dstCol
+	}
 	_ = c.src[(len(l[0])-1)*(c.srcRow+c.srcCol)+c.lanes-1]
-	_ = c.dst[(len(l)-1)*(c.dstRow+c.dstCol)+c.lanes-1]
+	last := (len(l) - 1) * (c.dstRow + c.dstCol)
+	switch {
+	case c.pairs == nil:
+		_ = c.dst[last+c.lanes-1]
+	case t == inputTransform || t == gradientTransform:
+		_ = c.pairs[last+c.lanes/2-1]
+	default:
+		panic("kernel: no such transform to pairs")
+	}
 	if c.bias != nil {
 		_ = c.bias[c.lanes-1]
 	}
@@ -131,15 +156,26 @@ func (c *transformCall) runGeneric(t transform) {
 				for k, v := range row {
 					sum += v * half[i][k]
 				}
-				if c.bias != nil {
-					sum += c.bias[lane]
-				}
-				at := i*c.dstRow + j*c.dstCol + lane
-				if c.add {
-					sum += c.dst[at]
-				}
-				c.dst[at] = sum
+				c.store(i*c.dstRow+j*c.dstCol, lane, sum)
 			}
 		}
+	}
+}
+
+// store puts one lane of a result to where it belongs.
+func (c *transformCall) store(at, lane int, sum float32) {
+	switch {
+	case c.pairs == nil:
+		if c.bias != nil {
+			sum += c.bias[lane]
+		}
+		if c.add {
+			sum += c.dst[at+lane]
+		}
+		c.dst[at+lane] = sum
+	case lane%2 == 0:
+		c.pairs[at+lane/2] = roundPair(sum, 0)
+	default:
+		c.pairs[at+lane/2] |= roundPair(0, sum)
 	}
 }

@@ -84,7 +84,9 @@ func (u *affine) load(e *engine) {
 
 // formula is what the unit computes, but for the sum.
 func (u *affine) formula(e *engine) kernel.Source {
-	return kernel.Source{X: u.x.data, Layout: e.layout(u.x), Scale: u.scale, Shift: u.shift, Slope: u.slope}
+	s := e.stored(u.x)
+	s.Scale, s.Shift, s.Slope = u.scale, u.shift, u.slope
+	return s
 }
 
 // gradientSums returns what gathers the sums of the unit's backward pass.
@@ -127,12 +129,20 @@ func (u *affine) normalise(e *engine, mean, variance []float32) {
 func (u *affine) forward(e *engine) {
 	if u.norm != nil && e.training {
 		if !u.collected {
-			u.pass.Collect(e.pool, e.n, u.moments, u.x.data, e.layout(u.x))
+			u.pass.Collect(e.pool, e.n, u.moments, e.stored(u.x))
 		}
 		u.moments.Result(u.mean, u.variance)
 		u.normalise(e, u.mean, u.variance)
 	}
-	if u.y.formula != nil {
+	if u.y.formula == nil {
+		u.store(e)
+	}
+}
+
+// store computes what the unit gives where it is kept.
+func (u *affine) store(e *engine) {
+	if u.y.half {
+		u.pass.ForwardHalf(e.pool, e.n, kernel.Halves(u.y.data), e.layout(u.y), u.formula(e))
 		return
 	}
 	u.write(e, u.y.data)
@@ -148,7 +158,7 @@ func (u *affine) write(e *engine, y []float32) {
 		}
 	}
 	l := e.layout(u.x)
-	u.pass.Forward(e.pool, e.n, y, l, u.x.data, l, u.scale, u.shift, u.slope, res, l)
+	u.pass.Forward(e.pool, e.n, y, l, u.formula(e), res, l)
 }
 
 // backward, with g = dy prelu'(z), xhat = (x - mean)/deviation and means over the
@@ -157,7 +167,7 @@ func (u *affine) write(e *engine, y []float32) {
 //	dbias = sum g,  dgain = sum g xhat,  dslope = sum dy min(z, 0),  dres = dy
 //	dx = gain/deviation (g - mean(g) - xhat mean(g xhat))
 func (u *affine) backward(e *engine) {
-	dy, ly, lx := u.y.grad, e.layout(u.y), e.layout(u.x)
+	dy, ly := u.y.grad, e.layout(u.y)
 	var dshift, dscale, dslope []float32
 	if u.bias != nil {
 		dshift = u.bias.of(e.dTheta)
@@ -170,7 +180,7 @@ func (u *affine) backward(e *engine) {
 	}
 	if u.sums != nil {
 		if !u.summed {
-			u.pass.Collect(e.pool, e.n, u.gradientSums(e), dy, ly)
+			u.pass.Collect(e.pool, e.n, u.gradientSums(e), kernel.Source{X: dy, Layout: ly})
 		}
 		u.sums.Result(dshift, dscale, dslope)
 	}
@@ -185,7 +195,7 @@ func (u *affine) backward(e *engine) {
 	if u.source || u.inPlace && u.norm == nil && u.activation == nil {
 		return
 	}
-	u.pass.BackwardApply(e.pool, e.n, u.x.grad, e.layout(u.x), dy, ly, u.x.data, lx, u.scale, u.shift, u.slope, u.a, u.b, u.c, e.adds(u.index, u.x))
+	u.pass.BackwardApply(e.pool, e.n, u.x.grad, e.layout(u.x), dy, ly, u.formula(e), u.a, u.b, u.c, e.adds(u.index, u.x))
 }
 
 // backwardFactors makes of the sums the factors of dx = a g + b x + c.
@@ -206,7 +216,7 @@ func (u *affine) addTo(e *engine, t *tensor, dy []float32, ly kernel.Layout) {
 	if e.adds(u.index, t) {
 		res = t.grad
 	}
-	u.pass.Forward(e.pool, e.n, t.grad, lt, dy, ly, nil, nil, nil, res, lt)
+	u.pass.Forward(e.pool, e.n, t.grad, lt, kernel.Source{X: dy, Layout: ly}, res, lt)
 }
 
 // updateBuffers moves the running statistics towards those of the last batch.

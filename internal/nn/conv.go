@@ -43,11 +43,15 @@ func (u *convolution) isDepthwise() bool {
 	return u.Groups == u.from.C && u.Groups == u.Out && u.Groups > 1
 }
 
-func (u *convolution) init(e *engine) {
-	s := kernel.ConvShape{
+func (u *convolution) convShape(e *engine) kernel.ConvShape {
+	return kernel.ConvShape{
 		In: e.layout(u.x), Out: e.layout(u.y),
 		KH: u.Kernel, KW: u.KernelWidth, StrideH: u.Stride, StrideW: u.Stride, PadH: u.Pad, PadW: u.Pad, Groups: u.Groups,
 	}
+}
+
+func (u *convolution) init(e *engine) {
+	s := u.convShape(e)
 	if !u.isDepthwise() {
 		u.dense = e.precision.newDense(s, e.scratch)
 		return
@@ -95,6 +99,15 @@ func (u *convolution) fold(e *engine, w []float32) []float32 {
 func (u *convolution) forward(e *engine) { u.compute(e, u.collect) }
 
 func (u *convolution) compute(e *engine, collect kernel.Collector) {
+	if u.y.half {
+		y := kernel.Halves(u.y.data)
+		if u.dense != nil {
+			u.dense.ForwardHalf(e.pool, e.n, y, e.source(u.x), collect)
+		} else {
+			u.depthwise.ForwardHalf(e.pool, e.n, y, e.source(u.x), u.packed, collect)
+		}
+		return
+	}
 	if u.dense != nil {
 		u.dense.Forward(e.pool, e.n, u.y.data, e.source(u.x), u.shift, collect)
 	} else {

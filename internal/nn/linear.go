@@ -12,7 +12,9 @@ type linear struct {
 	source bool // x is the network's input
 
 	w         []float32
-	planes    []float32 // x, channel by channel, and in the backward pass its gradient; nil where x is that already
+	packed    *kernel.Packed // in inference, in place of w, or
+	mixed     dense          // in bfloat16
+	planes    []float32      // x, channel by channel, and in the backward pass its gradient; nil where x is that already
 	planesF   func(image int)
 	gradientF func(image int)
 	engine    *engine
@@ -27,7 +29,26 @@ func (u *linear) init(e *engine) {
 	u.planesF, u.gradientF = u.toPlanes, u.fromPlanes
 }
 
-func (u *linear) load(e *engine) { u.w = e.own(e.params[u.params[0]].of(e.theta)) }
+func (u *linear) load(e *engine) {
+	w := e.params[u.params[0]].of(e.theta)
+	switch shape := u.convShape(e); {
+	case e.training:
+		u.w = w
+	case e.precision.mixes(shape):
+		u.mixed = e.precision.newDense(shape, e.scratch)
+		u.mixed.Load(e.pool, w)
+	default:
+		u.packed = kernel.NewPacked(e.pool, w, u.Out, u.from.Len())
+	}
+}
+
+// convShape returns the layer as a convolution of images of one pixel.
+func (u *linear) convShape(e *engine) kernel.ConvShape {
+	return kernel.ConvShape{
+		In: kernel.Layout{N: e.batch, H: 1, W: 1, C: u.from.Len()}, Out: kernel.Layout{N: e.batch, H: 1, W: 1, C: u.Out},
+		KH: 1, KW: 1, StrideH: 1, StrideW: 1, Groups: 1,
+	}
+}
 
 // toPlanes writes an image of x, channel by channel, to planes.
 func (u *linear) toPlanes(image int) {
@@ -69,6 +90,14 @@ func (u *linear) input(e *engine) []float32 {
 
 func (u *linear) forward(e *engine) {
 	k := u.from.Len()
+	switch {
+	case u.packed != nil:
+		u.packed.Mul(e.pool, e.n, u.input(e), k, u.y.data, u.Out)
+		return
+	case u.mixed != nil:
+		u.mixed.Forward(e.pool, e.n, u.y.data, kernel.Source{X: u.input(e), Layout: u.convShape(e).In}, nil, nil)
+		return
+	}
 	kernel.Gemm(e.pool, e.n, u.Out, k, u.input(e), k, false, u.w, k, true, u.y.data, u.Out, false)
 }
 

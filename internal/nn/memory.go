@@ -27,12 +27,12 @@ func (p *plan) layOut() memory {
 		}
 		forward, backward := p.uses(t)
 		forward = append(forward, t.maker)
-		s := p.span(t, &t.data, t.maker, slices.Max(append(forward, backward...)))
+		s := p.dataSpan(t, &t.data, t.maker, slices.Max(append(forward, backward...)))
 		if i+1 == p.output {
 			s.end = p.backwardTime(0)
 		}
 		if slices.Contains(p.again.gives, t) {
-			spans = append(spans, p.span(t, &t.later, p.backwardTime(p.again.before), s.end))
+			spans = append(spans, p.dataSpan(t, &t.later, p.backwardTime(p.again.before), s.end))
 			s.end = slices.Max(forward)
 			s.at = append(s.at, &t.early)
 		}
@@ -69,10 +69,19 @@ func (p *plan) findAgain() {
 	}
 }
 
-// span returns the span of a tensor's data or gradient.
+// span returns the span of a tensor's gradient, or of its data if those are float32.
 func (p *plan) span(t *tensor, at *[]float32, start, end int) *span {
 	const line = 16 // floats in a cache line
 	return &span{floats: roundUp(p.layout(t).Len(), line), start: start, end: end, at: []*[]float32{at}}
+}
+
+// dataSpan returns the span of a tensor's data.
+func (p *plan) dataSpan(t *tensor, at *[]float32, start, end int) *span {
+	s := p.span(t, at, start, end)
+	if t.half {
+		s.floats = roundUp(s.floats/2, 16)
+	}
+	return s
 }
 
 // roundUp returns the least multiple of m that is n or more.

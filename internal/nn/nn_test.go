@@ -310,16 +310,32 @@ func TestSummary(t *testing.T) {
 	tr.Close()
 }
 
-// Products of bfloat16 change the results, by no more than its eight bits explain.
+// Products and activations of bfloat16 change the results, by no more than its eight bits explain.
 func TestBF16(t *testing.T) {
-	pool := kernel.NewPool(2)
-	defer pool.Close()
-	net := &Network{Name: "mixed", Input: Shape{3, 16, 16}, Layers: []Layer{
+	plain := &Network{Name: "mixed", Input: Shape{3, 16, 16}, Layers: []Layer{
 		conv("c1", 32, 3, 1, 1, 1, false), layer(BatchNorm, "b1"), layer(PReLU, "p1"),
 		conv("c2", 64, 3, 2, 1, 1, false), layer(BatchNorm, "b2"), layer(PReLU, "p2"),
 		conv("d", 64, 3, 1, 1, 64, false), conv("c3", 32, 1, 1, 0, 1, true), layer(PReLU, "p3"),
 		layer(Flatten, "f"), {Name: "l", Kind: Linear, Out: 16},
 	}}
+	// A stem whose output is stored in bfloat16 for a batch norm of its own and a shortcut, and sums that are not.
+	residual := &Network{Name: "residual", Input: Shape{3, 16, 16}, Layers: []Layer{
+		conv("stem", 32, 3, 1, 1, 1, false), layer(BatchNorm, "sb"), layer(PReLU, "sp"),
+		layer(BatchNorm, "b1"), conv("c1", 32, 3, 1, 1, 1, false), layer(BatchNorm, "b2"), layer(PReLU, "p2"),
+		conv("c2", 32, 3, 2, 1, 1, false), layer(BatchNorm, "b3"),
+		{Name: "short", Kind: Convolution, Out: 32, Kernel: 1, Stride: 2, Groups: 1, Inputs: []string{"sp"}}, layer(BatchNorm, "shortb"),
+		layer(Add, "sum", "b3", "shortb"),
+		layer(BatchNorm, "b4"), conv("c3", 32, 3, 1, 1, 1, false), layer(BatchNorm, "b5"), layer(Add, "sum2", "b5", "sum"),
+		layer(Flatten, "f"), {Name: "l", Kind: Linear, Out: 16},
+	}}
+	for _, net := range []*Network{plain, residual} {
+		t.Run(net.Name, func(t *testing.T) { testBF16(t, net) })
+	}
+}
+
+func testBF16(t *testing.T, net *Network) {
+	pool := kernel.NewPool(2)
+	defer pool.Close()
 	const batch = 8
 	theta, buffers, images := sample(net, batch)
 	run := func(p Precision) (y, d, embedding []float32) {
@@ -348,7 +364,9 @@ func TestBF16(t *testing.T) {
 			difference += math.Pow(float64(c.got[i]-v), 2)
 			size += math.Pow(float64(v), 2)
 		}
-		if relative := math.Sqrt(difference / size); !(relative > 1e-5 && relative < 2e-2) {
+		relative := math.Sqrt(difference / size)
+		t.Logf("%s: the error is %.2g of its norm", c.what, relative)
+		if !(relative > 1e-5 && relative < 2e-2) {
 			t.Errorf("%s: the error is %.2g of its norm", c.what, relative)
 		}
 	}

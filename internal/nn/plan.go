@@ -17,6 +17,7 @@ type tensor struct {
 	maker   int   // the unit that gives it; -1: the network's input
 	readers []int // units
 	kept    bool  // the backward pass reads data
+	half    bool  // data are in bfloat16
 
 	// formula is set where no memory holds the data: what reads them computes them from those of formula.x.
 	formula *affine
@@ -28,6 +29,14 @@ type tensor struct {
 func (e *engine) source(t *tensor) kernel.Source {
 	if u := t.formula; u != nil {
 		return u.formula(e)
+	}
+	return e.stored(t)
+}
+
+// stored returns a tensor as it lies in memory.
+func (e *engine) stored(t *tensor) kernel.Source {
+	if t.half {
+		return kernel.Source{Half: kernel.Halves(t.data), Layout: e.layout(t)}
 	}
 	return kernel.Source{X: t.data, Layout: e.layout(t)}
 }
@@ -138,6 +147,7 @@ func newPlan(n *Network, batch int, precision Precision, pool *kernel.Pool, trai
 	}
 	p.output = b.of[last]
 	b.fuse()
+	b.halve()
 	if p.output == 0 || len(p.tensors[p.output].readers) > 0 {
 		return nil, fmt.Errorf("nn: the last layer of %s gives nothing of its own", n.Name)
 	}
@@ -310,6 +320,31 @@ func (b *builder) onlySum(t *tensor) bool {
 	}
 	a, ok := b.units[t.readers[0]].(*affine)
 	return ok && a.res == t
+}
+
+// halve decides which activations are stored in bfloat16: in the mixed precision, those that convolutions and affine units
+// read and nobody adds up. Sums, which go through the whole network, stay float32.
+func (b *builder) halve() {
+	if b.precision != BF16 || !b.training {
+		return
+	}
+	for _, t := range b.tensors[1:] {
+		t.half = t.shape.C%32 == 0 && len(t.readers) > 0
+		if a, ok := b.units[t.maker].(*affine); ok {
+			t.half = t.half && a.res == nil && t.formula == nil
+		} else if _, ok := b.units[t.maker].(*convolution); !ok {
+			t.half = false
+		}
+		for _, r := range t.readers {
+			switch u := b.units[r].(type) {
+			case *convolution:
+			case *affine:
+				t.half = t.half && u.x == t
+			default:
+				t.half = false
+			}
+		}
+	}
 }
 
 func (b *builder) onlyConvolutions(units []int) bool {

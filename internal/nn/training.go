@@ -84,7 +84,7 @@ func (t *Training) runAgain() {
 			u.load(&t.engine)
 			u.compute(&t.engine, nil)
 		case *affine:
-			u.write(&t.engine, y.data)
+			u.store(&t.engine)
 		}
 		t.took[y.maker].forward += time.Since(began)
 	}

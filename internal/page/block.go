@@ -38,10 +38,28 @@ type Figure struct {
 	Alt     string // the picture in words
 	SVG     string // an <svg> element; or
 	PNG     []byte // a picture
+	File    string // the same picture as a file beside the page, for Markdown; "" if there is none
 }
 
 // Row shows figures side by side where there is room, else below each other.
 type Row []Figure
+
+// Columns shows blocks side by side where there is room, else below each other.
+type Columns []Block
+
+// Switch shows one of several views of a picture, the first until another is chosen; on paper it shows
+// all.
+type Switch struct {
+	ID    string // unique in the page
+	Title string
+	Views []View
+}
+
+// View is what a switch shows under a name.
+type View struct {
+	Name string
+	Figure
+}
 
 // Field is a named value of [Fields].
 type Field struct{ Name, Value string }
@@ -62,6 +80,8 @@ func (Cards) template() string   { return "cards" }
 func (Table) template() string   { return "table" }
 func (Figure) template() string  { return "figure" }
 func (Row) template() string     { return "row" }
+func (Columns) template() string { return "columns" }
+func (Switch) template() string  { return "switch" }
 func (Fields) template() string  { return "fields" }
 func (Details) template() string { return "details" }
 

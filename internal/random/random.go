@@ -22,6 +22,8 @@ const (
 
 	Bootstrap Purpose = "bootstrap" // identities of an evaluation; index: the replicate
 	Trial     Purpose = "trial"     // splits of a protocol; index: the trial
+
+	Lecture Purpose = "lecture" // examples of the page on losses
 )
 
 // New returns a generator that depends on its arguments only.

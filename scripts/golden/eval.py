@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Golden values of the newer parts of the evaluation.
 
-  python scripts/golden/eval.py
+  python scripts/golden/eval.py [NAME ...]
 
-Writes eval/testdata/errors.json (DET, EER, FMR100..., ZeroFMR from pyeer; AUC from scikit-learn; quantiles
+Writes, or writes those named (errors, calibrate, mcnemar, density) only: eval/testdata/errors.json (DET, EER, FMR100..., ZeroFMR from pyeer; AUC from scikit-learn; quantiles
 from numpy) and eval/calibrate/testdata/calibrate.json (logistic regression minimised by scipy, PAV by
-scikit-learn's isotonic regression) and eval/compare/testdata/mcnemar.json (scipy's exact binomial test). Needs numpy, scipy, scikit-learn and pyeer.
+scikit-learn's isotonic regression) and eval/compare/testdata/mcnemar.json (scipy's exact binomial test) and eval/testdata/density.json (scipy's Gaussian kernels). Needs numpy, scipy, scikit-learn and pyeer.
 """
 import importlib.metadata
 import json
@@ -16,7 +16,7 @@ import numpy as np
 from pyeer.eer_stats import calculate_roc
 from pyeer.eer_info import get_eer_stats
 from scipy.optimize import minimize
-from scipy.stats import binomtest
+from scipy.stats import binomtest, gaussian_kde
 from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import roc_auc_score
 
@@ -76,6 +76,22 @@ def mcnemar():
     return {"cases": [{"only_a": a, "only_b": b, "p": binomtest(a, a + b).pvalue} for a, b in ((3, 12), (40, 61), (0, 5), (7, 7), (1, 30), (900, 1000))]}
 
 
-write("compare/testdata/mcnemar.json", mcnemar())
-write("testdata/errors.json", errors(np.random.default_rng(5)))
-write("calibrate/testdata/calibrate.json", calibrate(np.random.default_rng(7)))
+def density(rng):
+    """Angles near 0, where reflection matters, smoothed with Silverman's bandwidth."""
+    angles = np.sort(np.round(np.abs(rng.normal(0.1, 0.25, 300)), 4))
+    n = len(angles)
+    q = np.quantile(angles, [0.25, 0.75], method="inverted_cdf")
+    h = 0.9 * min(angles.std(), (q[1] - q[0]) / 1.34) * n ** -0.2
+    mirrored = np.concatenate([angles, -angles, 2 * np.pi - angles])
+    at = np.arange(361) * np.pi / 360
+    return {"angles": angles.tolist(), "bandwidth": h, "density": (3 * gaussian_kde(mirrored, h / mirrored.std(ddof=1))(at)).tolist()}
+
+
+for name, path, make in (
+    ("mcnemar", "compare/testdata/mcnemar.json", mcnemar),
+    ("errors", "testdata/errors.json", lambda: errors(np.random.default_rng(5))),
+    ("calibrate", "calibrate/testdata/calibrate.json", lambda: calibrate(np.random.default_rng(7))),
+    ("density", "testdata/density.json", lambda: density(np.random.default_rng(9))),
+):
+    if name in (sys.argv[1:] or [name]):
+        write(path, make())

@@ -29,6 +29,7 @@ const (
 	fieldLDC               //
 	fieldCBlock            //
 	fieldAdd
+	fieldRows
 )
 
 func main() {
@@ -42,6 +43,8 @@ func main() {
 		interleave()
 		transpose()
 		rowsOut()
+		expand()
+		roundRowsOut()
 	case "amx":
 		matrixTile()
 		matrixPeak()
@@ -184,11 +187,11 @@ func dotPeak() {
 	RET()
 }
 
-// dotTile: a block's 32 rows are taken as 11, 11 and 10, whose sums fit the registers.
+// dotTile: a block's 32 rows are taken as 11, 11 and 10, whose sums fit the registers, until there are none left.
 func dotTile() {
 	TEXT("pairTile_avx512bf16", NOSPLIT, "func(t *byte)")
 	Pragma("noescape")
-	blocks, first := AllocLocal(8), AllocLocal(8) // blocks left, the first row of this one
+	left, first := AllocLocal(8), AllocLocal(8) // rows left, the first row of this block
 	Load(Param("t"), reg.RDI)
 	MOVQ(mem(reg.RDI, fieldA), reg.R8)
 	MOVQ(reg.R8, first)
@@ -200,21 +203,23 @@ func dotTile() {
 	MOVQ(reg.R12, reg.RAX)
 	SHLQ(operand.Imm(4), reg.RAX)
 	SUBQ(reg.RAX, reg.R9)
-	MOVQ(mem(reg.RDI, fieldBlocks), reg.RAX)
-	MOVQ(reg.RAX, blocks)
+	MOVQ(mem(reg.RDI, fieldRows), reg.RAX)
+	MOVQ(reg.RAX, left)
 
 	Label("block")
 	MOVQ(reg.R10, reg.R14)
 	for i, rows := range []int{11, 11, 10} {
 		dotRows(i, rows)
+		SUBQ(operand.Imm(uint64(rows)), left)
+		JLE(operand.LabelRef("done"))
 	}
 	words(fieldABlock, reg.R8)
 	ADDQ(first, reg.R8)
 	MOVQ(reg.R8, first)
 	words(fieldCBlock, reg.RAX)
 	ADDQ(reg.RAX, reg.R10)
-	DECQ(blocks)
-	JNZ(operand.LabelRef("block"))
+	JMP(operand.LabelRef("block"))
+	Label("done")
 	VZEROUPPER()
 	RET()
 }
@@ -431,4 +436,43 @@ func rowsOut() {
 	VMOVUPS(mem(reg.RBX, 64), z[3])
 	loop("set", z[2], z[3])
 	loop("add", mem(reg.RDI, 0), mem(reg.RDI, 64))
+}
+
+// expand: dst[i] is number i of the pairs src; n is a multiple of 16.
+func expand() {
+	TEXT("expandPairs_avx512bf16", NOSPLIT, "func(dst *float32, src *uint32, n int)")
+	Pragma("noescape")
+	dst, src, n := Load(Param("dst"), reg.RDI), Load(Param("src"), reg.RSI), Load(Param("n"), reg.RCX)
+	Label("expand")
+	VPMOVZXWD(mem(reg.RSI, 0), z[0])
+	VPSLLD(operand.Imm(16), z[0], z[0])
+	VMOVUPS(z[0], mem(reg.RDI, 0))
+	ADDQ(operand.Imm(32), src)
+	ADDQ(operand.Imm(64), dst)
+	SUBQ(operand.Imm(16), n)
+	JNZ(operand.LabelRef("expand"))
+	VZEROUPPER()
+	RET()
+}
+
+// roundRowsOut: the pixel at dst[p*ldc] is src[32p] to src[32p+31], rounded to nearest even.
+func roundRowsOut() {
+	TEXT("roundRowsOut_avx512bf16", NOSPLIT, "func(dst *uint32, src *float32, pixels, ldc int)")
+	Pragma("noescape")
+	Load(Param("dst"), reg.RDI)
+	Load(Param("src"), reg.RSI)
+	Load(Param("pixels"), reg.RCX)
+	Load(Param("ldc"), reg.RDX)
+	SHLQ(operand.Imm(2), reg.RDX)
+	Label("pixel")
+	VMOVUPS(mem(reg.RSI, 0), z[0])
+	VMOVUPS(mem(reg.RSI, 64), z[1])
+	vcvtne2ps2bf16(2, 1, 0)
+	VMOVUPS(z[2], mem(reg.RDI, 0))
+	ADDQ(operand.Imm(128), reg.RSI)
+	ADDQ(reg.RDX, reg.RDI)
+	DECQ(reg.RCX)
+	JNZ(operand.LabelRef("pixel"))
+	VZEROUPPER()
+	RET()
 }

@@ -7,11 +7,12 @@ import (
 	"math"
 
 	. "github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/ir"
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 )
 
-var isa = flag.String("isa", "", "avx2 or avx512")
+var isa = flag.String("isa", "", "avx2, avx512 or avx512bf16")
 
 // Offsets of the fields of transformArgs.
 const (
@@ -28,8 +29,15 @@ const (
 func main() {
 	flag.Parse()
 	ConstraintExpr("amd64,!purego")
-	if *isa != "avx2" && *isa != "avx512" {
-		panic("winograd: -isa avx2 or avx512")
+	switch *isa {
+	case "avx2", "avx512":
+	case "avx512bf16":
+		transform("winogradInputPairs", 6, 6, input, rounded)
+		transform("winogradGradientPairs", 4, 6, gradient, rounded)
+		Generate()
+		return
+	default:
+		panic("winograd: -isa avx2, avx512 or avx512bf16")
 	}
 	transform("winogradInput", 6, 6, input, nothing)
 	transform("winogradOutput", 6, 4, output, nothing)
@@ -41,11 +49,12 @@ func main() {
 	Generate()
 }
 
-// What is added to the result.
+// What becomes of the result: what is added to it, or that it is rounded to bfloat16.
 const (
 	nothing = iota
 	bias
 	old // what dst holds
+	rounded
 )
 
 // Coefficients: the points that polynomials are evaluated at are 0, ±a, ±b and infinity.
@@ -141,7 +150,11 @@ func transform(name string, in, out int, f line, plus int) {
 			case old:
 				VADDPS(operand.Mem{Base: p}, v, v)
 			}
-			VMOVUPS(v, operand.Mem{Base: p})
+			if plus == rounded {
+				storeRounded(v, operand.Mem{Base: p})
+			} else {
+				VMOVUPS(v, operand.Mem{Base: p})
+			}
 		})
 		if i < out-1 {
 			ADDQ(dstRow, row)
@@ -149,7 +162,11 @@ func transform(name string, in, out int, f line, plus int) {
 	}
 	bytes := operand.Imm(uint64(width()))
 	ADDQ(bytes, src)
-	ADDQ(bytes, dst)
+	if plus == rounded {
+		ADDQ(operand.Imm(uint64(width()/2)), dst)
+	} else {
+		ADDQ(bytes, dst)
+	}
 	if plus == bias {
 		ADDQ(bytes, added)
 	}
@@ -157,6 +174,16 @@ func transform(name string, in, out int, f line, plus int) {
 	JNZ(operand.LabelRef("lanes"))
 	VZEROUPPER()
 	RET()
+}
+
+// storeRounded stores v as bfloat16. Neither avo nor Go's assembler knows the instruction that rounds, so it goes by way of fixed registers.
+func storeRounded(v reg.VecVirtual, at operand.Mem) {
+	VMOVAPS(v, reg.Z31)
+	// VCVTNEPS2BF16 Z31, Y31
+	for _, b := range []byte{0x62, 0x02, 0x7e, 0x48, 0x72, 0xff} {
+		Instruction(&ir.Instruction{Opcode: "BYTE", Operands: []operand.Op{operand.U8(b)}})
+	}
+	VMOVDQU32(reg.Y31, at)
 }
 
 var constants = map[float64]reg.VecVirtual{}

@@ -1,0 +1,365 @@
+package main
+
+import (
+	"archive/tar"
+	"bufio"
+	"compress/gzip"
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"image"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/faceverify/fv/eval"
+	"github.com/faceverify/fv/internal/cli"
+	"github.com/faceverify/fv/pipeline/dataset"
+	"github.com/faceverify/fv/pipeline/dataset/recpack"
+)
+
+// sourceImage is one image to embed.
+type sourceImage struct {
+	name, identity string
+	load           func() (image.Image, error)
+}
+
+// imageSource gives images one after the other, and holds their names at most.
+type imageSource struct {
+	path  string
+	total int // 0 where only going through it tells
+	chunk int // images of a chunk
+	// each calls yield with every image from the first; size is what the image holds in memory already.
+	each func(yield func(x sourceImage, size int) error) error
+}
+
+// A chunk is so many images, or fewer that hold so many bytes.
+const (
+	chunkImages = 1024
+	chunkBytes  = 64 << 20
+)
+
+// openSource says what the source is by its name.
+func openSource(source, images string) (*imageSource, error) {
+	st, err := os.Stat(source)
+	if err != nil {
+		return nil, err
+	}
+	lower := strings.ToLower(source)
+	kind := ""
+	switch {
+	case st.IsDir():
+		kind = "folder"
+	case strings.HasSuffix(lower, ".tar"), strings.HasSuffix(lower, ".tar.gz"), strings.HasSuffix(lower, ".tgz"):
+		kind = "archive"
+	case strings.HasSuffix(lower, ".rec"):
+		kind = "pack"
+	case strings.HasSuffix(lower, ".txt"), strings.HasSuffix(lower, ".csv"):
+		kind = "list"
+	default:
+		return nil, cli.Usagef("%s is neither a folder, nor a list (.txt, .csv), nor an archive (.tar, .tar.gz, .tgz), nor a pack (.rec)", source)
+	}
+	if images != "" && kind != "list" {
+		return nil, cli.Usagef("--images is for the paths of a list; %s is a %s", source, kind)
+	}
+	switch kind {
+	case "folder":
+		names, err := imageNames(source)
+		if err != nil {
+			return nil, err
+		}
+		return fileSource(source, source, names, nil), nil
+	case "list":
+		if images == "" {
+			images = filepath.Dir(source)
+		} else if err := checkFolder("--images", images); err != nil {
+			return nil, err
+		}
+		names, identities, err := readImageList(source)
+		if err != nil {
+			return nil, err
+		}
+		return fileSource(source, images, names, identities), nil
+	}
+	read := eachInTar
+	if kind == "pack" {
+		read = eachInPack
+	}
+	return &imageSource{path: source, chunk: chunkImages, each: func(yield func(sourceImage, int) error) error { return read(source, yield) }}, nil
+}
+
+// chunks calls do with the images after those that are done, some at a time. The next ones are read
+// while do works. It is an error if the first images are not those that are done.
+func (s *imageSource) chunks(ctx context.Context, done []string, do func([]sourceImage) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	out := make(chan []sourceImage)
+	failed := make(chan error, 1)
+	go func() {
+		defer close(out)
+		var chunk []sourceImage
+		bytes, n := 0, 0
+		send := func() error {
+			if len(chunk) == 0 {
+				return nil
+			}
+			select {
+			case out <- chunk:
+				chunk, bytes = nil, 0
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		err := s.each(func(x sourceImage, size int) error {
+			n++
+			if n <= len(done) {
+				if x.name != done[n-1] {
+					return cli.WithHint(fmt.Errorf("%s has changed: image %d is %s, and was %s", s.path, n, x.name, done[n-1]), "--restart begins anew")
+				}
+				return ctx.Err()
+			}
+			chunk = append(chunk, x)
+			if bytes += size; len(chunk) == s.chunk || bytes >= chunkBytes {
+				return send()
+			}
+			return ctx.Err()
+		})
+		if err == nil && n < len(done) {
+			err = cli.WithHint(fmt.Errorf("%s has changed: it has %d images, and had %d or more", s.path, n, len(done)), "--restart begins anew")
+		}
+		if err == nil && n == 0 {
+			err = cli.WithHint(fmt.Errorf("%s: no images", s.path), "images end in %s", strings.Join(eval.ImageExtensions, ", "))
+		}
+		if err == nil {
+			err = send()
+		}
+		failed <- err
+	}()
+	for chunk := range out {
+		if err := do(chunk); err != nil {
+			return err
+		}
+	}
+	return <-failed
+}
+
+// fileSource gives files below a folder; identities are those of the folders where nil.
+func fileSource(path, root string, names, identities []string) *imageSource {
+	return &imageSource{path: path, total: len(names), chunk: chunkImages, each: func(yield func(sourceImage, int) error) error {
+		for i, name := range names {
+			x := sourceImage{name: name, identity: identityOf(name), load: func() (image.Image, error) {
+				file := filepath.FromSlash(name)
+				if !filepath.IsAbs(file) {
+					file = filepath.Join(root, file)
+				}
+				return dataset.DecodeFile(file, dataset.Limits{})
+			}}
+			if identities != nil {
+				x.identity = identities[i]
+			}
+			if err := yield(x, 0); err != nil {
+				return err
+			}
+		}
+		return nil
+	}}
+}
+
+// isImage is whether the name of a file is that of an image.
+func isImage(name string) bool {
+	return slices.Contains(eval.ImageExtensions, strings.ToLower(path.Ext(name)))
+}
+
+// eachInTar reads an archive from its start; names that begin with a dot are not images.
+func eachInTar(file string, yield func(sourceImage, int) error) error {
+	f, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	var in io.Reader = bufio.NewReaderSize(f, 1<<20)
+	if !strings.HasSuffix(strings.ToLower(file), ".tar") {
+		if in, err = gzip.NewReader(in); err != nil {
+			return fmt.Errorf("%s: not compressed by gzip: %w", file, err)
+		}
+	}
+	seen := map[string]bool{}
+	for archive := tar.NewReader(in); ; {
+		h, err := archive.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
+		name := path.Clean(filepath.ToSlash(h.Name))
+		if h.Typeflag != tar.TypeReg || !isImage(name) || strings.HasPrefix(path.Base(name), ".") {
+			continue
+		}
+		if seen[name] {
+			return fmt.Errorf("%s: holds %s twice", file, name)
+		}
+		seen[name] = true
+		x := sourceImage{name: name, identity: identityOf(name)}
+		if limit := int64(256 << 20); h.Size > limit {
+			x.load = func() (image.Image, error) {
+				return nil, fmt.Errorf("%s: %s: %d bytes; an image may have at most %d", file, name, h.Size, limit)
+			}
+		} else {
+			data := make([]byte, h.Size)
+			if _, err := io.ReadFull(archive, data); err != nil {
+				return fmt.Errorf("%s: %s: %w", file, name, err)
+			}
+			x.load = decoded(data, file, name)
+		}
+		if err := yield(x, int(h.Size)); err != nil {
+			return err
+		}
+	}
+}
+
+// eachInPack reads InsightFace's pack from its start: image i of label k is named k/i.
+func eachInPack(file string, yield func(sourceImage, int) error) error {
+	f, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	for pack := recpack.NewReader(f, file); ; {
+		img, err := pack.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		identity := strconv.FormatFloat(float64(img.Label), 'f', -1, 32)
+		x := sourceImage{name: fmt.Sprintf("%s/%d", identity, img.Index), identity: identity}
+		x.load = decoded(img.Data, file, x.name)
+		if err := yield(x, len(img.Data)); err != nil {
+			return err
+		}
+	}
+}
+
+// decoded loads an image that is in memory; file and name say where it is from.
+func decoded(data []byte, file, name string) func() (image.Image, error) {
+	return func() (image.Image, error) {
+		img, err := dataset.Decode(data, dataset.Limits{})
+		if err != nil {
+			err = fmt.Errorf("%s: %s: %w", file, name, err)
+		}
+		return img, err
+	}
+}
+
+// readImageList reads a list of images: a path a line, or a CSV file with the column name and perhaps
+// identity. identities is nil where the list has none.
+func readImageList(file string) (names, identities []string, err error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer f.Close()
+	seen := map[string]int{}
+	add := func(line int, name string) error {
+		name = path.Clean(strings.ReplaceAll(name, `\`, "/"))
+		if first, ok := seen[name]; ok {
+			return fmt.Errorf("%s:%d: %s stands on line %d already", file, line, name, first)
+		}
+		seen[name] = line
+		names = append(names, name)
+		return nil
+	}
+	if strings.EqualFold(filepath.Ext(file), ".csv") {
+		in := csv.NewReader(f)
+		in.ReuseRecord = true
+		header, err := in.Read()
+		if err != nil {
+			return nil, nil, fmt.Errorf("%s: no header; want the column name, and perhaps identity: %w", file, err)
+		}
+		name, identity := -1, -1
+		for i, h := range header {
+			switch strings.ToLower(strings.TrimSpace(strings.TrimPrefix(h, "\ufeff"))) {
+			case "name":
+				name = i
+			case "identity":
+				identity = i
+			}
+		}
+		if name < 0 {
+			return nil, nil, fmt.Errorf("%s:1: the header is %.60q; want the column name, and perhaps identity", file, strings.Join(header, ","))
+		}
+		for {
+			record, err := in.Read()
+			if errors.Is(err, io.EOF) {
+				break
+			} else if err != nil {
+				return nil, nil, fmt.Errorf("%s: %w", file, err)
+			}
+			line, _ := in.FieldPos(name)
+			if err := add(line, strings.Clone(record[name])); err != nil {
+				return nil, nil, err
+			}
+			if identity >= 0 {
+				identities = append(identities, strings.Clone(record[identity]))
+			}
+		}
+	} else {
+		scan := bufio.NewScanner(f)
+		for line := 1; scan.Scan(); line++ {
+			if text := strings.TrimSpace(strings.TrimPrefix(scan.Text(), "\ufeff")); text != "" {
+				if err := add(line, text); err != nil {
+					return nil, nil, err
+				}
+			}
+		}
+		if err := scan.Err(); err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", file, err)
+		}
+	}
+	if len(names) == 0 {
+		return nil, nil, fmt.Errorf("%s: no images; want a path a line", file)
+	}
+	return names, identities, nil
+}
+
+// identityOf is the first folder of a slash-separated path, "" if there is none.
+func identityOf(name string) string {
+	identity, _, ok := strings.Cut(name, "/")
+	if !ok {
+		return ""
+	}
+	return identity
+}
+
+// imageNames returns the slash-separated paths of the images below dir, sorted. Links to
+// folders are not followed.
+func imageNames(dir string) ([]string, error) {
+	var names []string
+	// With a separator at the end a link to a folder is walked too.
+	err := filepath.WalkDir(dir+string(filepath.Separator), func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() || !isImage(filepath.ToSlash(path)) {
+			return nil
+		}
+		name, err := filepath.Rel(dir, path)
+		names = append(names, filepath.ToSlash(name))
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(names) == 0 {
+		return nil, cli.WithHint(fmt.Errorf("%s: no images", dir), "images end in %s", strings.Join(eval.ImageExtensions, ", "))
+	}
+	slices.Sort(names)
+	return names, nil
+}

@@ -1,0 +1,54 @@
+package matrix
+
+import (
+	"errors"
+	"math"
+	"strings"
+	"testing"
+)
+
+// Two frames of a video count as one photograph does.
+func TestTemplates(t *testing.T) {
+	m := &Matrix{Path: "m.npy", Dim: 2, Data: []float32{1, 0, 0, 1, 0, 3, 1, 1}, Names: []string{"a.jpg", "b.jpg", "c.jpg", "d.jpg"}, Identities: []string{"ada", "ada", "ada", "bob"}}
+	read := func(text string) *Templates {
+		x, err := parseTemplates(strings.NewReader(text), "t.txt")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return x
+	}
+	got, missing, err := read("\ufeffname,template,media,weight\r\na.jpg 7 1 2\r\nb.png 7 2\r\nc.jpg 7 2\r\n\r\na.jpg 8 1\r\nd.jpg 8 1\r\n").Pool(m, false)
+	if err != nil || missing != 0 {
+		t.Fatal(err)
+	}
+	// 7: 2(1,0) + ((0,1)+(0,3))/2 = (2,2); 8: ((1,0)+(1,1))/2 = (1,0.5).
+	want := []float64{math.Sqrt2 / 2, math.Sqrt2 / 2, 1 / math.Sqrt(1.25), 0.5 / math.Sqrt(1.25)}
+	for i, w := range want {
+		if math.Abs(float64(got.Data[i])-w) > 1e-7 {
+			t.Fatalf("%v, want %v", got.Data, want)
+		}
+	}
+	if got.Names[0] != "7" || got.Identities[0] != "ada" || got.Names[1] != "8" || got.Identities[1] != "" {
+		t.Errorf("%v %v", got.Names, got.Identities)
+	}
+	lacking := read("a.jpg 1 1\nx.jpg 1 2\ny.jpg 2 1\n")
+	if _, _, err := lacking.Pool(m, false); !errors.Is(err, ErrNoTemplate) || !strings.Contains(err.Error(), "t.txt: 2 images of templates have no embedding in m.npy:\n  x.jpg\n  y.jpg") {
+		t.Error(err)
+	}
+	if got, missing, err := lacking.Pool(m, true); err != nil || missing != 2 || got.Len() != 1 {
+		t.Errorf("%v %d %v", got, missing, err)
+	}
+	if _, _, err := read("a.jpg 1 1 0\n").Pool(m, false); err == nil || !strings.Contains(err.Error(), "template 1 cancel out") {
+		t.Error(err)
+	}
+	for text, want := range map[string]string{
+		"":                 "t.txt: no templates",
+		"a.jpg 1\n":        "t.txt:1: 2 fields",
+		"a.jpg 1 1 -2\n":   `t.txt:1: weight "-2"`,
+		"a.jpg 1 1 much\n": `t.txt:1: weight "much"`,
+	} {
+		if _, err := parseTemplates(strings.NewReader(text), "t.txt"); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", text, err, want)
+		}
+	}
+}
