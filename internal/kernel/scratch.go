@@ -7,8 +7,8 @@ type Scratch struct {
 	// inference, which loads once.
 	Keep bool
 
-	packed, first, second []float32
-	pairs                 []Pair
+	packed, first []float32
+	pairs         []Pair
 }
 
 // weights returns memory for n floats of packed weights; own is what the convolution has of its own.
