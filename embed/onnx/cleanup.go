@@ -9,7 +9,7 @@ import (
 // cleanUp makes fewer layers of what exporters write in several, and drops those that nothing reads.
 func (im *importer) cleanUp() {
 	for _, rule := range []func(*graphRules) bool{
-		(*graphRules).linear, (*graphRules).bias, (*graphRules).gates, (*graphRules).normalize,
+		(*graphRules).linear, (*graphRules).scales, (*graphRules).bias, (*graphRules).gates, (*graphRules).normalize,
 	} {
 		for {
 			g := im.rules()
@@ -114,6 +114,29 @@ func (g *graphRules) replace(old, by string) {
 			}
 		}
 	}
+}
+
+// scales: of two in a row, the first is made part of the second.
+func (g *graphRules) scales() bool {
+	for i := range g.net.Layers {
+		l := &g.net.Layers[i]
+		if l.Kind != nn.Scale {
+			continue
+		}
+		in := g.alone(l, 0)
+		if in == nil || in.Kind != nn.Scale {
+			continue
+		}
+		gain, bias := g.weights[l.Name+".weight"], g.weights[l.Name+".bias"]
+		before, start := g.weights[in.Name+".weight"], g.weights[in.Name+".bias"]
+		for c := range gain {
+			bias[c] = float32(float64(gain[c])*float64(start[c]) + float64(bias[c]))
+			gain[c] *= before[c]
+		}
+		l.Inputs = in.Inputs
+		return true
+	}
+	return false
 }
 
 // bias: a linear layer or convolution without bias, and a Scale that only adds one.

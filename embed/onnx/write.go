@@ -88,6 +88,30 @@ type exporter struct {
 
 	nodes, tensors []byte
 	written        map[string]bool // names of tensors
+	owned          map[string]string
+}
+
+// own returns a name for a value that is a layer's own business: the one that is asked for, unless a layer has it, always the same.
+func (x *exporter) own(name string) string {
+	if by, ok := x.owned[name]; ok {
+		return by
+	}
+	by := name
+	for i := 2; x.taken(by); i++ {
+		by = fmt.Sprintf("%s_%d", name, i)
+	}
+	x.owned[name] = by
+	return by
+}
+
+// taken reports whether a name is a layer's or given away by own.
+func (x *exporter) taken(name string) bool {
+	for _, by := range x.owned {
+		if by == name {
+			return true
+		}
+	}
+	return slices.ContainsFunc(x.net.Layers, func(l nn.Layer) bool { return l.Name == name })
 }
 
 // exported is what a layer's value is called, and its shape: an image's is [N,C,H,W], a vector's [N,C].
@@ -98,7 +122,7 @@ type exported struct {
 }
 
 func (x *exporter) encode() ([]byte, error) {
-	x.written = map[string]bool{}
+	x.written, x.owned = map[string]bool{}, map[string]string{}
 	in := x.net.Input
 	x.values[nn.Input] = exported{name: InputName, shape: in}
 	x.last = x.net.Layers[len(x.net.Layers)-1].Name
@@ -154,8 +178,20 @@ func (x *exporter) node(op, name, out string, in []string, attributes ...attribu
 // leastHalf is how many numbers a tensor has that is worth half precision. Biases and statistics stay exact.
 const leastHalf = 2048
 
+// helper adds a node for a value that is a layer's own business, and returns what that is called.
+func (x *exporter) helper(op, name string, in []string, attributes ...attribute) string {
+	name = x.own(name)
+	x.node(op, name, name, in, attributes...)
+	return name
+}
+
 // tensor adds weights and returns what they are called where they are used.
 func (x *exporter) tensor(name string, dims []int, values []float32) string {
+	return x.tensorAs(x.own(name), dims, values)
+}
+
+// tensorAs is tensor under a name that is not changed.
+func (x *exporter) tensorAs(name string, dims []int, values []float32) string {
 	if x.written[name] {
 		return name
 	}
@@ -172,12 +208,14 @@ func (x *exporter) tensor(name string, dims []int, values []float32) string {
 
 // list adds integers.
 func (x *exporter) list(name string, v ...int) string {
+	name = x.own(name)
 	x.tensors = appendTensor(x.tensors, name, []int{len(v)}, vectorOf(v), false)
 	return name
 }
 
 // number adds one number, in single precision.
 func (x *exporter) number(name string, v float64) string {
+	name = x.own(name)
 	x.tensors = appendTensor(x.tensors, name, nil, &array{floats: []float32{float32(v)}}, false)
 	return name
 }
@@ -191,7 +229,7 @@ func (x *exporter) valueOf(layer string) string {
 	case layer == x.last && !x.Normalize:
 		return OutputName
 	case layer == InputName || layer == OutputName:
-		return layer + "/value"
+		return layer + "/given"
 	}
 	return layer
 }
@@ -200,12 +238,12 @@ func (x *exporter) valueOf(layer string) string {
 func (x *exporter) norm(name, in, out string, axis int, least float64) {
 	keep := attribute{"keepdims", 1}
 	if x.Opset >= 18 {
-		x.node("ReduceL2", name+"/norm", name+"/norm", []string{in, x.list(name+"/axes", axis)}, keep)
+		x.helper("ReduceL2", name+"/norm", []string{in, x.list(name+"/axes", axis)}, keep)
 	} else {
-		x.node("ReduceL2", name+"/norm", name+"/norm", []string{in}, attribute{"axes", []int{axis}}, keep)
+		x.helper("ReduceL2", name+"/norm", []string{in}, attribute{"axes", []int{axis}}, keep)
 	}
-	x.node("Clip", name+"/clip", name+"/clip", []string{name + "/norm", x.number(name+"/least", least)})
-	x.node("Div", name+"/div", out, []string{in, name + "/clip"})
+	x.helper("Clip", name+"/clip", []string{x.own(name + "/norm"), x.number(name+"/least", least)})
+	x.node("Div", name+"/div", out, []string{in, x.own(name + "/clip")})
 }
 
 // foldNorms makes batch norms part of the layers before them.

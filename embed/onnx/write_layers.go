@@ -47,7 +47,7 @@ func (x *exporter) layer(l nn.Layer) error {
 	if flat && l.Kind != nn.Reshape {
 		for i, v := range in {
 			if !v.vector {
-				in[i].name = l.Name + "/flatten"
+				in[i].name = x.own(l.Name + "/flatten")
 				x.node("Flatten", in[i].name, in[i].name, []string{v.name}, attribute{"axis", 1})
 			}
 		}
@@ -138,8 +138,8 @@ func (x *exporter) nodesOf(l nn.Layer, y exported, names []string, in []exported
 		}
 		node("BatchNormalization", names, attribute{"epsilon", epsilonOf(&l)})
 	case nn.Scale:
-		x.node("Mul", l.Name+"/gain", l.Name+"/gain", []string{names[0], x.param(&l, ".weight", y)})
-		node("Add", []string{l.Name + "/gain", x.param(&l, ".bias", y)})
+		x.helper("Mul", l.Name+"/gain", []string{names[0], x.param(&l, ".weight", y)})
+		node("Add", []string{x.own(l.Name + "/gain"), x.param(&l, ".bias", y)})
 	case nn.PReLU:
 		node("PRelu", []string{names[0], x.param(&l, ".weight", y)})
 	case nn.ReLU:
@@ -200,7 +200,7 @@ func (x *exporter) nodesOf(l nn.Layer, y exported, names []string, in []exported
 		node("Slice", []string{names[0], x.list(l.Name+"/starts", l.Start...), x.list(l.Name+"/ends", ends...), x.list(l.Name+"/axes", axes...), x.list(l.Name+"/steps", l.Step...)})
 	case nn.Constant:
 		s := y.shape
-		x.tensor(y.name, []int{1, s.C, s.H, s.W}, x.weights[l.Name+".value"])
+		x.tensorAs(y.name, []int{1, s.C, s.H, s.W}, x.weights[l.Name+".value"])
 	default:
 		return fmt.Errorf("such a layer cannot be written")
 	}
@@ -229,8 +229,8 @@ func (x *exporter) apply(l *nn.Layer, y, in string) error {
 		}
 		node("Clip", ins)
 	case "linear":
-		x.node("Mul", l.Name+"/mul", l.Name+"/mul", []string{in, x.number(l.Name+"/factor", l.Alpha)})
-		node("Add", []string{l.Name + "/mul", x.number(l.Name+"/term", l.Beta)})
+		x.helper("Mul", l.Name+"/mul", []string{in, x.number(l.Name+"/factor", l.Alpha)})
+		node("Add", []string{x.own(l.Name + "/mul"), x.number(l.Name+"/term", l.Beta)})
 	case "pow":
 		node("Pow", []string{in, x.number(l.Name+"/exponent", l.Alpha)})
 	case "elu":
@@ -247,21 +247,21 @@ func (x *exporter) apply(l *nn.Layer, y, in string) error {
 	case "hardsigmoid":
 		node("HardSigmoid", []string{in}, a, b)
 	case "hardswish":
-		x.node("HardSigmoid", l.Name+"/gate", l.Name+"/gate", []string{in}, a, b)
-		node("Mul", []string{in, l.Name + "/gate"})
+		x.helper("HardSigmoid", l.Name+"/gate", []string{in}, a, b)
+		node("Mul", []string{in, x.own(l.Name + "/gate")})
 	case "silu":
-		x.node("Sigmoid", l.Name+"/gate", l.Name+"/gate", []string{in})
-		node("Mul", []string{in, l.Name + "/gate"})
+		x.helper("Sigmoid", l.Name+"/gate", []string{in})
+		node("Mul", []string{in, x.own(l.Name + "/gate")})
 	case "mish":
-		x.node("Softplus", l.Name+"/softplus", l.Name+"/softplus", []string{in})
-		x.node("Tanh", l.Name+"/gate", l.Name+"/gate", []string{l.Name + "/softplus"})
-		node("Mul", []string{in, l.Name + "/gate"})
+		x.helper("Softplus", l.Name+"/softplus", []string{in})
+		x.helper("Tanh", l.Name+"/gate", []string{x.own(l.Name + "/softplus")})
+		node("Mul", []string{in, x.own(l.Name + "/gate")})
 	case "gelu": // x (erf(x/√2) + 1) / 2
-		x.node("Mul", l.Name+"/scaled", l.Name+"/scaled", []string{in, x.number(l.Name+"/root", math.Sqrt2/2)})
-		x.node("Erf", l.Name+"/erf", l.Name+"/erf", []string{l.Name + "/scaled"})
-		x.node("Add", l.Name+"/plus", l.Name+"/plus", []string{l.Name + "/erf", x.number(l.Name+"/one", 1)})
-		x.node("Mul", l.Name+"/gate", l.Name+"/gate", []string{l.Name + "/plus", x.number(l.Name+"/half", 0.5)})
-		node("Mul", []string{in, l.Name + "/gate"})
+		x.helper("Mul", l.Name+"/scaled", []string{in, x.number(l.Name+"/root", math.Sqrt2/2)})
+		x.helper("Erf", l.Name+"/erf", []string{x.own(l.Name + "/scaled")})
+		x.helper("Add", l.Name+"/plus", []string{x.own(l.Name + "/erf"), x.number(l.Name+"/one", 1)})
+		x.helper("Mul", l.Name+"/gate", []string{x.own(l.Name + "/plus"), x.number(l.Name+"/half", 0.5)})
+		node("Mul", []string{in, x.own(l.Name + "/gate")})
 	default:
 		op, ok := simple[f]
 		if !ok {
@@ -299,9 +299,9 @@ func (x *exporter) reshape(l *nn.Layer, y exported, in string) {
 		for _, a := range l.Perm {
 			perm = append(perm, a+1)
 		}
-		x.node("Reshape", l.Name+"/seen", l.Name+"/seen", []string{in, x.list(l.Name+"/dims", append([]int{0}, l.Dims...)...)})
-		x.node("Transpose", l.Name+"/transposed", l.Name+"/transposed", []string{l.Name + "/seen"}, attribute{"perm", perm})
-		in = l.Name + "/transposed"
+		x.helper("Reshape", l.Name+"/seen", []string{in, x.list(l.Name+"/dims", append([]int{0}, l.Dims...)...)})
+		x.helper("Transpose", l.Name+"/transposed", []string{x.own(l.Name + "/seen")}, attribute{"perm", perm})
+		in = x.own(l.Name + "/transposed")
 	}
 	s := y.shape
 	x.node("Reshape", l.Name, y.name, []string{in, x.list(l.Name+"/to", 0, s.C, s.H, s.W)})
