@@ -45,6 +45,14 @@ func (c *Config) checkFineTuning() error {
 			err = errors.Join(err, settingError(s.name, "it goes with --init, the model to start from"))
 		}
 	}
+	if head, _ := c.objective(); !head {
+		if c.HeadInit == headMeans {
+			err = errors.Join(err, settingError("head-init", "it goes with a head, and --loss is %s", c.Loss))
+		}
+		if c.FreezeBackbone.N > 0 {
+			err = errors.Join(err, settingError("freeze-backbone", "it goes with a head, which is then all that is trained, and --loss is %s", c.Loss))
+		}
+	}
 	return err
 }
 
@@ -76,6 +84,15 @@ func (c *Config) start() (*nn.Network, *embed.Model, error) {
 	}
 	if standard := Default().Backbone; c.Backbone != standard && c.Backbone != ownNetwork {
 		return nil, nil, settingError("backbone", "%s: the network is that of %s; leave --backbone out", c.Backbone, c.Init)
+	}
+	own := Size{m.Contract.Height, m.Contract.Width}
+	if standard := Default(); c.Backbone != ownNetwork {
+		switch {
+		case c.Size != standard.Size && c.Size != own:
+			return nil, nil, settingError("size", "the input of %s is %dx%d; leave --size out", c.Init, own.Height, own.Width)
+		case c.Embedding != standard.Embedding && c.Embedding != m.Dim():
+			return nil, nil, settingError("embedding", "%s gives %d numbers; leave --embedding out", c.Init, m.Dim())
+		}
 	}
 	c.Backbone, c.Embedding, c.Size = ownNetwork, m.Dim(), Size{m.Contract.Height, m.Contract.Width}
 	return m.Network, m, nil

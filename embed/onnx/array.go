@@ -299,18 +299,18 @@ func (t *tensorProto) readExternal(dir string, want int) ([]byte, error) {
 		return nil, err
 	}
 	defer root.Close()
+	info, err := root.Stat(filepath.FromSlash(name)) // before it is opened: a pipe would wait for a writer
+	if err != nil {
+		return nil, fmt.Errorf("its data are in another file: %w", err)
+	}
+	if !info.Mode().IsRegular() || offset > info.Size() || length > info.Size()-offset {
+		return nil, fmt.Errorf("its data are %d bytes from %d on of %s, which has %d", length, offset, name, info.Size())
+	}
 	f, err := root.Open(filepath.FromSlash(name))
 	if err != nil {
 		return nil, fmt.Errorf("its data are in another file: %w", err)
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() || offset > info.Size() || length > info.Size()-offset {
-		return nil, fmt.Errorf("its data are %d bytes from %d on of %s, which has %d", length, offset, name, info.Size())
-	}
 	raw := make([]byte, length)
 	_, err = io.ReadFull(io.NewSectionReader(f, offset, length), raw)
 	return raw, err

@@ -3,6 +3,7 @@ package onnx
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -43,11 +44,25 @@ var ErrAnySize = errors.New("it takes any height and width: a size must be given
 // maxFile bounds files that are read: protocol buffers end at 2 GiB.
 const maxFile = 1<<31 - 1
 
+// kindOf says what something that is no regular file is.
+func kindOf(m fs.FileMode) string {
+	switch {
+	case m.IsDir():
+		return "folder"
+	case m&fs.ModeNamedPipe != 0:
+		return "pipe"
+	}
+	return "device or the like"
+}
+
 // Read reads an ONNX file.
 func Read(path string, o Options) (*Model, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is no file, but a %s", path, kindOf(info.Mode()))
 	}
 	if info.Size() > maxFile {
 		return nil, fmt.Errorf("%s: %d bytes; an ONNX file has at most %d", path, info.Size(), maxFile)

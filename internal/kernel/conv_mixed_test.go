@@ -58,7 +58,10 @@ func TestMixes(t *testing.T) {
 }
 
 func TestMixedConvSameForAnyThreads(t *testing.T) {
-	for _, s := range []ConvShape{conv(5, 14, 14, 64, 32, 3, 1, 1, 1, 1), conv(40, 4, 4, 32, 64, 3, 2, 1, 1, 1)} {
+	for _, s := range []ConvShape{
+		conv(5, 14, 14, 64, 32, 3, 1, 1, 1, 1), conv(40, 4, 4, 32, 64, 3, 2, 1, 1, 1),
+		conv(1, 4, 2048, 32, 64, 3, 1, 1, 1, 0), conv(1, 3, 2048, 32, 64, 3, 1, 1, 1, 0), // parts of a row or two, whose strips are filled by several
+	} {
 		sameForAnyThreads(t, s, func(s ConvShape) dense { return NewMixedConv(s, new(Scratch)) })
 	}
 }

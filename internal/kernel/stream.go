@@ -132,7 +132,7 @@ func (s *stream) fillSome(strips []Pair, p *partition, at part, x *reader, share
 		strip := strips[phase*p.phaseWords:][:p.phaseWords]
 		end := s.front() + ((at.imgs-1)*s.imagePitch+at.rows+s.maxY)*s.pitch
 		if share == 0 {
-			clear(strip[:s.front()*s.words])
+			clear(strip[:-s.minX*s.words]) // what comes before the first row that is read
 			clear(strip[end*s.words:])
 		}
 	}

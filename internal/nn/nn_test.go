@@ -58,6 +58,10 @@ var networks = []*Network{
 		conv("d", 4, 3, 1, 1, 1, false), layer(BatchNorm, "b"), layer(Add, "t", "d", "b"),
 		conv("e", 4, 3, 2, 1, 1, false), layer(Flatten, "f"), {Name: "l", Kind: Linear, Out: 4},
 	}},
+	{Name: "two norms of one convolution", Input: Shape{3, 5, 5}, Layers: []Layer{
+		conv("c", 4, 3, 1, 1, 1, false), layer(BatchNorm, "a", "c"), layer(BatchNorm, "b", "c"), layer(PReLU, "p"), layer(Add, "s", "a", "p"),
+		layer(Flatten, "f"), {Name: "l", Kind: Linear, Out: 4, Bias: true},
+	}},
 	{Name: "oblong kernels", Input: Shape{3, 6, 4}, Layers: []Layer{
 		{Name: "c", Kind: Convolution, Out: 5, Kernel: 3, KernelWidth: 1, Pad: 0}, layer(PReLU, "p"),
 		{Name: "d", Kind: Convolution, Out: 5, Kernel: 1, KernelWidth: 3, Pad: 1, Groups: 5},

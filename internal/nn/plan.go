@@ -316,7 +316,8 @@ func (b *builder) fuse() {
 		if a.norm != nil {
 			a.moments = kernel.NewMoments(a.x.shape.C)
 			if a.x.maker >= 0 {
-				if c, ok := b.units[a.x.maker].(*convolution); ok {
+				// Of several norms of one convolution the others see to it themselves.
+				if c, ok := b.units[a.x.maker].(*convolution); ok && c.collect == nil {
 					c.collect, a.collected = a.moments, true
 				}
 			}
