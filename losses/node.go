@@ -15,7 +15,7 @@ import (
 //	Labels    [N] int, from 0 to C-1
 type Nodes = ops.HeadNodes
 
-// NodeOptions are settings of a node that do not change its result: the worker
+// NodeOptions are settings of a node beside the head's: a filter between classes, the worker
 // pool, and the memory that gradients are written to.
 type NodeOptions = ops.HeadOptions
 
@@ -25,7 +25,8 @@ type NodeOptions = ops.HeadOptions
 //
 // a float32 scalar, where z are the head's logits, or of the head's binary losses: see
 // Geometry. What a Penalised head adds is part of it. It goes over the classes in
-// blocks, forward and backward, and never stores all logits.
+// blocks, forward and backward. It stores no logits, and of the products that these are made of at most a quarter as many floats as
+// there are weights.
 //
 // Build the tape machine without gorgonia.BindDualValues: after RunAll, the nodes that
 // gorgonia.Grad returned then hold the gradients, in NodeOptions.DWeight and DBias

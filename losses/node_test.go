@@ -287,20 +287,31 @@ func TestProperties(t *testing.T) {
 }
 
 // The materialised logits, followed by Gorgonia's own nodes, give the fused loss and gradients.
+// With a filter between classes too.
 func TestLogits(t *testing.T) {
+	for _, filter := range []float64{0, 0.5} {
+		testLogits(t, filter)
+	}
+}
+
+func testLogits(t *testing.T, filter float64) {
 	for _, name := range Names() {
 		h := makeHead(t, name, Options{})
 		if m, ok := h.(MagFace); ok {
 			m.Weight = 0 // what it adds to the loss is no part of the logits
 			h = m
 		}
+		if filter != 0 && h.Geometry().Binary != 0 {
+			continue
+		}
 		p := newProblem(h, 3, 11, 5, rand.New(rand.NewPCG(8, 9)))
+		p.filter = filter
 		begin(h)
 		p.run(t, h, kernel.NewPool(1))
 
 		g := gorgonia.NewGraph()
 		in := p.nodes(g, h)
-		z, err := Logits(h, in, NodeOptions{})
+		z, err := Logits(h, in, NodeOptions{Filter: filter})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -387,6 +398,32 @@ func (p *problem) nodes(g *gorgonia.ExprGraph, h Head) Nodes {
 	return in
 }
 
+// With a filter between classes every softmax head has the loss and the gradients of its definition: the cosine to
+// another class counts as 0 where it is above the filter.
+func TestFilter(t *testing.T) {
+	pool := kernel.NewPool(2)
+	defer pool.Close()
+	for _, name := range Names() {
+		t.Run(name, func(t *testing.T) {
+			h := exactHead(t, name)
+			if h.Geometry().Binary != 0 {
+				t.Skip("its loss is binary")
+			}
+			for _, c := range []struct{ n, classes, dim int }{{5, 7, 6}, {3, 270, 3}, {2, 9, 8}} {
+				p := newProblem(h, c.n, c.classes, c.dim, rand.New(rand.NewPCG(5, uint64(c.classes))))
+				p.run(t, h, pool)
+				without := p.loss
+				p.filter = 0.31 // no cosine is so near to it that a difference quotient would cross it
+				p.run(t, h, pool)
+				p.check(t, h, 3e-5)
+				if p.loss == without {
+					t.Errorf("%v: the filter changes nothing", c)
+				}
+			}
+		})
+	}
+}
+
 func TestNodeErrors(t *testing.T) {
 	for _, c := range []struct {
 		head Head
@@ -407,6 +444,23 @@ func TestNodeErrors(t *testing.T) {
 		c.with(&in)
 		for _, f := range []func(Head, Nodes, NodeOptions) (*gorgonia.Node, error){Loss, Logits} {
 			if _, err := f(c.head, in, NodeOptions{}); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error %v, want %q in it", err, c.want)
+			}
+		}
+	}
+	for _, c := range []struct {
+		name   string
+		filter float64
+		want   string
+	}{
+		{"cosface", 1, "a filter at the cosine 1"},
+		{"cosface", -0.1, "a filter at the cosine -0.1"},
+		{"sphereface2", 0.3, "the head's loss is binary"},
+	} {
+		h := makeHead(t, c.name, Options{})
+		p := newProblem(h, 3, 11, 5, rand.New(rand.NewPCG(8, 9)))
+		for _, f := range []func(Head, Nodes, NodeOptions) (*gorgonia.Node, error){Loss, Logits} {
+			if _, err := f(h, p.nodes(gorgonia.NewGraph(), h), NodeOptions{Filter: c.filter}); err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("error %v, want %q in it", err, c.want)
 			}
 		}

@@ -16,6 +16,7 @@ type problem struct {
 	n, classes, dim int
 	x, w, bias      []float32
 	labels          []int
+	filter          float64 // see NodeOptions
 
 	loss          float64
 	dx, dw, dbias []float32
@@ -66,7 +67,7 @@ func record(h Head) (Head, *recorder) {
 func (p *problem) run(t testing.TB, h Head, pool *kernel.Pool) {
 	t.Helper()
 	h, r := record(h)
-	ce := ops.NewCrossEntropy(h, p.n, p.classes, p.dim, pool)
+	ce := ops.NewFilteredCrossEntropy(h, p.n, p.classes, p.dim, p.filter, pool)
 	var err error
 	if p.loss, err = ce.Forward(p.x, p.w, p.bias, p.labels); err != nil {
 		t.Fatal(err)
@@ -141,7 +142,11 @@ func oracleLogits(h Head, p *problem, i int, x, w, bias []float64) []float64 {
 				}
 			}
 		}
-		z[j], _, _ = sample.Other(cos, norm)
+		if p.filter != 0 && cos > p.filter {
+			z[j], _, _ = sample.Other(0, norm)
+		} else {
+			z[j], _, _ = sample.Other(cos, norm)
+		}
 		if j == p.labels[i] {
 			z[j], _, _ = sample.Target(cos, norm)
 		}

@@ -13,7 +13,6 @@ import (
 	"github.com/faceverify/fv/internal/kernel"
 	"github.com/faceverify/fv/internal/nn"
 	"github.com/faceverify/fv/internal/random"
-	"github.com/faceverify/fv/losses"
 	"github.com/faceverify/fv/pipeline/dataset"
 )
 
@@ -22,16 +21,18 @@ type BenchOptions struct {
 	Classes   int  // identities of the head
 	Steps     int  // to time
 	Inference bool // the network alone, as an Embedder runs it, in place of training steps
+	HeadOnly  bool // the head alone, from the loss to the gradients, in place of training steps
 	Kernels   bool // also what each kind of unit takes
 }
 
 // BenchResult says how fast training steps, or embeddings, were.
 type BenchResult struct {
-	Backbone  string  `json:"backbone"`
+	Backbone  string  `json:"backbone,omitempty"` // empty for a head alone
 	Inference bool    `json:"inference"`
 	Precision string  `json:"precision"` // fp32 or bf16
 	Head      string  `json:"head,omitempty"`
 	Classes   int     `json:"classes,omitempty"`
+	Sample    float64 `json:"sample_classes,omitempty"` // share of the classes in a step
 	Batch     int     `json:"batch"`
 	Threads   int     `json:"threads"`
 	Variant   string  `json:"variant"` // of the kernels
@@ -76,7 +77,7 @@ type bench struct {
 
 // Bench times training steps of c's backbone, head and optimiser, on one batch of random images
 // with random labels. It runs the graph and the optimiser that Train runs; only loading images
-// is left out.
+// is left out. Of a head alone it takes random embeddings of c.Embedding numbers.
 func Bench(ctx context.Context, c Config, o BenchOptions) (*BenchResult, error) {
 	least := 2
 	if o.Inference {
@@ -89,6 +90,9 @@ func Bench(ctx context.Context, c Config, o BenchOptions) (*BenchResult, error) 
 		return nil, err
 	}
 	c.Batch = batch
+	if o.HeadOnly && (o.Inference || o.Kernels) {
+		return nil, settingError("head-only", "a head alone is neither inference nor a network whose kernels could be shown")
+	}
 	network, err := c.network()
 	if err != nil {
 		return nil, err
@@ -98,13 +102,19 @@ func Bench(ctx context.Context, c Config, o BenchOptions) (*BenchResult, error) 
 	r := &BenchResult{
 		Backbone: c.Backbone, Inference: o.Inference, Precision: c.Precision, Batch: batch, Threads: pool.Threads(), Variant: kernel.Variant(), Steps: o.Steps,
 	}
+	if !o.Inference {
+		r.Head, r.Classes, r.Sample = c.Head, o.Classes, c.SampleClasses
+	}
 	peak := func() { r.PeakGFLOPS = max(r.PeakGFLOPS, nn.Precision(c.Precision).PeakGFLOPS(pool)) }
 	peak()
 	var b *bench
-	if o.Inference {
+	switch {
+	case o.Inference:
 		b, err = benchInference(&c, network, pool)
-	} else {
-		r.Head, r.Classes = c.Head, o.Classes
+	case o.HeadOnly:
+		r.Backbone = ""
+		b, err = benchHead(&c, o.Classes, pool)
+	default:
 		b, err = benchTraining(&c, network, o.Classes)
 	}
 	if err != nil {
@@ -165,7 +175,7 @@ func benchTraining(c *Config, network *nn.Network, classes int) (*bench, error) 
 		step:    func() error { return t.benchStep(images, labels) },
 		timings: t.backbone.Timings,
 		bytes:   t.backbone.Bytes(),
-		macs:    3 * network.Dim() * classes,
+		macs:    3 * network.Dim() * sampleSize(c.SampleClasses, classes, c.Batch),
 		close:   t.close,
 	}, nil
 }
@@ -234,10 +244,7 @@ func noise(c *Config, classes int) (images []float32, labels []int) {
 
 // benchStep is a step without what surrounds it: data, log and checkpoints.
 func (t *trainer) benchStep(images []float32, labels []int) error {
-	stateful, _ := t.head.(losses.Stateful)
-	if stateful != nil {
-		stateful.Begin(t.solver.Steps() + 1)
-	}
+	t.beginLoss(t.solver.Steps() + 1)
 	if t.sample != nil {
 		labels = t.sample.begin(t.solver.Steps()+1, labels, t.arena, t.solver.State())
 	}
@@ -249,9 +256,7 @@ func (t *trainer) benchStep(images []float32, labels []int) error {
 	if err := t.solver.Step([]gorgonia.ValueGrad{t.arena}); err != nil {
 		return err
 	}
-	if stateful != nil {
-		stateful.Commit()
-	}
+	t.commitLoss()
 	if t.sample != nil {
 		t.sample.end(t.arena, t.solver.State())
 	}

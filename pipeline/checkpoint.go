@@ -42,6 +42,7 @@ type checkpoint struct {
 	Buffers   []float32            // running statistics
 	Optimizer map[string][]float32 // moments
 	Head      map[string][]float32 // memory of a losses.Stateful head
+	Metric    map[string][]float32 // of the metric loss: centres
 }
 
 func checkpointName(step int) string { return fmt.Sprintf("step-%09d.safetensors", step) }
@@ -67,6 +68,9 @@ func (c *checkpoint) write(dir string) error {
 	}
 	for name, data := range c.Head {
 		add("head."+name, data)
+	}
+	for name, data := range c.Metric {
+		add("metric."+name, data)
 	}
 	if err := tensorfile.Write(filepath.Join(dir, checkpointName(c.Step)), f); err != nil {
 		return fmt.Errorf("cannot write the checkpoint of step %d; earlier ones are untouched: %w", c.Step, err)
@@ -128,7 +132,7 @@ func readCheckpoint(path string) (*checkpoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &checkpoint{Optimizer: map[string][]float32{}, Head: map[string][]float32{}}
+	c := &checkpoint{Optimizer: map[string][]float32{}, Head: map[string][]float32{}, Metric: map[string][]float32{}}
 	if err := json.Unmarshal([]byte(f.Metadata["checkpoint"]), &c.position); err != nil {
 		return nil, fmt.Errorf("%s: not a checkpoint: %w", path, err)
 	}
@@ -145,6 +149,8 @@ func readCheckpoint(path string) (*checkpoint, error) {
 			c.Optimizer[name] = t.Data
 		case "head":
 			c.Head[name] = t.Data
+		case "metric":
+			c.Metric[name] = t.Data
 		default:
 			return nil, fmt.Errorf("%s: unknown tensor %q", path, t.Name)
 		}

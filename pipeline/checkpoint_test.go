@@ -19,6 +19,7 @@ func testCheckpoint(step int) *checkpoint {
 		Weights: []float32{1, 2, 3}, Buffers: []float32{4},
 		Optimizer: map[string][]float32{"velocity": {5, 6, 7}},
 		Head:      map[string][]float32{"iteration": {8}},
+		Metric:    map[string][]float32{"centers": {9, 10}},
 	}
 }
 

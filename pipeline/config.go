@@ -21,7 +21,7 @@ import (
 //
 // Fields tagged keep:"free" may differ when a run is resumed.
 type Config struct {
-	Data      string `name:"data" keep:"free" group:"Data" placeholder:"DIR" help:"Folder with one sub-folder of images for each identity; also the argument FOLDER."`
+	Data      string `name:"data" keep:"free" group:"Data" placeholder:"DIR" help:"Folder with one sub-folder of images for each identity, or an idx file of images (MNIST); also the argument FOLDER."`
 	Out       string `name:"out" keep:"free" group:"Data" short:"o" default:"run" placeholder:"DIR" help:"Run folder to write. Default: ${default}."`
 	Force     bool   `name:"force" keep:"free" group:"Data" default:"false" help:"Replace the run that the run folder holds. Default: ${default}."`
 	People    string `name:"people" group:"Data" placeholder:"FILE" help:"Train on the identities that this file names: an LFW people file, or a name a line. Default: all."`
@@ -54,6 +54,13 @@ type Config struct {
 	FeatureNorm    string   `name:"feature-norm" group:"Head" placeholder:"scaled|kept" help:"Whether the head gives embeddings the length s, or keeps their own. Default: the head's."`
 	SampleClasses  float64  `name:"sample-classes" group:"Head" default:"1" placeholder:"SHARE" help:"Share of the classes that a step compares with: those of its batch, and others drawn at random (Partial FC). For hundreds of thousands of classes, such as 0.1. Default: ${default}."`
 	HeadParams     Params   `name:"head-params" group:"Head" placeholder:"NAME=V;..." help:"The head's other settings, such as lambda-min=0 of asoftmax. Default: the head's."`
+
+	Filter float64 `name:"interclass-filter" group:"Head" default:"0" placeholder:"COSINE" help:"Take the cosine to another class for 0 where it is above this, such as 0.4: what is mislabelled is not pushed away from where it belongs. 0 means nowhere. Default: ${default}."`
+
+	Loss       string  `name:"loss" group:"Loss" default:"head" placeholder:"head|NAME|head+NAME" help:"What is minimised: the head's loss; a loss that compares the embeddings of a batch with each other (triplet, contrastive, n-pair, angular, multi-similarity or supcon; fv-train losses explains them); or both, such as head+triplet or head+center. Default: ${default}."`
+	LossWeight float64 `name:"loss-weight" group:"Loss" default:"1" help:"Factor of the other loss beside the head's. Default: ${default}."`
+	LossParams Params  `name:"loss-params" group:"Loss" placeholder:"NAME=V;..." help:"The other loss's settings, such as margin=0.3 of triplet. Default: the loss's."`
+	Mining     string  `name:"mining" group:"Loss" placeholder:"NAME" help:"Which triplets count: all, hard, semi-hard, or batch-hard (the farthest positive and the nearest negative of each image). Default: batch-hard."`
 
 	Batch       int       `name:"batch" group:"Optimisation" default:"64" help:"Images in a batch, at least 2; the last, partial batch of an epoch is dropped. Default: ${default}."`
 	PerIdentity int       `name:"per-identity" group:"Optimisation" default:"0" placeholder:"K" help:"Images of each identity in a batch, which then has batch/K identities that take turns; 0 shows all images in any order. Default: ${default}."`
@@ -111,7 +118,7 @@ func (c *Config) Resolve() error {
 	if c.WeightDecay == nil {
 		c.WeightDecay = &decay
 	}
-	return errors.Join(c.resolveHead(), c.checkData(), c.resolveAugmentation(), c.checkOptimisation())
+	return errors.Join(c.resolveHead(), c.resolveLoss(), c.checkFilter(), c.checkData(), c.resolveAugmentation(), c.checkOptimisation())
 }
 
 func (c *Config) resolveHead() error {

@@ -6,7 +6,6 @@ import (
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
-	"github.com/faceverify/fv/internal/kernel"
 	"github.com/faceverify/fv/internal/ops"
 	"github.com/faceverify/fv/losses"
 )
@@ -14,6 +13,8 @@ import (
 // graph is the training step as Gorgonia runs it:
 //
 //	images [N,H,W,3], θ -> embedding [N,D];  embedding, head's weights, labels [N] -> loss
+//
+// or without a head embedding, labels -> loss,
 //
 // with the gradient of the loss with respect to θ and the head's parameters, written to
 // memory that is passed in.
@@ -35,12 +36,12 @@ type graphSize struct {
 }
 
 // newGraph builds the graph over weights and gradient: the backbone's parameters, then the
-// head's. The backbone's gradient and the head's are ranges of the same arena.
-func newGraph(b ops.Backbone, h losses.Head, s graphSize, weights, gradient []float32, pool *kernel.Pool) (*graph, error) {
+// head's. Of head and metric loss one may be nil. The backbone's gradient and the head's are ranges of the same arena.
+func newGraph(b ops.Backbone, h losses.Head, m *metricLoss, s graphSize, weights, gradient []float32, o losses.NodeOptions) (*graph, error) {
 	gr := &graph{
 		imageShape:     tensor.Shape{s.batch, s.height, s.width, 3},
 		backboneParams: s.params,
-		headParams:     losses.ParamShapes(h, s.classes, b.Dim()),
+		headParams:     headShapes(h, s.classes, b.Dim()),
 		weights:        weights,
 		gradient:       gradient,
 	}
@@ -60,8 +61,6 @@ func newGraph(b ops.Backbone, h losses.Head, s graphSize, weights, gradient []fl
 	}
 	theta, dTheta := parameter("theta", s.params)
 	in := losses.Nodes{Labels: gr.labels}
-	var o losses.NodeOptions
-	o.Pool = pool
 	wrt := gorgonia.Nodes{theta}
 	for i, p := range gr.headParams {
 		node, d := parameter("head."+p.Name, p.Shape...)
@@ -80,7 +79,7 @@ func newGraph(b ops.Backbone, h losses.Head, s graphSize, weights, gradient []fl
 		return nil, err
 	}
 	in.Embedding = gr.embedding
-	if gr.loss, err = losses.Loss(h, in, o); err != nil {
+	if gr.loss, err = totalLoss(h, m, in, o); err != nil {
 		return nil, err
 	}
 	if _, err := gorgonia.Grad(gr.loss, wrt...); err != nil {
@@ -93,10 +92,18 @@ func newGraph(b ops.Backbone, h losses.Head, s graphSize, weights, gradient []fl
 // arenaLen returns the number of weights of a backbone with so many and its head.
 func arenaLen(params int, h losses.Head, classes, dim int) int {
 	n := params
-	for _, p := range losses.ParamShapes(h, classes, dim) {
+	for _, p := range headShapes(h, classes, dim) {
 		n += p.Len()
 	}
 	return n
+}
+
+// headShapes returns the parameters of a head, which may be nil.
+func headShapes(h losses.Head, classes, dim int) []losses.ParamShape {
+	if h == nil {
+		return nil
+	}
+	return losses.ParamShapes(h, classes, dim)
 }
 
 // run computes the loss of a batch and overwrites the gradient.

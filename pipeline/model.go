@@ -17,7 +17,7 @@ import (
 
 // ranges returns how the optimiser treats the arena: weights of convolutions, linear layers
 // and classes decay; biases, norms and slopes do not.
-func ranges(network *nn.Network, head []losses.ParamShape) []optim.Range {
+func ranges(params []nn.Param, head []losses.ParamShape) []optim.Range {
 	var rs []optim.Range
 	add := func(length int, decays bool) {
 		r := optim.Range{Len: length, Rate: 1}
@@ -29,7 +29,7 @@ func ranges(network *nn.Network, head []losses.ParamShape) []optim.Range {
 		}
 		rs = append(rs, r)
 	}
-	for _, p := range network.Params() {
+	for _, p := range params {
 		add(p.Len, p.Decay)
 	}
 	for _, p := range head {
@@ -40,7 +40,7 @@ func ranges(network *nn.Network, head []losses.ParamShape) []optim.Range {
 
 // headShapes returns the parameters of the head over all classes.
 func (t *trainer) headShapes() []losses.ParamShape {
-	return losses.ParamShapes(t.head, len(t.faces.train.Identities), t.network.Dim())
+	return headShapes(t.head, len(t.faces.train.Identities), t.network.Dim())
 }
 
 // whole returns the weights of the backbone and of the head over all classes, and their moments.
@@ -104,6 +104,14 @@ func loadInit(c *Config, network *nn.Network) (*embed.Model, error) {
 	return m, nil
 }
 
+// headInfo says what the network was trained with: the head, or the metric loss in its place.
+func (c *Config) headInfo() embed.HeadInfo {
+	if head, name := c.objective(); !head {
+		return embed.HeadInfo{Name: name, Settings: c.LossParams}
+	}
+	return embed.HeadInfo{Name: c.Head, Settings: c.headValues(), MarginGradient: c.MarginGradient, FeatureNorm: c.FeatureNorm}
+}
+
 // model returns the model as it is now, over the trainer's own memory.
 func (t *trainer) model() *embed.Model {
 	c := &t.config
@@ -111,7 +119,7 @@ func (t *trainer) model() *embed.Model {
 	weights, _ := t.whole()
 	m := &embed.Model{
 		Network: t.network, Theta: weights[:params], Buffers: t.buffers, Contract: t.Contract,
-		Head:    embed.HeadInfo{Name: c.Head, Settings: c.headValues(), MarginGradient: c.MarginGradient, FeatureNorm: c.FeatureNorm},
+		Head:    c.headInfo(),
 		Classes: t.faces.train.Identities, HeadParams: map[string]embed.Tensor{},
 		Threshold: t.threshold,
 		Meta: map[string]string{
@@ -156,8 +164,12 @@ func (t *trainer) checkpoint() error {
 	t.OptimizerSteps = t.solver.Steps()
 	weights, moments := t.whole()
 	c := &checkpoint{position: t.position, Weights: weights, Buffers: t.buffers, Optimizer: moments}
-	if s, ok := t.head.(losses.Stateful); ok {
-		c.Head = s.State()
+	head, metric := t.memories()
+	if head != nil {
+		c.Head = head.State()
+	}
+	if metric != nil {
+		c.Metric = metric.State()
 	}
 	if err := c.write(filepath.Join(t.dir, checkpointsDir)); err != nil {
 		return err
@@ -185,8 +197,15 @@ func (t *trainer) restore(c *checkpoint) error {
 	if err := t.solver.SetState(moments, c.OptimizerSteps); err != nil {
 		return fmt.Errorf("the checkpoint of step %d: %w", c.Step, err)
 	}
-	if s, ok := t.head.(losses.Stateful); ok {
-		if err := s.SetState(maps.Clone(c.Head)); err != nil {
+	head, metric := t.memories()
+	for _, m := range []struct {
+		memory memory
+		state  map[string][]float32
+	}{{head, c.Head}, {metric, c.Metric}} {
+		if m.memory == nil {
+			continue
+		}
+		if err := m.memory.SetState(maps.Clone(m.state)); err != nil {
 			return fmt.Errorf("the checkpoint of step %d: %w", c.Step, err)
 		}
 	}

@@ -189,12 +189,12 @@ func parity(t *testing.T, name string) {
 	size := arenaLen(nn.Len(params), head, g.Classes, dim)
 	arena := optim.NewArena(make([]float32, size), make([]float32, size))
 	seeded(network, arena.Weights)
-	gr, err := newGraph(backbone, head, graphSize{g.Batch, side, side, nn.Len(params), g.Classes}, arena.Weights, arena.Gradients, pool)
+	gr, err := newGraph(backbone, head, nil, graphSize{g.Batch, side, side, nn.Len(params), g.Classes}, arena.Weights, arena.Gradients, losses.NodeOptions{Pool: pool})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer gr.close()
-	solver, err := optim.NewSolver(optim.Settings{Name: optim.SGD, Momentum: 0.9, Decay: 5e-4}, ranges(network, gr.headParams), size, pool)
+	solver, err := optim.NewSolver(optim.Settings{Name: optim.SGD, Momentum: 0.9, Decay: 5e-4}, ranges(network.Params(), gr.headParams), size, pool)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,7 +14,7 @@ func (t *trainer) report(r *Result, lines []logLine) error {
 	c := &t.config
 	p := page.Page{
 		Title:    "Training of " + c.Backbone,
-		Subtitle: fmt.Sprintf("%d images of %d people, head %s, %.4g epochs", r.Images, r.Identities, c.Head, r.Epochs),
+		Subtitle: fmt.Sprintf("%d images of %d people, %s, %.4g epochs", r.Images, r.Identities, c.Objective(), r.Epochs),
 		Lead:     []page.Block{t.cards(r)},
 		Footer:   "Written by fv-train.",
 	}

@@ -11,7 +11,6 @@ import (
 	"gorgonia.org/gorgonia"
 
 	"github.com/faceverify/fv/internal/kernel"
-	"github.com/faceverify/fv/losses"
 	"github.com/faceverify/fv/pipeline/loader"
 	"github.com/faceverify/fv/pipeline/optim"
 )
@@ -37,10 +36,7 @@ func (t *trainer) batch(ctx context.Context, number int) (*loader.Batch, error) 
 func (t *trainer) step(ctx context.Context) (*logLine, error) {
 	started := time.Now()
 	c := &t.config
-	stateful, _ := t.head.(losses.Stateful)
-	if stateful != nil {
-		stateful.Begin(t.Step + 1)
-	}
+	t.beginLoss(t.Step + 1)
 	copy(t.pending, t.buffers)
 	line := &logLine{Step: t.Step + 1, LR: t.schedule.At(t.Step)}
 	var paths []string
@@ -77,9 +73,7 @@ func (t *trainer) step(ctx context.Context) (*logLine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("step %d: %w", line.Step, err)
 	}
-	if stateful != nil {
-		stateful.Commit()
-	}
+	t.commitLoss()
 	if t.sample != nil {
 		t.sample.end(t.arena, t.solver.State())
 	}

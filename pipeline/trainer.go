@@ -26,7 +26,8 @@ type trainer struct {
 
 	pool     *kernel.Pool
 	network  *nn.Network
-	head     losses.Head
+	head     losses.Head // nil if its loss is not minimised
+	metric   *metricLoss // nil if there is none
 	backbone *nn.Training
 	graph    *graph
 	loader   *loader.Loader
@@ -67,7 +68,12 @@ func (t *trainer) prepare() (err error) {
 	if t.faces, err = openFaces(c, t.events.warn); err != nil {
 		return err
 	}
-	if t.head, err = c.head(); err != nil {
+	if head, _ := c.objective(); head {
+		if t.head, err = c.head(); err != nil {
+			return err
+		}
+	}
+	if t.metric, err = c.metricLoss(len(t.faces.train.Identities), t.network.Dim()); err != nil {
 		return err
 	}
 	t.bad = &quarantine{path: filepath.Join(t.dir, QuarantineFile)}
@@ -123,13 +129,13 @@ func (t *trainer) build() (err error) {
 	t.arena = optim.NewArena(weights, gradients)
 	stats := nn.Len(t.network.Buffers())
 	t.buffers, t.pending = make([]float32, stats), make([]float32, stats)
-	t.graph, err = newGraph(t.backbone, t.head, graphSize{
+	t.graph, err = newGraph(t.backbone, t.head, t.metric, graphSize{
 		batch: c.Batch, height: c.Size.Height, width: c.Size.Width, params: params, classes: classes,
-	}, t.arena.Weights, t.arena.Gradients, t.pool)
+	}, t.arena.Weights, t.arena.Gradients, losses.NodeOptions{Pool: t.pool, Filter: c.Filter})
 	if err != nil {
 		return err
 	}
-	t.solver, err = optim.NewSolver(c.optimizer(), ranges(t.network, t.graph.headParams), size, t.pool)
+	t.solver, err = optim.NewSolver(c.optimizer(), ranges(t.network.Params(), t.graph.headParams), size, t.pool)
 	return err
 }
 

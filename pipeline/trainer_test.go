@@ -106,6 +106,8 @@ func sameRun(t *testing.T, a, b string) {
 var variants = map[string][]string{
 	"sgd":        {"val=0.34", "val-every=4", "nesterov=true", "head=elasticface-cos"},
 	"bf16":       {"precision=bf16", "backbone=sfnet4-bn", "head=subcenter-arcface"},
+	"center":     {"loss=head+center", "loss-weight=0.01", "head=softmax", "interclass-filter=0.3"},
+	"triplet":    {"loss=triplet", "per-identity=2"},
 	"classes":    {"sample-classes=0.6", "head=sphereface2"},
 	"accumulate": {"epochs=4", "optimizer=adamw", "lr=0.001", "accumulate=3", "head=adaface", "backbone=sfnet4-bn", "augment=strong"},
 }

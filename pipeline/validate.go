@@ -8,7 +8,6 @@ import (
 
 	"github.com/faceverify/fv/embed"
 	"github.com/faceverify/fv/eval"
-	"github.com/faceverify/fv/pipeline/dataset"
 )
 
 // fewFalseAccepts is how many false accepts a rate should rest on to be worth following.
@@ -26,7 +25,7 @@ func (t *trainer) validate(ctx context.Context) (*Validation, error) {
 	}
 	defer e.Close()
 	load := func(name string) (image.Image, error) {
-		return dataset.DecodeFile(t.faces.files[name], dataset.Limits{})
+		return t.faces.train.Decode(t.faces.files[name])
 	}
 	vectors, err := eval.EmbedImages(ctx, e, load, t.faces.pairs.Images(), t.Contract.Flip != embed.FlipNone, eval.Options{Batch: t.config.Batch})
 	if err != nil {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# scripts/bench.sh train|inference [ROUNDS [NET ...]]
+# scripts/bench.sh train|inference|losses [ROUNDS [NET ...]]
 #
 # Times this program and its peers in turn on this machine, on 2 threads at
 # 112x112, and writes this processor's rows of BENCHMARKS.md anew: medians over the rounds, their
@@ -9,8 +9,11 @@
 #              bf16, against PyTorch with torch.compile in the same precision; and the largest memory of each process
 #   inference  batches of 1 and 64, in fp32 and bf16, against OpenVINO (at batch 64 the better of one batch at a time
 #              and of two asynchronous streams) and, in fp32, onnxruntime
+#   losses     a head alone (AM-Softmax, fp32, batch 64, embeddings of 512 numbers), from the loss to the gradients,
+#              over 10 575 classes, and over a tenth of 1 000 000 (Partial FC) with the step of SGD, against
+#              scripts/torch_head.py, eager and compiled
 #
-# ROUNDS is 3, the nets are mobilefacenet sfnet20 iresnet18 iresnet50, if not given.
+# ROUNDS is 3, the nets are mobilefacenet sfnet20 iresnet18 iresnet50, if not given; losses takes none.
 #
 # PEERS        folder with torch_train.py and ort_infer.py (default ../shared/peers)
 # PEER_PYTHON  a Python that has torch, onnxruntime and openvino (default python3)
@@ -19,14 +22,15 @@ cd "$(dirname "$0")/.."
 
 usage() { sed -n '2s/^# /usage: /p' "$0" >&2; exit 2; }
 what=${1-}
-case "$what" in train|inference) shift ;; *) usage ;; esac
+case "$what" in train|inference|losses) shift ;; *) usage ;; esac
 rounds=${1:-3}
 [ $# -gt 0 ] && shift
+[ "$what" != losses ] || [ $# = 0 ] || usage
 nets=${*:-mobilefacenet sfnet20 iresnet18 iresnet50}
-peers=$(cd "${PEERS:-../shared/peers}" && pwd)
+[ "$what" = losses ] && peers=$PWD/scripts || peers=$(cd "${PEERS:-../shared/peers}" && pwd)
 python=${PEER_PYTHON:-python3}
 "$python" -c 'import torch' || { echo "bench: $python has no torch; set PEER_PYTHON" >&2; exit 1; }
-[ "$what" = train ] || "$python" -c 'import openvino, onnxruntime' || { echo "bench: $python has no openvino or no onnxruntime; set PEER_PYTHON" >&2; exit 1; }
+[ "$what" != inference ] || "$python" -c 'import openvino, onnxruntime' || { echo "bench: $python has no openvino or no onnxruntime; set PEER_PYTHON" >&2; exit 1; }
 
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
@@ -92,6 +96,27 @@ inference() { # NET PRECISION BATCH
 	[ "$precision" != fp32 ] || ort=$(spread "$f.ort")
 	row inference "$net | $precision | $batch" "$(spread "$f.ours") | $(spread "$f.theirs") | $(ratio "$f.ours" "$f.theirs") | $ort"
 }
+
+losses() { # CLASSES SHARE STEPS
+	local f="$tmp/$1"
+	for _ in $(seq "$rounds"); do
+		"$tmp/fv-train" bench --head-only --classes "$1" --sample-classes "$2" --batch 64 --threads 2 --steps "$3" --json >"$f.json"
+		field step_ms <"$f.json" >>"$f.ours"
+		field peak_rss_mb <"$f.json" >>"$f.memory"
+		for mode in eager compiled; do
+			peer torch_head.py "$mode" "$1" 64 "$2" "$3" >"$f.json"
+			field step_ms <"$f.json" >>"$f.$mode"
+		done
+		field rss_mb <"$f.json" >>"$f.theirmemory"
+	done
+	row losses "$1 | $2" "$(spread "$f.ours") | $(spread "$f.eager") | $(ratio "$f.eager" "$f.ours") | $(spread "$f.compiled") | $(ratio "$f.compiled" "$f.ours") | $(median "$f.memory") | $(median "$f.theirmemory")"
+}
+
+if [ "$what" = losses ]; then
+	losses 10575 1 60
+	losses 1000000 0.1 10
+	exit
+fi
 
 for net in $nets; do
 	for precision in fp32 bf16; do

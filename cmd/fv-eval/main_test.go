@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 // Scripts find in $FACES four people, ann to dan, of three drawn pictures each, named as LFW names them;
 // in $TAR and $TAR.tgz archives of these, in $REC a pack of InsightFace's with labels 0 to 3; in $PACK a pack of two genuine and two impostor pairs of
 // them; in $RUN a run folder with an untrained model and a threshold, in $PLAIN one without a
-// threshold.
+// threshold; in $CIRCLE and $SPHERE models whose embeddings have 2 and 3 numbers.
 func TestScripts(t *testing.T) {
 	dir := t.TempDir()
 	faces, run, plain := filepath.Join(dir, "faces"), filepath.Join(dir, "run"), filepath.Join(dir, "plain")
@@ -34,6 +34,9 @@ func TestScripts(t *testing.T) {
 	writePack(t, pack, faces)
 	saveModel(t, run, &embed.Threshold{Cosine: 0.5, FAR: 0.01, FalseAccepts: 2, Impostor: 200, TrueAccepts: 90, Genuine: 100})
 	saveModel(t, plain, nil)
+	circle, sphere := filepath.Join(dir, "circle"), filepath.Join(dir, "sphere")
+	saveModelOf(t, circle, 2, nil)
+	saveModelOf(t, sphere, 3, nil)
 	archive := filepath.Join(dir, "faces.tar")
 	writeTar(t, archive, faces)
 	records := filepath.Join(dir, "faces.rec")
@@ -47,6 +50,8 @@ func TestScripts(t *testing.T) {
 			e.Setenv("REC", records)
 			e.Setenv("RUN", run)
 			e.Setenv("PLAIN", plain)
+			e.Setenv("CIRCLE", circle)
+			e.Setenv("SPHERE", sphere)
 			return nil
 		},
 	})
@@ -144,7 +149,11 @@ func writeRec(t *testing.T, path, faces string) {
 }
 
 func saveModel(t *testing.T, dir string, threshold *embed.Threshold) {
-	network, err := embed.Backbone("sfnet4", embed.BackboneOptions{Embedding: 8, Height: 32, Width: 16})
+	saveModelOf(t, dir, 8, threshold)
+}
+
+func saveModelOf(t *testing.T, dir string, dim int, threshold *embed.Threshold) {
+	network, err := embed.Backbone("sfnet4", embed.BackboneOptions{Embedding: dim, Height: 32, Width: 16})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ type benchCmd struct {
 	Embedding int           `default:"512" help:"Numbers in an embedding. Default: ${default}."`
 	Size      pipeline.Size `default:"112x112" placeholder:"HxW" help:"Height and width of the input, multiples of 16. Default: ${default}."`
 	Inference bool          `help:"Time embeddings in place of training steps."`
+	HeadOnly  bool          `help:"Time the head alone on random embeddings, from the loss to the gradients; with --sample-classes also the optimiser's step."`
 	Data      string        `placeholder:"FOLDER" help:"Time how batches of this folder's images are made, in place of training steps: decoded, augmented and converted."`
 	Augment   string        `default:"light" placeholder:"none|light|strong" help:"Random changes to those images. Default: ${default}."`
 	Head      string        `default:"amsoftmax" placeholder:"NAME" help:"Head. Default: ${default}."`
@@ -35,7 +36,7 @@ func (c *benchCmd) Run(e *env) error {
 	if c.Data != "" {
 		return c.loading(e, config)
 	}
-	r, err := pipeline.Bench(e.ctx, config, pipeline.BenchOptions{Classes: c.Classes, Steps: c.Steps, Inference: c.Inference, Kernels: c.Kernels})
+	r, err := pipeline.Bench(e.ctx, config, pipeline.BenchOptions{Classes: c.Classes, Steps: c.Steps, Inference: c.Inference, HeadOnly: c.HeadOnly, Kernels: c.Kernels})
 	if err != nil {
 		return err
 	}
@@ -68,16 +69,24 @@ func benchText(w io.Writer, r *pipeline.BenchResult) {
 	if r.Inference {
 		what = "inference"
 	}
-	fmt.Fprintf(w, "%s, %s in %s, batch %d, threads %d, %s kernels\n", r.Backbone, what, r.Precision, r.Batch, r.Threads, r.Variant)
+	if r.Sample > 0 && r.Sample < 1 {
+		what += fmt.Sprintf(", %g of them in a step", r.Sample)
+	}
+	name := r.Backbone
+	if name == "" {
+		name = "the head alone"
+	}
+	fmt.Fprintf(w, "%s, %s in %s, batch %d, threads %d, %s kernels\n", name, what, r.Precision, r.Batch, r.Threads, r.Variant)
 	fmt.Fprintf(w, "%.1f images/s in the median of %d steps, %.3g ms each; best %.1f\n", r.ImgS, r.Steps, r.StepMS, r.BestImgS)
 	if r.PeakGFLOPS > 0 {
 		fmt.Fprintf(w, "%.0f of the %.0f GFLOP/s that multiply-adds on registers reach here: %.0f %%\n", r.GFLOPS, r.PeakGFLOPS, 100*r.ShareOfPeak)
 	}
-	fmt.Fprintf(w, "%s of activations", bytesText(r.Bytes))
-	if r.PeakRSSMB > 0 {
-		fmt.Fprintf(w, "; the process took up to %.0f MB", r.PeakRSSMB)
+	if r.Bytes > 0 {
+		fmt.Fprintf(w, "%s of activations\n", bytesText(r.Bytes))
 	}
-	fmt.Fprintln(w)
+	if r.PeakRSSMB > 0 {
+		fmt.Fprintf(w, "the process took up to %.0f MB\n", r.PeakRSSMB)
+	}
 	if len(r.Kernels) == 0 {
 		return
 	}

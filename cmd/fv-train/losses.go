@@ -114,10 +114,25 @@ func allLosses() []lossJSON {
 				l.Params[p.Name] = p.Default
 				l.order = append(l.order, p.Name)
 			}
+			if group.kind == "metric" {
+				l.text += "  train with     " + metricFlags(s) + "\n"
+			}
 			all = append(all, l)
 		}
 	}
 	return all
+}
+
+// metricFlags returns the flags of fv-train that train with a metric loss.
+func metricFlags(s spec.Loss) string {
+	if s.Name == "center" {
+		return "--loss head+center --loss-weight 0.003"
+	}
+	flags := "--loss " + s.Name + " --per-identity 4"
+	if s.Name == "triplet" {
+		flags += " --mining batch-hard"
+	}
+	return flags
 }
 
 // trainFlags returns the flags of fv-train that say what the head's defaults say.
@@ -157,7 +172,7 @@ func listLosses(w io.Writer, all []lossJSON) {
 			kind = l.Kind
 			fmt.Fprintln(w, map[string]string{
 				"head":   "Heads, for --head: logits of the own class and of others, with a softmax cross-entropy unless said otherwise",
-				"metric": "Metric losses, of embeddings against each other: package losses/metric",
+				"metric": "Metric losses, for --loss: of embeddings against each other; package losses/metric",
 				"plain":  "Plain losses, of predictions against targets: package losses/plain",
 			}[kind])
 		}

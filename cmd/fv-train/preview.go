@@ -111,7 +111,8 @@ func (c *previewCmd) Run(e *env) error {
 // spread returns n images of the set, or all if it has fewer, as far apart as can be.
 func spread(set *dataset.Set, n int) *dataset.Set {
 	n = min(n, len(set.Samples))
-	rows := &dataset.Set{Root: set.Root, Identities: set.Identities}
+	rows := new(*set)
+	rows.Samples = nil
 	for i := range n {
 		rows.Samples = append(rows.Samples, set.Samples[i*len(set.Samples)/n])
 	}

@@ -13,7 +13,7 @@ import (
 
 // settings are the flags that say what a run is made of; train and preview share them.
 type settings struct {
-	Folder string `arg:"" optional:"" help:"Folder with one sub-folder of images for each identity."`
+	Folder string `arg:"" optional:"" help:"Folder with one sub-folder of images for each identity; or an idx file of images (MNIST), beside which lies that of their labels."`
 
 	Recipe string          `placeholder:"NAME" help:"Start from the settings of a named recipe; flags and --config win. fv-train recipes lists them. Default: none."`
 	Run    pipeline.Config `embed:""`

@@ -13,6 +13,9 @@ const (
 	// maxGroups bounds the groups of classes that are worked on concurrently, each
 	// with a partial sum of the embeddings' gradient.
 	maxGroups = 32
+	// keepShare is how much smaller than the weights the products must be to be kept: those of a
+	// batch of 128 with embeddings of 512 numbers are.
+	keepShare = 4
 )
 
 // CrossEntropy is the softmax cross-entropy of a head over many classes, the
@@ -26,9 +29,10 @@ const (
 //
 // where softplus(z) = log(1 + e^z).
 //
-// The logits [N, C] are never stored: both passes go over the classes in
-// blocks, and the backward pass works them out again. The memory is that of the
-// gradients and some N (D + blockRows) floats for each group and thread.
+// Both passes go over the classes in blocks, and what lies between products and gradients is never
+// stored. The products [C, N] are, from the forward to the backward pass, where they are few beside the
+// weights [C, D] (see keepShare); elsewhere the backward pass works them out again. Other memory is that
+// of the gradients and some N (D + blockRows) floats for each group and thread.
 //
 // Results do not depend on the number of threads. One goroutine at a time may use it.
 type CrossEntropy struct {
@@ -37,6 +41,8 @@ type CrossEntropy struct {
 	scratch chan *block
 
 	xT      []float32 // X, transposed [D,N]
+	kept    []float32 // W_j·X_i [rows,N]; nil if they are too many
+	zeros   []float32 // [blockRows]
 	inv     []float32 // 1/‖W_j‖ [rows]
 	max     []float32 // [groups,N]
 	sum     []float64 // [groups,N]: sum of e^(z-max), or softplus(z), over a group without the target
@@ -54,26 +60,44 @@ type CrossEntropy struct {
 
 // block is the scratch memory of one worker.
 type block struct {
-	u, g []float32 // [blockRows,N]
-	coef []float32 // [blockRows]
+	u       []float32 // W_j·X_i of the block's rows, over kept or scratch
+	scratch []float32 // [blockRows,N]; nil if products are kept
+	z       []float32 // [blockRows,N]: logits
+	g       []float32 // their memory in the backward pass: gradients
+	last    []float32 // [N]
+	coef    []float32 // [blockRows]
 }
 
 // NewCrossEntropy returns the loss of head h for batches of n embeddings of dim
 // numbers each. It works on pool.
 func NewCrossEntropy(h Head, n, classes, dim int, pool *kernel.Pool) *CrossEntropy {
-	c := &CrossEntropy{classifier: newClassifier(h, n, classes, dim, pool)}
+	return NewFilteredCrossEntropy(h, n, classes, dim, 0, pool)
+}
+
+// NewFilteredCrossEntropy is NewCrossEntropy with a filter between classes: see HeadOptions.
+func NewFilteredCrossEntropy(h Head, n, classes, dim int, filter float64, pool *kernel.Pool) *CrossEntropy {
+	return newCrossEntropy(h, n, classes, dim, filter, keepShare*n <= dim, pool)
+}
+
+func newCrossEntropy(h Head, n, classes, dim int, filter float64, keep bool, pool *kernel.Pool) *CrossEntropy {
+	c := &CrossEntropy{classifier: newClassifier(h, n, classes, dim, filter, pool)}
 	if c.g.centers() > blockRows {
 		panic("ops: more sub-centers than fit in a block")
 	}
 	rows := c.g.centers() * classes
 	c.groups = min(maxGroups, classes, (rows+blockRows-1)/blockRows)
+	if keep {
+		c.kept = make([]float32, rows*n)
+	}
+	c.zeros = make([]float32, blockRows)
 	c.scratch = make(chan *block, pool.Threads())
 	for range pool.Threads() {
-		c.scratch <- &block{
-			u:    make([]float32, blockRows*n),
-			g:    make([]float32, blockRows*n),
-			coef: make([]float32, blockRows),
+		z := make([]float32, blockRows*n)
+		b := &block{z: z, g: z, last: make([]float32, n), coef: make([]float32, blockRows)}
+		if c.kept == nil {
+			b.scratch = make([]float32, blockRows*n)
 		}
+		c.scratch <- b
 	}
 	c.xT = make([]float32, dim*n)
 	c.inv = make([]float32, rows)
@@ -88,6 +112,8 @@ func NewCrossEntropy(h Head, n, classes, dim int, pool *kernel.Pool) *CrossEntro
 	c.forward, c.backward, c.features = c.forwardGroup, c.backwardGroup, c.reduceRow
 	return c
 }
+
+var one = []float32{1}
 
 // serial runs matrix products on the goroutine that asks for them.
 var serial = kernel.NewPool(1)
@@ -163,39 +189,71 @@ func (c *CrossEntropy) Backward(upstream float64, w, bias, dx, dw, dbias []float
 	c.w, c.bias, c.dw, c.dbias = nil, nil, nil, nil
 }
 
-// blocks calls f for each block of the group's classes.
+// blocks calls f for each block of the group's classes, which are cut as evenly as can be.
 func (c *CrossEntropy) blocks(group int, f func(first, count int)) {
+	start, end := group*c.classes/c.groups, (group+1)*c.classes/c.groups
 	most := blockRows / c.g.centers()
-	end := (group + 1) * c.classes / c.groups
-	for j := group * c.classes / c.groups; j < end; j += most {
-		f(j, min(most, end-j))
+	parts := (end - start + most - 1) / most
+	for i := range parts {
+		first := start + i*(end-start)/parts
+		f(first, start+(i+1)*(end-start)/parts-first)
 	}
 }
 
-// products fills b.u [count,N] with W_j·X_i, for rows of the weights.
-func (c *CrossEntropy) products(b *block, first, count int) {
+// products makes b.u the products W_j·X_i of rows of the weights [count,N]. again says that the forward
+// pass has worked them out before.
+func (c *CrossEntropy) products(b *block, first, count int, again bool) {
+	b.u = b.scratch
+	if c.kept != nil {
+		b.u = c.kept[first*c.n:][:count*c.n]
+		if again {
+			return
+		}
+	}
+	b.u = b.u[:count*c.n]
 	w := c.w[first*c.dim:][:count*c.dim]
 	kernel.Gemm(serial, count, c.n, c.dim, w, c.dim, false, c.xT, c.n, false, b.u, c.n, false)
 }
 
-// logits fills b.u [count,N] with the logits of other classes, with minus infinity in the place of
+// offsets returns the biases of a block of classes whose logits are products.
+func (c *CrossEntropy) offsets(first, count int) []float32 {
+	if c.g.Bias == ClassBias {
+		return c.bias[first:][:count]
+	}
+	return c.zeros[:count]
+}
+
+// norms fills in 1/‖W_j‖ of a block of rows, or 1 where weights are used as they are.
+func (c *CrossEntropy) norms(first, count int) {
+	inv := c.inv[first:][:count]
+	if !c.g.UnitWeights {
+		for j := range inv {
+			inv[j] = 1
+		}
+		return
+	}
+	w := c.w[first*c.dim:][:count*c.dim]
+	kernel.DotRows(inv, w, w)
+	for j, v := range inv {
+		inv[j] = float32(inverse(math.Sqrt(float64(v))))
+	}
+}
+
+// logits fills b.z [count,N] with the logits of other classes, with minus infinity in the place of
 // targets.
 func (c *CrossEntropy) logits(b *block, first, count int) {
 	k, n := c.g.centers(), c.n
-	c.products(b, first*k, count*k)
-	for row := first * k; row < (first+count)*k; row++ {
-		c.inv[row] = c.inverseNorm(c.w[row*c.dim:][:c.dim])
-	}
-	if c.g.elementwise() {
+	c.products(b, first*k, count*k, false)
+	c.norms(first*k, count*k)
+	c.measureWeights(c.w, first*k, count*k)
+	if c.elementwise() {
 		c.elementLogits(b, first, count)
 	} else {
-		for j := range count {
-			scale(b.u[j*n:][:n], c.inv[first+j], c.g.offset(c.bias, first+j))
-		}
+		kernel.ScaleRows(b.z[:count*n], b.u, c.inv[first:][:count], c.offsets(first, count))
 	}
 	for i, y := range c.label {
 		if y >= first && y < first+count {
-			b.u[(y-first)*n+i] = float32(math.Inf(-1))
+			b.z[(y-first)*n+i] = float32(math.Inf(-1))
 		}
 	}
 }
@@ -213,66 +271,23 @@ func (c *CrossEntropy) forwardGroup(group int) {
 		// The target's logit is another, and counted apart. Left in, it could raise the
 		// maximum so far above all others that they would count for nothing.
 		c.logits(b, first, count)
+		z := b.z[:count*n]
 		if c.g.Binary != 0 {
 			for j := range count {
-				sumSoftplus(sum, b.u[j*n:][:n])
+				sumSoftplus(sum, z[j*n:][:n])
 			}
 			return
 		}
-		// A group's own maximum moves block by block; b.g is free to keep the last one.
-		last := b.g[:n]
-		copy(last, top)
-		for j := range count {
-			raise(top, b.u[j*n:][:n])
-		}
+		// A group's own maximum moves block by block.
+		copy(b.last, top)
+		kernel.MaxRows(top, z)
 		for i, m := range top {
-			if m != last[i] {
-				sum[i] *= math.Exp(float64(last[i]) - float64(m))
+			if last := b.last[i]; m != last {
+				sum[i] *= math.Exp(float64(last) - float64(m))
 			}
 		}
-		for j := range count {
-			sumExp(sum, b.u[j*n:][:n], top)
-		}
+		kernel.SumExpRows(sum, z, top)
 	})
-}
-
-// scale: z = z*factor + shift.
-func scale(z []float32, factor, shift float32) {
-	for i, v := range z {
-		z[i] = v*factor + shift
-	}
-}
-
-// raise: top = max(top, z).
-func raise(top, z []float32) {
-	top = top[:len(z)]
-	for i, v := range z {
-		if v > top[i] {
-			top[i] = v
-		}
-	}
-}
-
-// sumExp: sum += e^(z - top). z is overwritten.
-func sumExp(sum []float64, z, top []float32) {
-	sum, top = sum[:len(z)], top[:len(z)]
-	for i, t := range top {
-		z[i] -= t
-	}
-	exp32(z, z)
-	for i, v := range z {
-		sum[i] += float64(v)
-	}
-}
-
-// softmaxGradient: g = factor e^(u*inv + shift - lse) inv.
-func softmaxGradient(g, u, lse []float32, inv, shift, factor float32) {
-	u, lse = u[:len(g)], lse[:len(g)]
-	for i, v := range u {
-		g[i] = v*inv + shift - lse[i]
-	}
-	exp32(g, g)
-	scale(g, factor*inv, 0)
 }
 
 func (c *CrossEntropy) backwardGroup(group int) {
@@ -283,31 +298,25 @@ func (c *CrossEntropy) backwardGroup(group int) {
 	add := false
 	c.blocks(group, func(first, count int) {
 		firstRow, rows := first*k, count*k
-		c.products(b, firstRow, rows)
-		if c.g.elementwise() {
+		c.products(b, firstRow, rows, true)
+		g := b.g[:rows*n]
+		if c.elementwise() {
 			c.elementGradients(b, first, count)
 		} else {
-			for j := range count {
-				softmaxGradient(b.g[j*n:][:n], b.u[j*n:][:n], c.lse, c.inv[first+j], c.g.offset(c.bias, first+j), c.gradScale)
-			}
+			kernel.SoftmaxRows(g, b.u, c.inv[first:][:count], c.offsets(first, count), c.lse, c.gradScale)
 		}
-		// b.g holds dL/dU_ij/‖W_j‖ from here on; first the targets' share of what
-		// follows from lengths, and of the bias.
-		coef := b.coef[:rows]
-		clear(coef)
+		// g holds dL/dU_ij/‖W_j‖ from here on; next the targets' share.
 		for i, row := range c.row {
 			if j := row - firstRow; j >= 0 && j < rows {
-				dT := float64(c.gradScale) * c.dTarget[i]
-				b.g[j*n+i] = float32(dT * c.dU[i] * float64(c.inv[row]))
-				coef[j] += float32(dT * c.radialW[i])
+				g[j*n+i] = float32(float64(c.gradScale) * c.dTarget[i] * c.dU[i] * float64(c.inv[row]))
 			}
 		}
-		if c.g.Bias != NoBias && !c.g.elementwise() {
+		if c.g.Bias != NoBias && !c.elementwise() {
 			c.biasBlock(b, first, count)
 		}
 		c.weightsBlock(b, firstRow, rows)
 		w := c.w[firstRow*d:][:rows*d]
-		kernel.Gemm(serial, n, d, rows, b.g, n, true, w, d, false, dX, d, add)
+		kernel.Gemm(serial, n, d, rows, g, n, true, w, d, false, dX, d, add)
 		add = true
 	})
 }
@@ -338,25 +347,24 @@ func (c *CrossEntropy) biasBlock(b *block, first, count int) {
 // X_i·V_j: the gradient is then orthogonal to W_j.
 func (c *CrossEntropy) weightsBlock(b *block, first, count int) {
 	n, d := c.n, c.dim
-	dw := c.dw[first*d:][:count*d]
-	kernel.Gemm(serial, count, d, n, b.g, n, false, c.x, d, false, dw, d, false)
-	for j := range count {
-		g, u := b.g[j*n:][:n], b.u[j*n:][:n]
-		if c.g.UnitWeights {
-			var dot float64
-			for i, v := range g {
-				dot += float64(v) * float64(u[i])
-			}
-			inv := float64(c.inv[first+j])
-			b.coef[j] -= float32(dot * inv * inv)
+	g, coef := b.g[:count*n], b.coef[:count]
+	if c.g.UnitWeights {
+		kernel.DotRows(coef, g, b.u)
+		for j, inv := range c.inv[first:][:count] {
+			coef[j] *= -inv * inv
 		}
-		if a := b.coef[j]; a != 0 {
-			w, dw := c.w[(first+j)*d:][:d], dw[j*d:][:d]
-			for k, v := range w {
-				dw[k] += a * v
+	} else {
+		// What follows from the length of a weight, of which only targets make anything.
+		clear(coef)
+		for i, row := range c.row {
+			if j := row - first; j >= 0 && j < count {
+				coef[j] += float32(float64(c.gradScale) * c.dTarget[i] * c.radialW[i])
 			}
 		}
 	}
+	dw := c.dw[first*d:][:count*d]
+	kernel.Gemm(serial, count, d, n, g, n, false, c.x, d, false, dw, d, false)
+	kernel.AddScaledRows(dw, c.w[first*d:][:count*d], coef)
 }
 
 // reduceRow adds up the partial sums of row i, in order, into the first one
@@ -365,9 +373,7 @@ func (c *CrossEntropy) reduceRow(i int) {
 	nd := c.n * c.dim
 	dX := c.partial[i*c.dim:][:c.dim]
 	for g := 1; g < c.groups; g++ {
-		for k, v := range c.partial[g*nd+i*c.dim:][:c.dim] {
-			dX[k] += v
-		}
+		kernel.AddScaledRows(dX, c.partial[g*nd+i*c.dim:][:c.dim], one)
 	}
 	c.backwardFeatures(i, dX, float64(c.gradScale)*(c.dTarget[i]*c.radialX[i]+c.dPenalty[i]))
 }

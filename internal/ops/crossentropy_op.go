@@ -2,6 +2,7 @@ package ops
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/chewxy/hm"
 	"gorgonia.org/gorgonia"
@@ -18,12 +19,27 @@ type HeadNodes struct {
 	Labels    *gorgonia.Node // [N] int, not differentiable
 }
 
-// HeadOptions are settings of a head's node that do not change its result.
+// HeadOptions are settings of a head's node beside the head's own.
 type HeadOptions struct {
+	// Filter is the cosine above which that between a sample and another class is taken for 0: the sample
+	// may be mislabelled, and is not pushed away from a class that it may be of. 0 means none; a head whose loss is binary has none.
+	Filter float64
+
 	Pool *kernel.Pool // nil: a pool of its own with a thread for each processor
 	// Memory that the gradients are written to, of the lengths of weights and bias; nil: the
 	// operator's own.
 	DWeight, DBias []float32
+}
+
+// check returns an error where the options do not go with a head.
+func (o HeadOptions) check(h Head) error {
+	switch {
+	case !(o.Filter >= 0 && o.Filter < 1):
+		return fmt.Errorf("ops: a filter at the cosine %v, want one above 0 and below 1, or 0 for none", o.Filter)
+	case o.Filter != 0 && h.Geometry().Binary != 0:
+		return errors.New("ops: the head's loss is binary; a filter between classes is for a softmax")
+	}
+	return nil
 }
 
 // check returns the sizes of the batch, or an error that names the node at fault.
@@ -133,7 +149,10 @@ func Loss(h Head, in HeadNodes, o HeadOptions) (*gorgonia.Node, error) {
 	if o.Pool == nil {
 		o.Pool = kernel.NewPool(0)
 	}
-	op := &loss{ce: NewCrossEntropy(h, n, classes, dim, o.Pool), value: gorgonia.NewF32(0)}
+	if err := o.check(h); err != nil {
+		return nil, err
+	}
+	op := &loss{ce: NewFilteredCrossEntropy(h, n, classes, dim, o.Filter, o.Pool), value: gorgonia.NewF32(0)}
 	op.init("CrossEntropy", tensor.ScalarShape(), in, o)
 	op.gradient = func(upstream gorgonia.Value, w, bias []float32) {
 		op.ce.Backward(float64(upstream.Data().(float32)), w, bias, float32s(op.dx), float32s(op.dw), op.biasGradient())

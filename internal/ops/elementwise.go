@@ -2,16 +2,16 @@ package ops
 
 import "math"
 
-// elementLogits turns the products b.u of a block's rows into logits, in place: rows j*K and
-// following, the sub-centers of class j, become row j.
+// elementLogits fills b.z with the logits of the products b.u: rows j*K and following of these are the
+// sub-centers of class j.
 func (c *CrossEntropy) elementLogits(b *block, first, count int) {
 	n := c.n
 	for j := range count {
 		shift := c.g.offset(c.bias, first+j)
 		for i := range n {
-			u, _ := c.nearest(b, first, j, i)
-			z, _ := c.other(i, u)
-			b.u[j*n+i] = z + shift
+			u, row := c.nearest(b, first, j, i)
+			z, _ := c.other(i, first*c.g.centers()+row, u)
+			b.z[j*n+i] = z + shift
 		}
 	}
 }
@@ -44,7 +44,7 @@ func (c *CrossEntropy) elementGradients(b *block, first, count int) {
 				continue
 			}
 			u, row := c.nearest(b, first, j, i)
-			z, slope := c.other(i, u)
+			z, slope := c.other(i, first*k+row, u)
 			dz := float64(c.gradScale) * c.derivative(i, float64(z+shift))
 			sum += dz
 			b.g[row*n+i] = float32(dz) * slope * c.inv[first*k+row]

@@ -124,6 +124,8 @@ type classifier struct {
 	classes int
 	dim     int
 	pool    *kernel.Pool
+	filter  float64   // see HeadOptions
+	perLen  []float32 // 1/‖W_j‖ [rows], where the filter needs it besides; else nil
 
 	x        []float32 // X [N,D]
 	label    []int
@@ -141,19 +143,23 @@ type classifier struct {
 	dPenalty []float64
 }
 
-func newClassifier(h Head, n, classes, dim int, pool *kernel.Pool) classifier {
+func newClassifier(h Head, n, classes, dim int, filter float64, pool *kernel.Pool) classifier {
 	g := h.Geometry()
+	if filter != 0 && g.Binary != 0 {
+		panic("ops: a filter between classes is for a softmax")
+	}
 	if g.Scale != 0 && !g.UnitWeights {
 		panic("ops: a head that normalises features must normalise weights")
 	}
 	if g.Scale == 0 && (g.Curved || g.centers() > 1) {
 		panic("ops: a head with curved logits or sub-centers must normalise features")
 	}
-	if g.Bias == SharedBias && !g.elementwise() || g.Bias == ClassBias && g.UnitWeights && !g.elementwise() {
+	elementwise := g.elementwise() || filter != 0
+	if g.Bias == SharedBias && !elementwise || g.Bias == ClassBias && g.UnitWeights && !elementwise {
 		panic("ops: a head with a bias and logits that are products must have one for each class, and weights of free length")
 	}
 	c := classifier{
-		head: h, g: g, n: n, classes: classes, dim: dim, pool: pool,
+		head: h, g: g, n: n, classes: classes, dim: dim, pool: pool, filter: filter,
 		x: make([]float32, n*dim), label: make([]int, n), row: make([]int, n), sample: make([]Sample, n),
 	}
 	for _, v := range []*[]float64{
@@ -164,7 +170,43 @@ func newClassifier(h Head, n, classes, dim int, pool *kernel.Pool) classifier {
 	for i := range c.sample {
 		c.sample[i] = h
 	}
+	if filter != 0 && !g.UnitWeights {
+		c.perLen = make([]float32, classes*g.centers())
+	}
 	return c
+}
+
+// elementwise reports whether logits are worked out one by one.
+func (c *classifier) elementwise() bool { return c.g.elementwise() || c.filter != 0 }
+
+// measureWeights fills in what the filter needs of rows of the weights.
+func (c *classifier) measureWeights(w []float32, first, count int) {
+	if c.perLen == nil {
+		return
+	}
+	w = w[first*c.dim:][:count*c.dim]
+	per := c.perLen[first:][:count]
+	kernel.DotRows(per, w, w)
+	for j, v := range per {
+		per[j] = float32(inverse(math.Sqrt(float64(v))))
+	}
+}
+
+// filtered reports whether sample i is nearer to a row of another class than the filter lets it be.
+func (c *classifier) filtered(i, row int, u float32) bool {
+	if c.filter == 0 {
+		return false
+	}
+	cos := float64(u)
+	if s := c.g.Scale; s != 0 {
+		cos /= s
+	} else {
+		cos *= inverse(c.norm[i])
+		if c.perLen != nil {
+			cos *= float64(c.perLen[row])
+		}
+	}
+	return cos > c.filter
 }
 
 // prepare works out features and targets from x [N,D], w [rows,D] and bias. The
@@ -254,13 +296,23 @@ func (c *classifier) target(i int) {
 }
 
 // other returns the logit of another class than sample i's own, without bias, and its slope: u
-// is U_ij = X_i·V_j.
-func (c *classifier) other(i int, u float32) (z, slope float32) {
+// is U_ij = X_i·V_j, of a row of the weights.
+func (c *classifier) other(i, row int, u float32) (z, slope float32) {
+	filtered := c.filtered(i, row, u)
+	if filtered {
+		u = 0
+	}
 	if !c.g.Curved {
+		if filtered {
+			return 0, 0
+		}
 		return u, 1
 	}
 	cos := min(max(float64(u)/c.g.Scale, -1), 1)
 	logit, dCos, _ := c.sample[i].Other(cos, c.norm[i])
+	if filtered {
+		dCos = 0
+	}
 	return float32(logit), float32(dCos / c.g.Scale)
 }
 

@@ -18,7 +18,10 @@ func Logits(h Head, in HeadNodes, o HeadOptions) (*gorgonia.Node, error) {
 	if o.Pool == nil {
 		o.Pool = kernel.NewPool(0)
 	}
-	op := &logits{c: newClassifier(h, n, classes, dim, o.Pool), z: newTensor(nil, n, classes)}
+	if err := o.check(h); err != nil {
+		return nil, err
+	}
+	op := &logits{c: newClassifier(h, n, classes, dim, o.Filter, o.Pool), z: newTensor(nil, n, classes)}
 	rows := op.c.g.centers() * classes
 	op.u, op.g = make([]float32, n*rows), make([]float32, n*rows)
 	op.inv = make([]float32, rows)
@@ -45,6 +48,7 @@ func (op *logits) Do(in ...gorgonia.Value) (gorgonia.Value, error) {
 	for j := range op.inv {
 		op.inv[j] = c.inverseNorm(w[j*c.dim:][:c.dim])
 	}
+	c.measureWeights(w, 0, rows)
 	kernel.Gemm(c.pool, c.n, rows, c.dim, c.x, c.dim, false, w, c.dim, true, op.u, rows, false)
 	z := float32s(op.z)
 	for i, y := range c.label {
@@ -53,7 +57,8 @@ func (op *logits) Do(in ...gorgonia.Value) (gorgonia.Value, error) {
 			u[j] *= op.inv[j]
 		}
 		for j := range c.classes {
-			v, _ := c.other(i, u[op.nearest(i, j)])
+			row := op.nearest(i, j)
+			v, _ := c.other(i, row, u[row])
 			z[i*c.classes+j] = v + c.g.offset(bias, j)
 		}
 		z[i*c.classes+y] = float32(c.logit[i])
@@ -85,7 +90,7 @@ func (op *logits) backward(upstream gorgonia.Value, w, bias []float32) {
 		g := op.g[i*rows:][:rows]
 		for j := range c.classes {
 			row := op.nearest(i, j)
-			_, slope := c.other(i, op.u[i*rows+row])
+			_, slope := c.other(i, row, op.u[i*rows+row])
 			g[row] = dz[i*c.classes+j] * slope * op.inv[row]
 		}
 		// The nearest of the target's own sub-centers was found in float64: it may be another.

@@ -63,6 +63,13 @@ func median(v []int) int {
 
 // frame returns width and height of an image, upright, from its header.
 func (s *Set) frame(sample int) (image.Point, error) {
+	if s.decode != nil {
+		img, err := s.decode(s.File(sample))
+		if err != nil {
+			return image.Point{}, err
+		}
+		return img.Bounds().Size(), nil
+	}
 	data, err := readFile(s.File(sample), Limits{})
 	if err != nil {
 		return image.Point{}, err

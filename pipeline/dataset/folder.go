@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/faceverify/fv/eval"
+	"github.com/faceverify/fv/pipeline/dataset/idx"
 )
 
 // Options say what Open keeps. The zero value keeps everything.
@@ -21,7 +22,8 @@ type Options struct {
 }
 
 // Open lists the images in root, a folder with one sub-folder for each identity, whose name
-// is the identity's. The file's extension tells what an image is (see eval.ImageExtensions;
+// is the identity's; or in an idx file of images beside which lies that of their labels (see package idx), which are then
+// the identities. The file's extension tells what an image is (see eval.ImageExtensions;
 // upper case is fine); the images are not opened. Links to identities' folders and to images
 // are followed.
 //
@@ -36,7 +38,10 @@ func Open(root string, o Options) (*Set, error) {
 	if st, err := os.Stat(root); err != nil {
 		return nil, err
 	} else if !st.IsDir() {
-		return nil, fmt.Errorf("%s is a file; want the folder that has one sub-folder of images for each identity", root)
+		if idx.Is(root) {
+			return openIDX(root, o)
+		}
+		return nil, fmt.Errorf("%s is a file; want the folder that has one sub-folder of images for each identity, or an idx file of images", root)
 	}
 	var people []Person
 	if o.People != "" {
@@ -151,6 +156,9 @@ func (w *walk) folders() ([]string, error) {
 			w.root, count(loose.n, "image", "images"), filepath.Base(loose.first))
 	}
 	if len(names) == 0 {
+		if f := w.foreign.first; idx.Is(f) {
+			return nil, fmt.Errorf("%s holds idx files: give the one of images that is wanted instead, such as %s", w.root, f)
+		}
 		return nil, fmt.Errorf("%s has no sub-folders; want one for each identity, named after it, with that identity's images", w.root)
 	}
 	if linked {

@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"image"
 	"path/filepath"
 )
 
@@ -10,6 +11,9 @@ type Set struct {
 	Identities []string // names of the classes 0, 1, 2 ..., sorted
 	Samples    []Sample // sorted by class, then name
 	Warnings   []string // what Open found odd
+
+	// decode reads an image by its File where Root is a file that holds them all; else nil.
+	decode func(path string) (image.Image, error)
 }
 
 // Sample is one image.
@@ -34,7 +38,7 @@ func (s *Set) Counts() []int {
 
 // subset returns the identities for which keep holds, as a set of its own.
 func (s *Set) subset(keep []bool) *Set {
-	sub := &Set{Root: s.Root}
+	sub := &Set{Root: s.Root, decode: s.decode}
 	class := make([]int, len(s.Identities))
 	for i, name := range s.Identities {
 		if keep[i] {

@@ -40,7 +40,7 @@ type Options struct {
 	// OnBad is called once for each image that cannot be read, with its path and the
 	// reason; nil does nothing. Calls come one at a time, from the loader's goroutines.
 	OnBad func(path string, err error)
-	// Decode reads an image file; nil means dataset.DecodeFile with its default limits. It
+	// Decode reads an image by its file's name; nil means Set.Decode. It
 	// must be safe for concurrent use.
 	Decode func(path string) (image.Image, error)
 }
@@ -85,7 +85,7 @@ func New(o Options) (*Loader, error) {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
 	if o.Decode == nil {
-		o.Decode = func(path string) (image.Image, error) { return dataset.DecodeFile(path, dataset.Limits{}) }
+		o.Decode = o.Set.Decode
 	}
 	source, err := newSource(o)
 	if err != nil {
