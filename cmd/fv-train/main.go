@@ -22,6 +22,7 @@ type grammar struct {
 	Summary summaryCmd `cmd:"" help:"Print a network's layers, shapes, parameters, multiply-accumulates and training memory."`
 	Preview previewCmd `cmd:"" help:"Write a contact sheet of augmented images as the network will see them."`
 	Bench   benchCmd   `cmd:"" help:"Time training steps on random images."`
+	Doctor  doctorCmd  `cmd:"" help:"Look for images that cannot be read, are there twice or under a wrong name, and set them aside."`
 	Unpack  unpackCmd  `cmd:"" help:"Write the images of a pack to a folder with one sub-folder for each identity."`
 	Recipes recipesCmd `cmd:"" help:"List the named training recipes, or show one."`
 	Losses  lossesCmd  `cmd:"" help:"List the losses with equation, defaults and paper, explain one, or draw them on a page."`
