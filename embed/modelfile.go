@@ -1,7 +1,6 @@
 package embed
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -84,9 +83,13 @@ func (m *Model) Save(path string) error {
 	return tensorfile.Write(path, file)
 }
 
-// Load reads a model file, or the model of a run folder. The file is not trusted: whatever does
-// not fit together is an error that names the file and what is wrong in it.
+// Load reads a model file, the model of a run folder, or an ONNX file that says how images become its input
+// (LoadONNX reads others). The file is not trusted: whatever does not fit together is an error that names the
+// file and what is wrong in it.
 func Load(path string) (*Model, error) {
+	if IsONNX(path) {
+		return LoadONNX(path, ONNXOptions{})
+	}
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		file := filepath.Join(path, ModelFile)
 		if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
@@ -124,13 +127,8 @@ func decodeModel(file *tensorfile.File) (*Model, error) {
 		if !ok {
 			return nil, fmt.Errorf("the metadata has no %s", field.key)
 		}
-		d := json.NewDecoder(bytes.NewReader([]byte(text)))
-		d.DisallowUnknownFields()
-		if err := d.Decode(field.dst); err != nil {
+		if err := decodeJSON(text, field.dst); err != nil {
 			return nil, fmt.Errorf("%s: %w", field.key, err)
-		}
-		if d.More() {
-			return nil, fmt.Errorf("%s: more follows after the JSON value", field.key)
 		}
 	}
 	if err := m.describe(); err != nil {

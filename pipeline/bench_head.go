@@ -115,7 +115,7 @@ func (h *headBench) build(classes int, pool *kernel.Pool) error {
 		return fmt.Errorf("cannot differentiate the head: %w", err)
 	}
 	h.machine = gorgonia.NewTapeMachine(g)
-	h.solver, err = optim.NewSolver(c.optimizer(), ranges(nil, shapes), size, pool)
+	h.solver, err = optim.NewSolver(c.optimizer(), ranges(nil, shapes, 1), size, pool)
 	return err
 }
 

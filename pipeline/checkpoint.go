@@ -13,6 +13,7 @@ import (
 
 	"github.com/faceverify/fv/embed"
 	"github.com/faceverify/fv/embed/tensorfile"
+	"github.com/faceverify/fv/internal/nn"
 )
 
 // checkpointFormat is raised when older checkpoints can no longer be read.
@@ -30,6 +31,7 @@ type position struct {
 	Config         string         `json:"config"` // the resolved YAML
 	Data           dataDigest     `json:"data"`
 	Contract       embed.Contract `json:"contract"`
+	Network        *nn.Network    `json:"network,omitempty"` // if it is that of the model of --init
 	Validations    []Validation   `json:"validations,omitempty"`
 	Pending        *logLine       `json:"pending,omitempty"` // this step's line, its validation still to be made
 	Seconds        float64        `json:"seconds"`           // of training so far

@@ -46,7 +46,16 @@ type Config struct {
 
 	Backbone  string `name:"backbone" group:"Model" default:"mobilefacenet" placeholder:"NAME" help:"Network: sfnet4, 10, 20, 36 or 64, each also with -bn; mobilefacenet; iresnet18, 34, 50 or 100. Default: ${default}."`
 	Embedding int    `name:"embedding" group:"Model" default:"512" help:"Numbers in an embedding. Default: ${default}."`
-	Init      string `name:"init" group:"Model" placeholder:"MODEL" help:"Model file or run folder whose weights to start from. Default: random weights."`
+	Init      string `name:"init" group:"Model" placeholder:"MODEL" help:"Model file, run folder or ONNX file whose weights to start from; an ONNX file brings its own network. Default: random weights."`
+
+	Mean           []float64 `name:"mean" group:"Fine-tuning" placeholder:"M|R,G,B" help:"Of an ONNX file: what is subtracted from pixels of 0 to 255, one number or one a channel in the order of --color. Default: as the file says."`
+	Std            []float64 `name:"std" group:"Fine-tuning" placeholder:"S|R,G,B" help:"Of an ONNX file: what they are then divided by. Default: as the file says."`
+	Color          string    `name:"color" group:"Fine-tuning" placeholder:"rgb|bgr" help:"Of an ONNX file: the order of the channels. Default: as the file says, or rgb."`
+	HeadInit       string    `name:"head-init" group:"Fine-tuning" default:"random" placeholder:"random|means" help:"Where the classes' weights start: at random, or at the mean embedding of each class's images under the model of --init. Default: ${default}."`
+	FreezeUntil    string    `name:"freeze-until" group:"Fine-tuning" placeholder:"LAYER" help:"Train only the layers after this one; fv-train summary --model MODEL lists them. Default: all."`
+	FreezeBackbone Span      `name:"freeze-backbone" group:"Fine-tuning" default:"0" placeholder:"N|Nepochs" help:"Steps or epochs over which only the head is trained. Default: ${default}."`
+	LRBackbone     Factor    `name:"lr-backbone" group:"Fine-tuning" default:"1x" placeholder:"Fx" help:"The backbone's learning rate, as a share of the head's, such as 0.1x. Default: ${default}."`
+	Norms          string    `name:"norms" group:"Fine-tuning" default:"batch" placeholder:"batch|frozen" help:"What batch norms normalise by: the batch, or the statistics that the model of --init holds, which then stay. Where weights are frozen, so are norms. Default: ${default}."`
 
 	Head           string   `name:"head" group:"Head" default:"amsoftmax" placeholder:"NAME" help:"Classification head: softmax, modified, normface, lsoftmax, asoftmax, sphereface, sphereface-r-v1, sphereface-r-v2, amsoftmax, cosface, arcface, arcface-fallback, arcface-easy, combined, adaface, magface, curricularface, subcenter-arcface, circle, elasticface-arc, elasticface-cos or sphereface2; fv-train losses explains them. Default: ${default}."`
 	Scale          *float64 `name:"scale" group:"Head" placeholder:"S" help:"The head's scale s. Default: the head's."`
@@ -235,7 +244,7 @@ func (c *Config) checkData() error {
 		atLeast("max-images", c.MaxImages, 0),
 		atLeast("embedding", c.Embedding, 1),
 		oneOf("fit", c.Fit, "crop", "stretch", "pad"),
-		c.Size.validate(),
+		c.checkSize(),
 	)
 }
 
@@ -251,6 +260,7 @@ func (c *Config) checkOptimisation() error {
 		atLeast("log-every", c.LogEvery, 1),
 		c.checkPrecision(),
 		c.checkRate(),
+		c.checkFineTuning(),
 		c.checkMilestones(),
 		oneOf("schedule", c.Schedule, optim.Decays()...),
 		oneOf("optimizer", c.Optimizer, optim.SGD, optim.AdamW),

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
-	"reflect"
 	"slices"
 	"strconv"
 
@@ -17,10 +16,10 @@ import (
 
 // ranges returns how the optimiser treats the arena: weights of convolutions, linear layers
 // and classes decay; biases, norms and slopes do not.
-func ranges(params []nn.Param, head []losses.ParamShape) []optim.Range {
+func ranges(params []nn.Param, head []losses.ParamShape, rateOfBackbone float64) []optim.Range {
 	var rs []optim.Range
-	add := func(length int, decays bool) {
-		r := optim.Range{Len: length, Rate: 1}
+	add := func(length int, decays bool, rate float64) {
+		r := optim.Range{Len: length, Rate: rate}
 		if n := len(rs); n > 0 {
 			r.Offset = rs[n-1].Offset + rs[n-1].Len
 		}
@@ -30,10 +29,10 @@ func ranges(params []nn.Param, head []losses.ParamShape) []optim.Range {
 		rs = append(rs, r)
 	}
 	for _, p := range params {
-		add(p.Len, p.Decay)
+		add(p.Len, p.Decay, rateOfBackbone)
 	}
 	for _, p := range head {
-		add(p.Len(), len(p.Shape) > 1)
+		add(p.Len(), len(p.Shape) > 1, 1)
 	}
 	return rs
 }
@@ -85,23 +84,6 @@ func (c *Config) network() (*nn.Network, error) {
 		return nil, settingError("backbone", "%w", err)
 	}
 	return n, nil
-}
-
-// loadInit reads the model that --init names. It must be the network of the run.
-func loadInit(c *Config, network *nn.Network) (*embed.Model, error) {
-	m, err := embed.Load(c.Init)
-	if err != nil {
-		return nil, settingError("init", "%w", err)
-	}
-	if m.Network.Name != network.Name || m.Network.Dim() != network.Dim() || m.Network.Input != network.Input {
-		return nil, settingError("init", "%s holds %s with embeddings of %d and an input of %dx%d, this run trains %s with %d and %dx%d: set --backbone, --embedding and --size alike",
-			c.Init, m.Network.Name, m.Network.Dim(), m.Network.Input.H, m.Network.Input.W,
-			network.Name, network.Dim(), network.Input.H, network.Input.W)
-	}
-	if !reflect.DeepEqual(m.Network.Layers, network.Layers) {
-		return nil, settingError("init", "%s was made by a version of this program whose %s had other layers", c.Init, network.Name)
-	}
-	return m, nil
 }
 
 // headInfo says what the network was trained with: the head, or the metric loss in its place.

@@ -194,7 +194,7 @@ func parity(t *testing.T, name string) {
 		t.Fatal(err)
 	}
 	defer gr.close()
-	solver, err := optim.NewSolver(optim.Settings{Name: optim.SGD, Momentum: 0.9, Decay: 5e-4}, ranges(network.Params(), gr.headParams), size, pool)
+	solver, err := optim.NewSolver(optim.Settings{Name: optim.SGD, Momentum: 0.9, Decay: 5e-4}, ranges(network.Params(), gr.headParams, 1), size, pool)
 	if err != nil {
 		t.Fatal(err)
 	}

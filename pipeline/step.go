@@ -38,6 +38,7 @@ func (t *trainer) step(ctx context.Context) (*logLine, error) {
 	c := &t.config
 	t.beginLoss(t.Step + 1)
 	copy(t.pending, t.buffers)
+	t.freeze()
 	line := &logLine{Step: t.Step + 1, LR: t.schedule.At(t.Step)}
 	var paths []string
 	for i := range c.Accumulate {

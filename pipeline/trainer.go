@@ -40,6 +40,7 @@ type trainer struct {
 	solver           *optim.Solver
 	schedule         optim.Schedule
 	perEpoch         int // steps
+	frozen           int // parameters of the backbone that are never trained
 
 	position
 	saved     int // step of the newest checkpoint
@@ -54,6 +55,9 @@ type trainer struct {
 // log.
 func newTrainer(c Config, network *nn.Network, contract embed.Contract, events Events) (*trainer, error) {
 	t := &trainer{config: c, dir: c.Out, events: events, network: network, saved: -1}
+	if c.Backbone == ownNetwork {
+		t.Network = network
+	}
 	t.Contract = contract
 	if err := t.prepare(); err != nil {
 		t.close()
@@ -82,6 +86,9 @@ func (t *trainer) prepare() (err error) {
 	}
 	t.perEpoch = t.loader.StepsPerEpoch() / c.Accumulate
 	t.schedule = c.schedule(t.perEpoch)
+	if t.frozen, err = frozenBelow(t.network, c.FreezeUntil); err != nil {
+		return err
+	}
 	if err := t.schedule.Validate(); err != nil {
 		return settingError("schedule", "%w", err)
 	}
@@ -135,7 +142,7 @@ func (t *trainer) build() (err error) {
 	if err != nil {
 		return err
 	}
-	t.solver, err = optim.NewSolver(c.optimizer(), ranges(t.network.Params(), t.graph.headParams), size, t.pool)
+	t.solver, err = optim.NewSolver(c.optimizer(), ranges(t.network.Params(), t.graph.headParams, float64(c.LRBackbone)), size, t.pool)
 	return err
 }
 
@@ -386,16 +393,12 @@ func Train(ctx context.Context, c Config, events Events) (*Result, error) {
 	if err := errors.Join(checkApart(c.Out, c.Data), checkRunFolder(c.Out, force)); err != nil {
 		return nil, err
 	}
-	network, err := c.network()
+	network, from, err := c.start()
 	if err != nil {
 		return nil, err
 	}
 	contract := embed.DefaultContract(c.Size.Height, c.Size.Width)
-	var from *embed.Model
-	if c.Init != "" {
-		if from, err = loadInit(&c, network); err != nil {
-			return nil, err
-		}
+	if from != nil {
 		contract = from.Contract
 	}
 	contract.Fit = c.Fit
@@ -419,6 +422,11 @@ func Train(ctx context.Context, c Config, events Events) (*Result, error) {
 		return nil, err
 	}
 	t.initialise(from)
+	if c.HeadInit == headMeans {
+		if err := t.headFromMeans(ctx); err != nil {
+			return nil, err
+		}
+	}
 	if err := t.checkpoint(); err != nil {
 		return nil, err
 	}
@@ -464,9 +472,11 @@ func Resume(ctx context.Context, dir string, given []Field, events Events) (*Res
 	if err := c.Resolve(); err != nil {
 		return nil, err
 	}
-	network, err := c.network()
-	if err != nil {
-		return nil, err
+	network := saved.Network
+	if network == nil {
+		if network, err = c.network(); err != nil {
+			return nil, err
+		}
 	}
 	t, err := newTrainer(c, network, saved.Contract, events)
 	if err != nil {

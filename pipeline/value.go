@@ -60,7 +60,7 @@ func (s Span) MarshalText() ([]byte, error) {
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (s *Span) UnmarshalText(text []byte) error {
 	number, epochs := string(text), false
-	for _, unit := range []string{"epochs", "epoch"} {
+	for _, unit := range []string{"epochs", "epoch", "ep"} {
 		if n, ok := strings.CutSuffix(number, unit); ok {
 			number, epochs = strings.TrimSpace(n), true
 			break
@@ -84,6 +84,24 @@ func (s Span) Steps(perEpoch int) int {
 		return max(1, int(math.Round(n)))
 	}
 	return 0
+}
+
+// Factor is a share of something. As text it is "0.1x"; the x may be left out.
+type Factor float64
+
+// MarshalText implements encoding.TextMarshaler.
+func (f Factor) MarshalText() ([]byte, error) {
+	return append(strconv.AppendFloat(nil, float64(f), 'g', -1, 64), 'x'), nil
+}
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (f *Factor) UnmarshalText(text []byte) error {
+	v, err := strconv.ParseFloat(strings.TrimSuffix(string(text), "x"), 64)
+	if err != nil || !(v >= 0 && v <= 1e6) {
+		return fmt.Errorf("%q is no factor, such as 0.1x", text)
+	}
+	*f = Factor(v)
+	return nil
 }
 
 // Bytes is an amount of memory. As text it is "512MiB", "2GB", "0" or "auto", which is -1.

@@ -84,8 +84,10 @@ train() { # NET PRECISION
 inference() { # NET PRECISION BATCH
 	local net=$1 precision=$2 batch=$3 f="$tmp/$1.$2.$3" hint=f32 ort=—
 	[ "$precision" = fp32 ] || hint=bf16
+	local steps=8
+	[ "$batch" -gt 1 ] || steps=150
 	for _ in $(seq "$rounds"); do
-		"$tmp/fv-train" bench --inference --backbone "$net" --precision "$precision" --batch "$batch" --threads 2 --json | field img_s >>"$f.ours"
+		"$tmp/fv-train" bench --inference --backbone "$net" --precision "$precision" --batch "$batch" --threads 2 --steps "$steps" --json | field img_s >>"$f.ours"
 		OVP=$hint peer ort_infer.py "$net" "$batch" ov | field img_s >>"$f.latency"
 		if [ "$batch" -gt 1 ]; then
 			OVP=$hint peer ort_infer.py "$net" 16 ov tput | field img_s >>"$f.streams"

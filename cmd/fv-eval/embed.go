@@ -18,7 +18,7 @@ import (
 )
 
 type embedCmd struct {
-	Model  string `arg:"" name:"run" help:"Run folder or model file."`
+	Model  string `arg:"" name:"run" help:"Run folder, model file or ONNX file."`
 	Source string `arg:"" name:"source" help:"Images: a folder, of images or of one folder of images for each identity; a list (.txt: a path a line; .csv: columns name and perhaps identity); an archive (.tar, .tar.gz, .tgz); or an InsightFace pack (.rec)."`
 
 	Out     string `short:"o" required:"" placeholder:"FILE" help:"File to write: .npy (float32 [N,D], with the images' names in a .names.csv beside it), .parquet or .csv. Needed."`
@@ -28,6 +28,8 @@ type embedCmd struct {
 	Restart bool   `help:"Begin anew where an earlier run was stopped, instead of going on. Default: off."`
 	Batch   int    `default:"64" help:"Images embedded at once. Default: ${default}."`
 	Threads int    `default:"0" help:"Threads; 0 means one for each processor. Default: ${default}."`
+
+	imported `embed:"" group:"ONNX files"`
 }
 
 // embedded is what --json prints.
@@ -52,7 +54,7 @@ func (c *embedCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	m, err := openModel(c.Model, c.Threads, c.Batch)
+	m, err := c.open(c.Model, c.Threads, c.Batch)
 	if err != nil {
 		return err
 	}
@@ -65,7 +67,7 @@ func (c *embedCmd) Run(e *env) error {
 	if err := matrix.CheckName(c.Out); err != nil {
 		return formatUsage("--out ", err)
 	}
-	parts, err := c.parts(out)
+	parts, err := c.parts(m, out)
 	if err != nil {
 		return err
 	}
@@ -93,8 +95,8 @@ func (c *embedCmd) Run(e *env) error {
 }
 
 // parts opens what an earlier run left, if it embedded the same images in the same way.
-func (c *embedCmd) parts(out embedded) (*matrix.Parts, error) {
-	sum, err := modelSum(c.Model)
+func (c *embedCmd) parts(m model, out embedded) (*matrix.Parts, error) {
+	sum, err := modelSum(c.Model, m.Contract())
 	if err != nil {
 		return nil, err
 	}
@@ -114,8 +116,8 @@ func (c *embedCmd) parts(out embedded) (*matrix.Parts, error) {
 	return matrix.OpenParts(c.Out, what)
 }
 
-// modelSum tells models apart by what their file holds.
-func modelSum(path string) ([]byte, error) {
+// modelSum tells models apart by what their file holds, and by how images become their input, which flags may say.
+func modelSum(path string, contract embed.Contract) ([]byte, error) {
 	if st, err := os.Stat(path); err == nil && st.IsDir() {
 		path = filepath.Join(path, embed.ModelFile)
 	}
@@ -126,6 +128,7 @@ func modelSum(path string) ([]byte, error) {
 	defer f.Close()
 	h := sha256.New()
 	_, err = io.Copy(h, f)
+	fmt.Fprintf(h, "%+v", contract)
 	return h.Sum(nil), err
 }
 

@@ -30,7 +30,7 @@ func TestEmbedResumes(t *testing.T) {
 	faces, run := filepath.Join(dir, "faces"), filepath.Join(dir, "run")
 	drawFaces(t, faces)
 	saveModel(t, run, nil)
-	m, err := openModel(run, 1, 4)
+	m, err := imported{}.open(run, 1, 4)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +61,7 @@ func TestEmbedResumes(t *testing.T) {
 			})
 		}
 		what := embedded{Out: out, Dim: m.Dim(), Normalise: true, Flip: "none"}
-		parts, err := c.parts(what)
+		parts, err := c.parts(m, what)
 		if err != nil {
 			return "", err
 		}

@@ -20,7 +20,7 @@ import (
 )
 
 type featuresCmd struct {
-	Model string `arg:"" name:"run" help:"Run folder or model file with embeddings of 2 or 3 numbers."`
+	Model string `arg:"" name:"run" help:"Run folder, model file or ONNX file with embeddings of 2 or 3 numbers."`
 	Dir   string `arg:"" name:"folder" help:"Folder of one folder of images for each identity; or an idx file of images (MNIST)."`
 
 	Out       string `short:"o" default:"features-out" placeholder:"DIR" help:"Folder for features.html, pictures and result.json. Default: ${default}."`
@@ -29,6 +29,8 @@ type featuresCmd struct {
 	MaxImages int    `default:"0" help:"Use at most this many images of an identity; 0 means all. Default: ${default}."`
 	Batch     int    `default:"64" help:"Images embedded at once. Default: ${default}."`
 	Threads   int    `default:"0" help:"Threads; 0 means one for each processor. Default: ${default}."`
+
+	imported `embed:"" group:"ONNX files"`
 }
 
 // featuresFile is result.json, and what --json prints.
@@ -55,7 +57,7 @@ func (c *featuresCmd) Run(e *env) error {
 	for _, w := range set.Warnings {
 		fmt.Fprintln(e.stderr, "warning: "+w)
 	}
-	m, err := openModel(c.Model, c.Threads, c.Batch)
+	m, err := c.open(c.Model, c.Threads, c.Batch)
 	if err != nil {
 		return err
 	}

@@ -20,6 +20,7 @@ type grammar struct {
 	Calibrate calibrateCmd `cmd:"" help:"Turn scores into log-likelihood ratios; choose a threshold on one set and say what it does on another."`
 	Identify  identifyCmd  `cmd:"" help:"Search a gallery of embeddings for probes: rank-k, CMC, FNIR and DIR at FPIR, open set."`
 	Embed     embedCmd     `cmd:"" help:"Write the embedding of every image of a folder, list, archive or pack to a .npy, .parquet or .csv file."`
+	Contract  contractCmd  `cmd:"" help:"Try the usual ways to make a model's input of images on labelled pairs, and say which fits."`
 	Features  featuresCmd  `cmd:"" help:"Picture embeddings of 2 or 3 numbers on the circle or the sphere, with the angles of positive and negative pairs."`
 	Same      sameCmd      `cmd:"" help:"Compare two images: cosine, angle, and same person or not."`
 }

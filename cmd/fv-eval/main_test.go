@@ -15,6 +15,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/faceverify/fv/embed"
+	"github.com/faceverify/fv/embed/onnx"
 	"github.com/faceverify/fv/pipeline/synth"
 )
 
@@ -25,7 +26,7 @@ func TestMain(m *testing.M) {
 // Scripts find in $FACES four people, ann to dan, of three drawn pictures each, named as LFW names them;
 // in $TAR and $TAR.tgz archives of these, in $REC a pack of InsightFace's with labels 0 to 3; in $PACK a pack of two genuine and two impostor pairs of
 // them; in $RUN a run folder with an untrained model and a threshold, in $PLAIN one without a
-// threshold; in $CIRCLE and $SPHERE models whose embeddings have 2 and 3 numbers.
+// threshold; in $ONNX an ONNX file of the model that says how images become its input, in $BARE one that does not; in $CIRCLE and $SPHERE models whose embeddings have 2 and 3 numbers.
 func TestScripts(t *testing.T) {
 	dir := t.TempDir()
 	faces, run, plain := filepath.Join(dir, "faces"), filepath.Join(dir, "run"), filepath.Join(dir, "plain")
@@ -41,6 +42,8 @@ func TestScripts(t *testing.T) {
 	writeTar(t, archive, faces)
 	records := filepath.Join(dir, "faces.rec")
 	writeRec(t, records, faces)
+	onnxFile, bare := filepath.Join(dir, "model.onnx"), filepath.Join(dir, "bare.onnx")
+	exportModel(t, run, onnxFile, bare)
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(e *testscript.Env) error {
@@ -50,6 +53,8 @@ func TestScripts(t *testing.T) {
 			e.Setenv("REC", records)
 			e.Setenv("RUN", run)
 			e.Setenv("PLAIN", plain)
+			e.Setenv("ONNX", onnxFile)
+			e.Setenv("BARE", bare)
 			e.Setenv("CIRCLE", circle)
 			e.Setenv("SPHERE", sphere)
 			return nil
@@ -90,6 +95,27 @@ func writePack(t *testing.T, path, faces string) {
 	b = append(b, "e](\x88\x88\x89\x89e\x86."...)
 	if err := os.WriteFile(path, b, 0o600); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// exportModel writes the model of a run as an ONNX file, with and without metadata.
+func exportModel(t *testing.T, run, path, bare string) {
+	m, err := embed.Load(run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := m.EncodeONNX(embed.ONNXExport{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	without, err := onnx.Encode(m.Network, m.Theta, m.Buffers, onnx.ExportOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, data := range map[string][]byte{path: b, bare: without} {
+		if err := os.WriteFile(name, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

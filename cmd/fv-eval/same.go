@@ -13,12 +13,14 @@ import (
 )
 
 type sameCmd struct {
-	Model string `arg:"" name:"run" help:"Run folder or model file."`
+	Model string `arg:"" name:"run" help:"Run folder, model file or ONNX file."`
 	A     string `arg:"" name:"image" help:"Image of a face."`
 	B     string `arg:"" name:"other-image" help:"Another."`
 
 	Threshold *float64 `placeholder:"COSINE" help:"Cosine from which on two faces are said to be one person. Default: what the model's validation found."`
 	Flip      string   `default:"model" enum:"model,none,sum,concat" help:"How the mirror image takes part in embeddings. Default: ${default}."`
+
+	imported `embed:"" group:"ONNX files"`
 }
 
 // comparison is what --json prints.
@@ -40,7 +42,7 @@ func (c *sameCmd) Run(e *env) error {
 	if t := c.Threshold; t != nil && !(math.Abs(*t) <= 1) {
 		return cli.Usagef("--threshold %v: want a cosine from -1 to 1", *t)
 	}
-	m, err := openModel(c.Model, 0, 2)
+	m, err := c.open(c.Model, 0, 2)
 	if err != nil {
 		return err
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 type verifyCmd struct {
-	Model string `arg:"" optional:"" name:"run" help:"Run folder or model file; not needed with --embeddings or --scores."`
+	Model string `arg:"" optional:"" name:"run" help:"Run folder, model file or ONNX file; not needed with --embeddings or --scores."`
 
 	Images     string    `placeholder:"DIR" help:"Folder that the images of the pairs are below. Needed with a model."`
 	Pairs      string    `placeholder:"FILE" help:"Pairs file: LFW's formats, lines a,b,label (1 one person, 0 two), CALFW's and CPLFW's, CFP's folder Split/FP or Split/FF, or an InsightFace pack (.bin), which holds the images too. Default: with a model, pairs are made of the folders of --images: as many genuine as impostor ones, 3000 at most, drawn from --seed."`
@@ -32,6 +32,8 @@ type verifyCmd struct {
 	Batch      int       `default:"64" help:"Images embedded at once. Default: ${default}."`
 	Threads    int       `default:"0" help:"Threads; 0 means one for each processor. Default: ${default}."`
 	Title      string    `help:"Title of the report. Default: from the model and the pairs."`
+
+	imported `embed:"" group:"ONNX files"`
 }
 
 // resultFile is result.json, and what --json prints: the result and where it is from.

@@ -193,7 +193,7 @@ func (c *verifyCmd) model(e *env, o eval.Options, report *eval.ReportOptions) (*
 	if err != nil {
 		return nil, err
 	}
-	m, err := openModel(c.Model, c.Threads, c.Batch)
+	m, err := c.open(c.Model, c.Threads, c.Batch)
 	if err != nil {
 		return nil, err
 	}

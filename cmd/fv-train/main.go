@@ -21,6 +21,7 @@ type grammar struct {
 	Demo    demoCmd    `cmd:"" help:"Draw people, train with and without a margin, and write a report. Needs no data."`
 	Summary summaryCmd `cmd:"" help:"Print a network's layers, shapes, parameters, multiply-accumulates and training memory."`
 	Preview previewCmd `cmd:"" help:"Write a contact sheet of augmented images as the network will see them."`
+	Export  exportCmd  `cmd:"" help:"Write a model as an ONNX file, tried on real images first."`
 	Bench   benchCmd   `cmd:"" help:"Time training steps on random images."`
 	Doctor  doctorCmd  `cmd:"" help:"Look for images that cannot be read, are there twice or under a wrong name, and set them aside."`
 	Unpack  unpackCmd  `cmd:"" help:"Write the images of a pack to a folder with one sub-folder for each identity."`

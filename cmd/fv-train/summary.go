@@ -1,18 +1,19 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"text/tabwriter"
 
 	"github.com/faceverify/fv/embed"
 	"github.com/faceverify/fv/internal/cli"
-	"github.com/faceverify/fv/internal/kernel"
 	"github.com/faceverify/fv/internal/nn"
 	"github.com/faceverify/fv/pipeline"
 )
 
 type summaryCmd struct {
 	Backbone  string        `default:"mobilefacenet" placeholder:"NAME" help:"Network: sfnet4, 10, 20, 36 or 64, each also with -bn; mobilefacenet; iresnet18, 34, 50 or 100. Default: ${default}."`
+	Model     string        `placeholder:"MODEL" help:"Model file, run folder or ONNX file whose network to show instead of a backbone. Default: none."`
 	Embedding int           `default:"512" help:"Numbers in an embedding. Default: ${default}."`
 	Size      pipeline.Size `default:"112x112" placeholder:"HxW" help:"Height and width of the input, multiples of 16. Default: ${default}."`
 	Batch     int           `default:"64" help:"Images in a step, for the memory. Default: ${default}."`
@@ -34,7 +35,7 @@ type trainingMemory struct {
 }
 
 func (c *summaryCmd) Run(e *env) error {
-	network, err := network(c.Backbone, c.Embedding, c.Size)
+	network, err := c.network()
 	if err != nil {
 		return err
 	}
@@ -48,15 +49,9 @@ func (c *summaryCmd) Run(e *env) error {
 		return cli.Usagef("--classes %d: want 0 or more", c.Classes)
 	}
 	s := network.Summary()
-	pool := kernel.NewPool(1)
-	defer pool.Close()
-	training, err := nn.NewTraining(network, c.Batch, nn.FP32, pool)
-	if err != nil {
-		return err
-	}
-	defer training.Close()
+	activations, cannot := nn.TrainingBytes(network, c.Batch)
 	const floats = 4 * 3 // weight, gradient and momentum
-	m := trainingMemory{Activations: training.Bytes(), Parameters: floats * (s.Params + c.Classes*s.Dim)}
+	m := trainingMemory{Activations: activations, Parameters: floats * (s.Params + c.Classes*s.Dim)}
 	m.Total = m.Activations + m.Parameters
 
 	t := tabwriter.NewWriter(e.text(), 0, 0, 2, ' ', 0)
@@ -68,12 +63,41 @@ func (c *summaryCmd) Run(e *env) error {
 		return err
 	}
 	fmt.Fprintf(e.text(), "\n%s: input %v, embedding %d\n  parameters       %s (%d)\n  MACs an image    %s (%d)\n", s.Name, s.Input, s.Dim, count(s.Params), s.Params, count(s.MACs), s.MACs)
-	fmt.Fprintf(e.text(), "  training memory  %s at batch %d: %s activations, %s weights, gradients and momentum\n",
-		bytesText(m.Total), c.Batch, bytesText(m.Activations), bytesText(m.Parameters))
+	if cannot != nil {
+		fmt.Fprintf(e.text(), "  it cannot be trained here: %v\n", cannot)
+		m = trainingMemory{}
+	} else {
+		fmt.Fprintf(e.text(), "  training memory  %s at batch %d: %s activations, %s weights, gradients and momentum\n",
+			bytesText(m.Total), c.Batch, bytesText(m.Activations), bytesText(m.Parameters))
+	}
 	if e.json {
 		return cli.WriteJSON(e.stdout, summaryJSON{s, c.Batch, m})
 	}
 	return nil
+}
+
+// network returns the network to show.
+func (c *summaryCmd) network() (*nn.Network, error) {
+	if c.Model == "" {
+		return network(c.Backbone, c.Embedding, c.Size)
+	}
+	if !embed.IsONNX(c.Model) {
+		m, err := embed.Load(c.Model)
+		if err != nil {
+			return nil, err
+		}
+		return m.Network, nil
+	}
+	o := embed.ONNXOptions{Mean: []float32{0}, Std: []float32{1}} // how images become its input matters to nobody here
+	m, err := embed.LoadONNX(c.Model, o)
+	if errors.Is(err, embed.ErrAnySize) {
+		o.Height, o.Width = c.Size.Height, c.Size.Width
+		m, err = embed.LoadONNX(c.Model, o)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return m.Network, nil
 }
 
 // network returns a backbone's description; what is wrong with the flags is a usage error.

@@ -47,7 +47,7 @@ func (u *affine) foldInto(b *builder, x int) bool {
 		return false
 	}
 	c, ok := b.units[maker].(*convolution)
-	if !ok || c.folded() {
+	if !ok || c.folded() || c.collect != nil {
 		return false
 	}
 	c.norm, c.bias = u.norm, u.bias
@@ -64,8 +64,11 @@ func (u *affine) init(e *engine) {
 			*v, block = block[:n:n], block[n:]
 		}
 	}
-	if u.activation != nil && u.activation.Kind == ReLU {
+	if u.activation != nil && u.activation.Kind != PReLU {
 		u.slope = make([]float32, n)
+		for c := range u.slope {
+			u.slope[c] = float32(u.activation.Alpha) // 0 of a ReLU
+		}
 	}
 }
 
@@ -76,10 +79,15 @@ func (u *affine) load(e *engine) {
 	if u.activation != nil && u.activation.Kind == PReLU {
 		u.slope = e.own(e.params[u.activation.params[0]].of(e.theta))
 	}
-	if u.norm != nil && !e.training {
+	if u.norm != nil && e.fixed(u.norm) {
 		mean, variance := e.statistics(u.norm)
 		u.normalise(e, mean, variance)
 	}
+}
+
+// fixed reports whether a norm's mean and variance are given, not those of the batch.
+func (e *engine) fixed(norm *node) bool {
+	return !e.training || norm.Kind == Scale || e.frozen != nil && e.params[norm.params[0]].Offset < e.frozenBelow
 }
 
 // formula is what the unit computes, but for the sum.
@@ -110,6 +118,17 @@ func (e *engine) own(x []float32) []float32 {
 
 // statistics returns the running mean and variance of a batch norm.
 func (e *engine) statistics(d *node) (mean, variance []float32) {
+	if d.Kind == Scale {
+		n := e.params[d.params[0]].Len
+		mean, variance = make([]float32, n), make([]float32, n)
+		for c := range variance {
+			variance[c] = 1
+		}
+		return mean, variance
+	}
+	if e.training {
+		return e.stats[d.stats[0]].of(e.frozen), e.stats[d.stats[1]].of(e.frozen)
+	}
 	return e.stats[d.stats[0]].of(e.buffers), e.stats[d.stats[1]].of(e.buffers)
 }
 
@@ -127,7 +146,7 @@ func (u *affine) normalise(e *engine, mean, variance []float32) {
 }
 
 func (u *affine) forward(e *engine) {
-	if u.norm != nil && e.training {
+	if u.norm != nil && !e.fixed(u.norm) {
 		if !u.collected {
 			u.pass.Collect(e.pool, e.n, u.moments, e.stored(u.x))
 		}
@@ -187,7 +206,7 @@ func (u *affine) backward(e *engine) {
 	if u.norm != nil {
 		copy(e.params[u.norm.params[0]].of(e.dTheta), u.dscale)
 		copy(e.params[u.norm.params[1]].of(e.dTheta), u.dshift)
-		u.backwardFactors(e.n)
+		u.backwardFactors(e)
 	}
 	if u.res != nil && !u.resShared && u.res.maker >= 0 {
 		u.addTo(e, u.res, dy, ly)
@@ -198,9 +217,16 @@ func (u *affine) backward(e *engine) {
 	u.pass.BackwardApply(e.pool, e.n, u.x.grad, e.layout(u.x), dy, ly, u.formula(e), u.a, u.b, u.c, e.adds(u.index, u.x))
 }
 
-// backwardFactors makes of the sums the factors of dx = a g + b x + c.
-func (u *affine) backwardFactors(n int) {
-	pixels := float64(n * u.x.shape.H * u.x.shape.W)
+// backwardFactors makes of the sums the factors of dx = a g + b x + c. Where mean and variance are
+// given, dx is gain/deviation g.
+func (u *affine) backwardFactors(e *engine) {
+	if e.fixed(u.norm) {
+		copy(u.a, u.scale)
+		clear(u.b)
+		clear(u.c)
+		return
+	}
+	pixels := float64(e.n * u.x.shape.H * u.x.shape.W)
 	for c := range u.a {
 		a, inv := float64(u.scale[c]), float64(u.invstd[c])
 		b := -a * inv * float64(u.dscale[c]) / pixels
@@ -221,7 +247,7 @@ func (u *affine) addTo(e *engine, t *tensor, dy []float32, ly kernel.Layout) {
 
 // updateBuffers moves the running statistics towards those of the last batch.
 func (u *affine) updateBuffers(e *engine, buffers []float32) {
-	if u.norm == nil {
+	if u.norm == nil || e.fixed(u.norm) {
 		return
 	}
 	pixels := float64(e.n * u.x.shape.H * u.x.shape.W)

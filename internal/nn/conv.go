@@ -46,7 +46,7 @@ func (u *convolution) isDepthwise() bool {
 func (u *convolution) convShape(e *engine) kernel.ConvShape {
 	return kernel.ConvShape{
 		In: e.layout(u.x), Out: e.layout(u.y),
-		KH: u.Kernel, KW: u.KernelWidth, StrideH: u.Stride, StrideW: u.Stride, PadH: u.Pad, PadW: u.Pad, Groups: u.Groups,
+		KH: u.win.spanH, KW: u.win.spanW, StrideH: u.win.strideH, StrideW: u.win.strideW, PadH: u.win.pads[0], PadW: u.win.pads[1], Groups: u.Groups,
 	}
 }
 
@@ -72,6 +72,7 @@ func (u *convolution) load(e *engine) {
 	case u.bias != nil:
 		u.shift = e.own(u.bias.of(e.theta))
 	}
+	w = u.win.dilate(w)
 	if u.dense != nil {
 		u.dense.Load(e.pool, w)
 	} else {

@@ -7,7 +7,8 @@ import "github.com/faceverify/fv/internal/kernel"
 type Inference struct {
 	*plan
 	batch int
-	out   []float32 // [batch, Dim]
+	out   []float32   // [batch, Dim]
+	more  [][]float32 // [batch, ...] of Network.Outputs
 }
 
 // inferenceGroup is the most images that go through the network together: enough to share out, and to read weights
@@ -24,7 +25,10 @@ func NewInference(n *Network, theta, buffers []float32, batch int, precision Pre
 	if err := p.allocate(); err != nil {
 		return nil, err
 	}
-	f := &Inference{p, batch, make([]float32, batch*p.Dim())}
+	f := &Inference{plan: p, batch: batch, out: make([]float32, batch*p.Dim())}
+	for _, t := range p.outputs {
+		f.more = append(f.more, make([]float32, batch*p.tensors[t].shape.Len()))
+	}
 	f.Load(theta, buffers)
 	return f, nil
 }
@@ -46,9 +50,21 @@ func (f *Inference) Forward(images []float32, n int) []float32 {
 	f.check(nil, images, n, f.batch)
 	each, dim := f.net.nodes[0].shape.Len(), f.Dim()
 	for i := 0; i < n; i += f.plan.batch {
-		copy(f.out[i*dim:], f.forward(images[i*each:], min(f.plan.batch, n-i)))
+		count := min(f.plan.batch, n-i)
+		copy(f.out[i*dim:], f.forward(images[i*each:], count))
+		for k, t := range f.outputs {
+			t := f.tensors[t]
+			copy(f.more[k][i*t.shape.Len():], t.data[:count*t.shape.Len()])
+		}
 	}
 	return f.out[:n*dim]
+}
+
+// Output returns the i-th of Network.Outputs for the n images of the last Forward, [n, H, W, C], and its size. It is valid until
+// the next Forward.
+func (f *Inference) Output(i, n int) ([]float32, Shape) {
+	s := f.tensors[f.outputs[i]].shape
+	return f.more[i][:n*s.Len()], s
 }
 
 // Close gives the memory back. Neither the value nor a result may be used afterwards.

@@ -28,7 +28,7 @@ func (p *plan) layOut() memory {
 		forward, backward := p.uses(t)
 		forward = append(forward, t.maker)
 		s := p.dataSpan(t, &t.data, t.maker, slices.Max(append(forward, backward...)))
-		if i+1 == p.output {
+		if i+1 == p.output || p.isOutput(t) {
 			s.end = p.backwardTime(0)
 		}
 		if slices.Contains(p.again.gives, t) {

@@ -25,6 +25,8 @@ const (
 	Linear      Kind = "linear"    // y = W x [+ bias]; W is [Out, in]
 )
 
+// kinds.go has more of them, which come from other programs' models.
+
 // BatchNorm's constants unless a layer says otherwise: PyTorch's.
 const (
 	defaultEpsilon  = 1e-5
@@ -48,6 +50,8 @@ type Layer struct {
 	Bias        bool `json:"bias,omitempty"`   // of a Convolution or Linear
 
 	Epsilon float64 `json:"epsilon,omitempty"` // of a BatchNorm; 0 means 1e-5
+
+	More
 }
 
 // Shape is the size of an image, or of a vector, which has H = W = 1.
@@ -68,6 +72,9 @@ type Network struct {
 	Name   string  `json:"name"`
 	Input  Shape   `json:"input"`
 	Layers []Layer `json:"layers"`
+	// Outputs names layers whose outputs are wanted too, of any shape: a detector has several. Inference.Output
+	// gives them.
+	Outputs []string `json:"outputs,omitempty"`
 }
 
 // Param is a tensor of the network and its place in a flat slice: the parameters that are
@@ -92,6 +99,7 @@ type node struct {
 	from   Shape // of the first input
 	shape  Shape // of the output
 	flat   bool  // an image made a vector: in memory its numbers are still pixel by pixel
+	win    window
 	params []int // indices in resolved.params
 	stats  []int // indices in resolved.buffers
 }
@@ -99,6 +107,7 @@ type node struct {
 // resolved is a network that has been checked.
 type resolved struct {
 	nodes   []node // the input, then one for each layer
+	outputs []int  // nodes of Network.Outputs
 	params  []Param
 	buffers []Param
 }
@@ -124,7 +133,7 @@ func (n *Network) resolve() (*resolved, error) {
 			return nil, bad("its name is taken or empty")
 		}
 		d := node{Layer: l}
-		if len(l.Inputs) == 0 {
+		if len(l.Inputs) == 0 && l.Kind != Constant {
 			d.in = []int{i}
 		}
 		for _, name := range l.Inputs {
@@ -139,7 +148,9 @@ func (n *Network) resolve() (*resolved, error) {
 				return nil, bad("%q is a flattened image, which only a linear layer can read", r.nodes[k].Name)
 			}
 		}
-		d.from = r.nodes[d.in[0]].shape
+		if len(d.in) > 0 {
+			d.from = r.nodes[d.in[0]].shape
+		}
 		if err := d.infer(r); err != nil {
 			return nil, bad("%v", err)
 		}
@@ -149,6 +160,13 @@ func (n *Network) resolve() (*resolved, error) {
 		index[l.Name] = i + 1
 		r.nodes = append(r.nodes, d)
 	}
+	for _, name := range n.Outputs {
+		k, ok := index[name]
+		if !ok || k == 0 || r.nodes[k].flat {
+			return nil, fmt.Errorf("nn: output %q is no layer, or a flattened image", name)
+		}
+		r.outputs = append(r.outputs, k)
+	}
 	if last := r.nodes[len(r.nodes)-1]; last.flat {
 		return nil, fmt.Errorf("nn: layer %q is a flattened image: a linear layer must follow", last.Name)
 	}
@@ -157,6 +175,9 @@ func (n *Network) resolve() (*resolved, error) {
 
 // infer works out the layer's shape and declares its parameters.
 func (d *node) infer(r *resolved) error {
+	if more, ok := moreKinds[d.Kind]; ok {
+		return more.infer(d, r)
+	}
 	want := 1
 	if d.Kind == Add {
 		want = 2
@@ -168,19 +189,20 @@ func (d *node) infer(r *resolved) error {
 	d.shape = from
 	switch d.Kind {
 	case Convolution:
-		d.Stride, d.Groups = max(1, d.Stride), max(1, d.Groups)
-		if d.KernelWidth == 0 {
-			d.KernelWidth = d.Kernel
+		w, err := d.window()
+		if err != nil {
+			return err
 		}
+		d.Groups = max(1, d.Groups)
 		switch {
-		case d.Out < 1 || d.Out > maxOut || min(d.Kernel, d.KernelWidth) < 1 || max(d.Kernel, d.KernelWidth) > 64 || d.Stride > 64 || d.Pad < 0 || d.Pad > 64:
+		case d.Out < 1 || d.Out > maxOut:
 			return fmt.Errorf("out %d, kernel %dx%d, stride %d, pad %d are not a convolution", d.Out, d.Kernel, d.KernelWidth, d.Stride, d.Pad)
+		case w.pads[0] != w.pads[2] || w.pads[1] != w.pads[3]:
+			return fmt.Errorf("pads are %v; a convolution pads both sides alike", w.pads)
 		case from.C%d.Groups != 0 || d.Out%d.Groups != 0:
 			return fmt.Errorf("%d groups divide not both %d and %d channels", d.Groups, from.C, d.Out)
-		case from.H+2*d.Pad < d.Kernel || from.W+2*d.Pad < d.KernelWidth:
-			return fmt.Errorf("a kernel of %dx%d is larger than an image of %v", d.Kernel, d.KernelWidth, from)
 		}
-		d.shape = Shape{d.Out, (from.H+2*d.Pad-d.Kernel)/d.Stride + 1, (from.W+2*d.Pad-d.KernelWidth)/d.Stride + 1}
+		d.shape = Shape{d.Out, w.h, w.w}
 		cg := from.C / d.Groups
 		d.weights(r, cg*d.Kernel*d.KernelWidth, d.Out, cg, d.Kernel, d.KernelWidth)
 	case Linear:
@@ -265,6 +287,19 @@ func (n *Network) must() *resolved {
 // returns an error, as do the other methods.
 func (n *Network) Params() []Param { return n.must().params }
 
+// ParamsOfPart is Params of layers that are the beginning of a network, and need not end in an embedding.
+func (n *Network) ParamsOfPart() []Param {
+	part := *n
+	for len(part.Layers) > 0 {
+		// What ends in a flattened image is no network; that layer has no parameters.
+		if r, err := part.resolve(); err == nil {
+			return r.params
+		}
+		part.Layers = part.Layers[:len(part.Layers)-1]
+	}
+	return nil
+}
+
 // Buffers returns the running statistics of the batch norms.
 func (n *Network) Buffers() []Param { return n.must().buffers }
 
@@ -281,4 +316,24 @@ func Len(tensors []Param) int {
 	}
 	last := tensors[len(tensors)-1]
 	return last.Offset + last.Len
+}
+
+// Output returns the size of what the layer gives for inputs of the given sizes, or why it cannot be.
+func (l Layer) Output(inputs ...Shape) (Shape, error) {
+	r := &resolved{}
+	d := node{Layer: l}
+	for i, s := range inputs {
+		r.nodes = append(r.nodes, node{shape: s})
+		d.in = append(d.in, i)
+	}
+	if len(inputs) > 0 {
+		d.from = inputs[0]
+	}
+	if err := d.infer(r); err != nil {
+		return Shape{}, err
+	}
+	if n := d.shape.Len(); n < 1 || n > maxOut {
+		return Shape{}, fmt.Errorf("gives %v", d.shape)
+	}
+	return d.shape, nil
 }

@@ -64,7 +64,41 @@ var networks = []*Network{
 		{Name: "g", Kind: Convolution, Out: 5, Kernel: 6, KernelWidth: 4, Groups: 5},
 		layer(BatchNorm, "b"), layer(Flatten, "f"), {Name: "l", Kind: Linear, Out: 4},
 	}},
+	{Name: "squeeze and excite", Input: Shape{3, 6, 6}, Layers: []Layer{
+		conv("c", 8, 3, 2, 1, 1, true), layer(Scale, "s"), applied("act", "hardswish", 1./6, 0.5),
+		reduced("squeeze", "mean", AxisH, AxisW), conv("down", 4, 1, 1, 0, 1, true), layer(ReLU, "r"), conv("up", 8, 1, 1, 0, 1, true),
+		applied("gate", "sigmoid", 0, 0), combined("scaled", "mul", "act", "gate"), layer(BatchNorm, "b"), applied("clip", "clip", -0.4, 0.6),
+		layer(Flatten, "f"), {Name: "l", Kind: Linear, Out: 5},
+	}},
+	{Name: "pools and joins", Input: Shape{3, 9, 8}, Layers: []Layer{
+		conv("c", 4, 3, 1, 1, 1, false), {Name: "leaky", Kind: LeakyReLU, More: More{Alpha: 0.1}},
+		{Name: "max", Kind: MaxPool, Kernel: 3, Stride: 2, Pad: 1},
+		{Name: "mean", Kind: AveragePool, Inputs: []string{"leaky"}, Kernel: 3, Stride: 2, Pad: 1, More: More{CountPad: true}},
+		{Name: "joined", Kind: Concat, Inputs: []string{"max", "mean", "max"}},
+		{Name: "edge", Kind: Border, More: More{Function: "reflect", Pads: []int{1, 0, 0, 2}}},
+		{Name: "cut", Kind: Slice, More: More{To: &Shape{5, 3, 3}, Start: []int{1, 5, 0}, Step: []int{2, -2, 2}}},
+		{Name: "shuffled", Kind: Reshape, More: More{Dims: []int{5, 3, 3}, Perm: []int{1, 0, 2}, To: &Shape{3, 5, 3}}},
+		combined("squared", "mul", "shuffled", "shuffled"), combined("less", "sub", "shuffled", "squared"), applied("tanh", "tanh", 0, 0),
+		layer(Flatten, "f"), {Name: "l", Kind: Linear, Out: 4, Bias: true},
+	}},
+	{Name: "oblong strides", Input: Shape{3, 9, 8}, Layers: []Layer{
+		{Name: "c", Kind: Convolution, Out: 4, Kernel: 3, KernelWidth: 2, Stride: 2, More: More{StrideWidth: 1, Pads: []int{1, 0, 1, 0}}},
+		{Name: "d", Kind: Convolution, Out: 4, Kernel: 3, Stride: 1, Groups: 4, More: More{StrideWidth: 2, Pads: []int{0, 1, 0, 1}}}, layer(PReLU, "p"),
+		layer(Flatten, "f"), {Name: "l", Kind: Linear, Out: 4},
+	}},
 	{Name: "linear alone", Input: Shape{4, 1, 1}, Layers: []Layer{{Name: "l", Kind: Linear, Out: 3}}},
+}
+
+func applied(name, function string, a, b float64) Layer {
+	return Layer{Name: name, Kind: Apply, More: More{Function: function, Alpha: a, Beta: b}}
+}
+
+func reduced(name, function string, axes ...int) Layer {
+	return Layer{Name: name, Kind: Reduce, More: More{Function: function, Axes: axes}}
+}
+
+func combined(name, function string, inputs ...string) Layer {
+	return Layer{Name: name, Kind: Combine, Inputs: inputs, More: More{Function: function}}
 }
 
 // sample returns parameters, buffers and images of a network.

@@ -2,6 +2,7 @@ package nn
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/faceverify/fv/internal/kernel"
@@ -65,6 +66,7 @@ type plan struct {
 	units   []unit
 	tensors []*tensor // 0 is the network's input
 	output  int
+	outputs []int // tensors of Network.Outputs
 	net     *resolved
 	arena   []float32
 	bytes   int
@@ -91,8 +93,11 @@ type engine struct {
 	scratch   *kernel.Scratch
 	theta     []float32
 	buffers   []float32
-	dTheta    []float32
-	n         int // images
+	// In training, buffers that batch norms take whose parameters lie below an offset; nil for none.
+	frozen      []float32
+	frozenBelow int
+	dTheta      []float32
+	n           int // images
 }
 
 // builder collects units while it walks through the layers.
@@ -126,12 +131,15 @@ func newPlan(n *Network, batch int, precision Precision, pool *kernel.Pool, trai
 		}
 	}
 	last := len(r.nodes) - 1
+	for _, k := range r.outputs {
+		b.uses[k]++ // none is alone in reading it
+	}
 	for i, d := range r.nodes[:last] {
 		if b.uses[i] == 0 {
 			return nil, fmt.Errorf("nn: nothing reads layer %q", d.Name)
 		}
 	}
-	if s := r.nodes[last].shape; s.H != 1 || s.W != 1 {
+	if s := r.nodes[last].shape; len(r.outputs) == 0 && (s.H != 1 || s.W != 1) {
 		return nil, fmt.Errorf("nn: %s gives %v, want a vector", n.Name, s)
 	}
 	p.tensors = []*tensor{{shape: n.Input, maker: -1}}
@@ -146,9 +154,15 @@ func newPlan(n *Network, batch int, precision Precision, pool *kernel.Pool, trai
 		}
 	}
 	p.output = b.of[last]
+	for _, k := range r.outputs {
+		p.outputs = append(p.outputs, b.of[k])
+	}
 	b.fuse()
 	b.halve()
-	if p.output == 0 || len(p.tensors[p.output].readers) > 0 {
+	if err := p.checkTraining(); err != nil {
+		return nil, err
+	}
+	if p.output == 0 || len(p.tensors[p.output].readers) > 0 && !slices.Contains(p.outputs, p.output) {
 		return nil, fmt.Errorf("nn: the last layer of %s gives nothing of its own", n.Name)
 	}
 	return p, nil
@@ -171,6 +185,10 @@ func (b *builder) read(t int, kept bool) *tensor {
 // layer makes the unit of node i, and of those after it that it can take along.
 func (b *builder) layer(i int) {
 	d := &b.net.nodes[i]
+	if _, ok := moreKinds[d.Kind]; ok && d.Kind != Scale && d.Kind != LeakyReLU {
+		b.general(i)
+		return
+	}
 	in := b.of[d.in[0]]
 	b.done[i] = true
 	switch d.Kind {
@@ -241,11 +259,11 @@ func (b *builder) chainFrom(i, j int, bias bool) {
 		}
 		return false
 	}
-	if at(BatchNorm) && !bias {
+	if at(BatchNorm, Scale) && !bias {
 		u.norm = &b.net.nodes[j]
 		take()
 	}
-	if at(PReLU, ReLU) {
+	if at(PReLU, ReLU, LeakyReLU) {
 		u.activation = &b.net.nodes[j]
 		take()
 	}
@@ -260,11 +278,13 @@ func (b *builder) chainFrom(i, j int, bias bool) {
 		}
 	}
 	if end == i && !bias {
+		b.epilogue(end, x)
 		return
 	}
 	// Where others read the convolution too, they want it as it is.
 	if !b.training && (u.norm == nil || b.uses[i] == 1) && u.foldInto(b, x) {
 		b.of[end] = x
+		b.epilogue(end, x)
 		return
 	}
 	u.x = b.read(x, true)
@@ -287,7 +307,7 @@ func (b *builder) fuse() {
 		if !ok {
 			continue
 		}
-		if a.res == nil && a.x.maker >= 0 && len(a.y.readers) > 0 && (b.onlyConvolutions(a.y.readers) || b.onlySum(a.y)) {
+		if a.res == nil && a.x.maker >= 0 && len(a.y.readers) > 0 && !b.isOutput(a.y) && (b.onlyConvolutions(a.y.readers) || b.onlySum(a.y)) {
 			a.y.formula = a
 		}
 		if !b.training {
@@ -403,7 +423,7 @@ func (p *plan) forward(images []float32, n int) []float32 {
 }
 
 // Dim returns the length of an embedding.
-func (p *plan) Dim() int { return p.tensors[p.output].shape.C }
+func (p *plan) Dim() int { return p.tensors[p.output].shape.Len() }
 
 // Bytes returns the size of the activations and gradients.
 func (p *plan) Bytes() int { return p.bytes }

@@ -53,7 +53,7 @@ func (f *reference) forward(images []float32, n int) []float64 {
 							for c := range cg {
 								for ky := range d.Kernel {
 									for kx := range d.KernelWidth {
-										iy, ix := oy*d.Stride+ky-d.Pad, ox*d.Stride+kx-d.Pad
+										iy, ix := oy*d.win.strideH+ky-d.win.pads[0], ox*d.win.strideW+kx-d.win.pads[1]
 										if iy < 0 || ix < 0 || iy >= s.H || ix >= s.W {
 											continue
 										}
@@ -116,6 +116,19 @@ func (f *reference) forward(images []float32, n int) []float64 {
 			}
 		case Flatten:
 			copy(y, x)
+		default:
+			ins := [][]float64{}
+			var shapes []Shape
+			for _, k := range d.in {
+				ins, shapes = append(ins, out[k]), append(shapes, r.nodes[k].shape)
+			}
+			for b := range n {
+				var images [][]float64
+				for i, in := range ins {
+					images = append(images, in[b*shapes[i].Len():][:shapes[i].Len()])
+				}
+				f.more(&d, param, images, shapes, y[b*t.Len():][:t.Len()])
+			}
 		}
 	}
 	return out[len(out)-1]

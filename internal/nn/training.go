@@ -11,7 +11,11 @@ import (
 // Training computes a network's embeddings of a batch, by the batch's own statistics,
 // and the gradient of its parameters. It takes no memory after its first step, and one
 // goroutine at a time may use it.
-type Training struct{ *plan }
+type Training struct {
+	*plan
+	still int // parameters below this offset are not trained
+	first int // the first unit that has others
+}
 
 // NewTraining works out training on batches of up to batch images, on the threads of pool.
 func NewTraining(n *Network, batch int, precision Precision, pool *kernel.Pool) (*Training, error) {
@@ -19,7 +23,7 @@ func NewTraining(n *Network, batch int, precision Precision, pool *kernel.Pool) 
 	if err != nil {
 		return nil, err
 	}
-	return &Training{p}, p.allocate()
+	return &Training{plan: p}, p.allocate()
 }
 
 // TrainingBytes returns the memory that NewTraining takes for activations and gradients, without
@@ -62,7 +66,11 @@ func (t *Training) Backward(theta, dEmbedding, dTheta []float32) {
 	}
 	t.theta, t.dTheta = theta, dTheta
 	copy(t.tensors[t.output].grad, dEmbedding[:t.n*t.Dim()])
+	clear(dTheta[:t.still])
 	for i, u := range slices.Backward(t.units) {
+		if i < t.first {
+			break
+		}
 		began := time.Now()
 		if len(t.again.units) > 0 && i == t.again.before {
 			t.runAgain()

@@ -26,6 +26,7 @@ type Solver struct {
 	rate     float64
 	norm     float64
 	steps    int
+	frozen   int         // weights below are left alone
 	moments  [][]float32 // of SGD the velocity, of AdamW the means of gradients and squares
 }
 
@@ -76,6 +77,21 @@ func (o *Solver) Norm() float64 { return o.norm }
 // Steps returns the number of steps taken.
 func (o *Solver) Steps() int { return o.steps }
 
+// Freeze makes the next steps leave the weights below an offset alone, and their gradients out of the norm. 0 frees all.
+func (o *Solver) Freeze(below int) { o.frozen = below }
+
+// free returns the ranges that steps change.
+func (o *Solver) free(yield func(Range) bool) {
+	for _, r := range o.ranges {
+		if cut := min(max(0, o.frozen-r.Offset), r.Len); cut > 0 {
+			r.Offset, r.Len = r.Offset+cut, r.Len-cut
+		}
+		if !r.Frozen && r.Len > 0 && !yield(r) {
+			return
+		}
+	}
+}
+
 // Step implements gorgonia.Solver for a model that is one Arena. A gradient that is not finite
 // is refused with ErrNotFinite.
 func (o *Solver) Step(model []gorgonia.ValueGrad) error {
@@ -90,10 +106,8 @@ func (o *Solver) Step(model []gorgonia.ValueGrad) error {
 		return fmt.Errorf("optim: an arena of %d weights, want %d", len(a.Weights), len(o.moments[0]))
 	}
 	squares := 0.0
-	for _, r := range o.ranges {
-		if !r.Frozen {
-			squares += kernel.SumSquares(o.pool, a.Gradients[r.Offset:r.Offset+r.Len])
-		}
+	for r := range o.free {
+		squares += kernel.SumSquares(o.pool, a.Gradients[r.Offset:r.Offset+r.Len])
 	}
 	o.norm = math.Sqrt(squares)
 	if math.IsNaN(o.norm) || math.IsInf(o.norm, 0) {
@@ -104,10 +118,8 @@ func (o *Solver) Step(model []gorgonia.ValueGrad) error {
 		scale = min(1, c/(o.norm+clipSlack))
 	}
 	o.steps++
-	for _, r := range o.ranges {
-		if !r.Frozen {
-			o.update(a, r, scale)
-		}
+	for r := range o.free {
+		o.update(a, r, scale)
 	}
 	return nil
 }

@@ -17,7 +17,7 @@ import (
 
 // Sizes of the figure, in pixels.
 const (
-	cellWidth = 300
+	cellWidth = 280
 	gap       = 6
 )
 

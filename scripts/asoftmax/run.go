@@ -39,7 +39,7 @@ func run(ctx context.Context, sources []source, out string, seeds, threads int) 
 		for _, v := range variants() {
 			var runs []*measured
 			for seed := 1; seed <= seeds; seed++ {
-				dir := filepath.Join(out, strings.Fields(s.name)[0], v.name, fmt.Sprint(seed))
+				dir := filepath.Join(out, strings.Trim(strings.Fields(s.name)[0], ","), v.name, fmt.Sprint(seed))
 				m, err := one(ctx, s, v, seed, threads, dir)
 				if err != nil {
 					return fmt.Errorf("%s, %s, seed %d: %w", s.name, v.name, seed, err)

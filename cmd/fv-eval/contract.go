@@ -1,0 +1,229 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"image"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"text/tabwriter"
+
+	"github.com/faceverify/fv/embed"
+	"github.com/faceverify/fv/eval"
+	"github.com/faceverify/fv/eval/compare"
+	"github.com/faceverify/fv/internal/cli"
+	"github.com/faceverify/fv/pipeline"
+)
+
+type contractCmd struct {
+	Model string `arg:"" name:"model" help:"ONNX file, model file or run folder."`
+
+	Images  string `placeholder:"DIR" help:"Folder that the images of the pairs are below. Needed, unless the pairs are a pack."`
+	Pairs   string `required:"" placeholder:"FILE" help:"Pairs file: LFW's formats, lines a,b,label (1 one person, 0 two), or an InsightFace pack (.bin). Needed."`
+	Count   int    `default:"600" help:"Pairs to try, spread over the file. Default: ${default}."`
+	Batch   int    `default:"64" help:"Images embedded at once. Default: ${default}."`
+	Threads int    `default:"0" help:"Threads; 0 means one for each processor. Default: ${default}."`
+
+	Fit    string        `placeholder:"crop|stretch|pad" enum:",crop,stretch,pad" default:"" help:"What becomes of images of another shape. Default: crop."`
+	Size   pipeline.Size `placeholder:"HxW" help:"Height and width of the input of an ONNX file that takes any. Default: as the file says."`
+	Output string        `name:"output-name" placeholder:"NAME" help:"Of an ONNX file: the output that is the embedding, where there are several. Default: the only one."`
+}
+
+// usualContracts are what face models are fed with: mean and deviation in the order of the color.
+var usualContracts = []struct {
+	Name, Color string
+	Mean, Std   []float32
+}{
+	{"-1 to 1 (InsightFace, FaceX-Zoo)", "rgb", []float32{127.5}, []float32{127.5}},
+	{"-1 to 1, blue first", "bgr", []float32{127.5}, []float32{127.5}},
+	{"nearly -1 to 1 (SphereFace)", "rgb", []float32{127.5}, []float32{128}},
+	{"nearly -1 to 1, blue first", "bgr", []float32{127.5}, []float32{128}},
+	{"0 to 1", "rgb", []float32{0}, []float32{255}},
+	{"0 to 1, blue first", "bgr", []float32{0}, []float32{255}},
+	{"0 to 255", "rgb", []float32{0}, []float32{1}},
+	{"0 to 255, blue first", "bgr", []float32{0}, []float32{1}},
+	{"ImageNet's mean and deviation (torchvision)", "rgb", []float32{123.675, 116.28, 103.53}, []float32{58.395, 57.12, 57.375}},
+	{"ImageNet's, blue first", "bgr", []float32{103.53, 116.28, 123.675}, []float32{57.375, 57.12, 58.395}},
+	{"VGGFace's mean (Caffe)", "bgr", []float32{93.594, 104.7624, 129.1863}, []float32{1}},
+	{"VGGFace2's mean (Caffe)", "bgr", []float32{91.4953, 103.8827, 131.0912}, []float32{1}},
+}
+
+// contractRow is how well a contract does. Chance says that the best one is better by no more than chance explains.
+type contractRow struct {
+	Name   string    `json:"name"`
+	Color  string    `json:"color"`
+	Mean   []float32 `json:"mean"`
+	Std    []float32 `json:"std"`
+	AUC    float64   `json:"auc"`
+	EER    float64   `json:"eer"`
+	P      *float64  `json:"p"` // of McNemar's test against the best, at the thresholds of the EERs; null of the best
+	system compare.System
+}
+
+// contractJSON is what --json prints.
+type contractJSON struct {
+	Model     string        `json:"model"`
+	Pairs     int           `json:"pairs"`
+	Contracts []contractRow `json:"contracts"` // the best first
+	Flags     string        `json:"flags"`     // of the best
+}
+
+// surely is the p-value below which a contract is said to be worse.
+const surely = 0.01
+
+func (c *contractCmd) Run(e *env) error {
+	if c.Count < 20 || c.Batch < 1 {
+		return cli.Usagef("--count %d, --batch %d: want at least 20 pairs and a batch of 1 or more", c.Count, c.Batch)
+	}
+	v := verifyCmd{Model: c.Model, Images: c.Images, Pairs: c.Pairs, Out: "eval-out", Missing: "skip", Flip: "model"}
+	if err := v.check(); err != nil {
+		return err
+	}
+	pairs, load, err := v.source()
+	if err != nil {
+		return err
+	}
+	pairs = spreadPairs(pairs, c.Count)
+	load = remember(load)
+	var rows []contractRow
+	bar := newProgress(e.stderr, "trying", "contracts")
+	for i, u := range usualContracts {
+		bar.set(i, len(usualContracts))
+		row := contractRow{Name: u.Name, Color: u.Color, Mean: u.Mean, Std: u.Std}
+		if err := c.try(e, &row, load, pairs); err != nil {
+			bar.done()
+			return err
+		}
+		rows = append(rows, row)
+	}
+	bar.done()
+	slices.SortStableFunc(rows, func(a, b contractRow) int { return cmp.Compare(b.AUC, a.AUC) })
+	for i := range rows[1:] {
+		for _, d := range compare.New(rows[0].system, rows[i+1].system, pairs, compare.Options{}).Differences {
+			if d.Quantity == "EER" && d.McNemar != nil {
+				rows[i+1].P = &d.McNemar.P
+			}
+		}
+	}
+	c.print(e.text(), rows, pairs)
+	if e.json {
+		return cli.WriteJSON(e.stdout, contractJSON{c.Model, len(pairs.Pairs), rows, rows[0].flags()})
+	}
+	return nil
+}
+
+// try scores the pairs under a contract.
+func (c *contractCmd) try(e *env, row *contractRow, load eval.LoadFunc, pairs *eval.Pairs) error {
+	m, err := c.model(row)
+	if err != nil {
+		return err
+	}
+	embedder, err := m.Embedder(embed.Options{Threads: c.Threads, Batch: c.Batch})
+	if err != nil {
+		return fmt.Errorf("%s: %w", c.Model, err)
+	}
+	defer embedder.Close()
+	vectors, err := eval.EmbedImages(e.ctx, embedder, load, pairs.Images(), false, eval.Options{Batch: c.Batch})
+	if err != nil {
+		return err
+	}
+	// Pairs that cannot be read are left out, under all contracts alike.
+	pairs.Pairs = slices.DeleteFunc(pairs.Pairs, func(p eval.Pair) bool { return !vectors.Has(p.A) || !vectors.Has(p.B) })
+	result, err := vectors.Verify(pairs, eval.Options{Protocols: []string{eval.OpenSphere}, SkipMissing: true})
+	if err != nil {
+		return err
+	}
+	row.AUC, row.EER = result.AUC, result.EER.Value
+	row.system = compare.System{Name: row.Name, Scores: result.Scores, ROC: result.ROC}
+	return nil
+}
+
+// model reads the model with the contract of a row.
+func (c *contractCmd) model(row *contractRow) (*embed.Model, error) {
+	o := embed.ONNXOptions{Height: c.Size.Height, Width: c.Size.Width, Mean: row.Mean, Std: row.Std, Color: row.Color, Fit: c.Fit, Output: c.Output}
+	if embed.IsONNX(c.Model) {
+		return embed.LoadONNX(c.Model, o)
+	}
+	m, err := embed.Load(c.Model)
+	if err != nil {
+		return nil, err
+	}
+	return m, m.Contract.Apply(o)
+}
+
+// remember returns a load that decodes each image once.
+func remember(load eval.LoadFunc) eval.LoadFunc {
+	type entry struct {
+		img image.Image
+		err error
+	}
+	var mu sync.Mutex
+	known := map[string]entry{}
+	return func(name string) (image.Image, error) {
+		mu.Lock()
+		x, ok := known[name]
+		mu.Unlock()
+		if !ok {
+			x.img, x.err = load(name)
+			mu.Lock()
+			known[name] = x
+			mu.Unlock()
+		}
+		return x.img, x.err
+	}
+}
+
+// spreadPairs returns about n of the pairs, half of them of one person if there are as many.
+func spreadPairs(p *eval.Pairs, n int) *eval.Pairs {
+	some := *p
+	some.Pairs = nil
+	for _, same := range []bool{true, false} {
+		var kind []eval.Pair
+		for _, x := range p.Pairs {
+			if x.Same == same {
+				kind = append(kind, x)
+			}
+		}
+		k := min(n/2, len(kind))
+		for i := range k {
+			some.Pairs = append(some.Pairs, kind[i*len(kind)/k])
+		}
+	}
+	return &some
+}
+
+// flags returns the flags that say what the row does.
+func (r *contractRow) flags() string {
+	list := func(x []float32) string {
+		var parts []string
+		for _, v := range x {
+			parts = append(parts, strconv.FormatFloat(float64(v), 'g', -1, 32))
+		}
+		return strings.Join(parts, ",")
+	}
+	return fmt.Sprintf("--mean %s --std %s --color %s", list(r.Mean), list(r.Std), r.Color)
+}
+
+func (c *contractCmd) print(w io.Writer, rows []contractRow, pairs *eval.Pairs) {
+	fmt.Fprintf(w, "%s on %d pairs of %s\n\n", c.Model, len(pairs.Pairs), c.Pairs)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "AUC\tEER\tagainst the best\tpixels\tflags")
+	for i, r := range rows {
+		verdict := "worse"
+		switch {
+		case i == 0:
+			verdict = "the best"
+		case *r.P >= surely:
+			verdict = "no worse than by chance"
+		}
+		fmt.Fprintf(t, "%.5f\t%.2f %%\t%s\t%s\t%s\n", r.AUC, 100*r.EER, verdict, r.Name, r.flags())
+	}
+	t.Flush()
+	fmt.Fprintf(w, "\nfits best: %s\n", rows[0].flags())
+	if rows[0].AUC < 0.7 {
+		fmt.Fprintln(w, "None fits well: are the faces aligned as the model wants them, and is the model one for faces?")
+	}
+}

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"image"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/faceverify/fv/embed"
+	"github.com/faceverify/fv/internal/cli"
+	"github.com/faceverify/fv/pipeline"
+	"github.com/faceverify/fv/pipeline/dataset"
+)
+
+type exportCmd struct {
+	Model string `arg:"" name:"run" help:"Run folder or model file."`
+
+	ONNX      string   `name:"onnx" required:"" placeholder:"FILE" help:"ONNX file to write. Needed."`
+	Opset     int      `default:"17" help:"ONNX's opset, 11 to 21. Default: ${default}."`
+	FoldBN    bool     `name:"fold-bn" help:"Make batch norms part of the convolutions and linear layers before them. Default: off."`
+	Normalize bool     `help:"Divide the embedding by its length. Default: off."`
+	FP16      bool     `name:"fp16" help:"Keep weights in half precision: half the size, computed in single precision. Default: off."`
+	Images    string   `placeholder:"DIR" help:"Folder, one sub-folder for each identity, whose images both models are tried on before the file is written. Default: what the run was trained on."`
+	Count     int      `default:"32" help:"Images to try. Default: ${default}."`
+	Tolerance *float64 `placeholder:"D" help:"Most that a number of a unit-length embedding may differ by; a file that differs by more is not written. Default: 1e-5, or 1e-2 with --fp16."`
+}
+
+// exported is what --json prints.
+type exported struct {
+	ONNX      string `json:"onnx"`
+	Opset     int    `json:"opset"`
+	FoldedBN  bool   `json:"folded_bn"`
+	Normalize bool   `json:"normalized"`
+	FP16      bool   `json:"fp16"`
+	*embed.Export
+}
+
+func (c *exportCmd) Run(e *env) error {
+	if c.Count < 1 {
+		return cli.Usagef("--count %d: want 1 or more", c.Count)
+	}
+	if c.Tolerance != nil && !(*c.Tolerance > 0 && *c.Tolerance <= 1) {
+		return cli.Usagef("--tolerance %v: want a number above 0, up to 1", *c.Tolerance)
+	}
+	if !embed.IsONNX(c.ONNX) {
+		return cli.Usagef("--onnx %s: want a name that ends in .onnx", c.ONNX)
+	}
+	m, err := embed.Load(c.Model)
+	if err != nil {
+		return err
+	}
+	images, err := c.images(e)
+	if err != nil {
+		return err
+	}
+	o := embed.ONNXExport{Opset: c.Opset, FoldNorms: c.FoldBN, Normalize: c.Normalize, Half: c.FP16, Version: cli.Version()}
+	if c.Tolerance != nil {
+		o.Tolerance = *c.Tolerance
+	}
+	r, err := m.ExportONNX(e.ctx, c.ONNX, o, images)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(e.text(), "%s: %s, opset %d. On %d images its unit-length embeddings differ from the model's by at most %.2g (%.2g is allowed)\n",
+		c.ONNX, bytesText(r.Bytes), c.Opset, r.Images, r.Difference, r.Tolerance)
+	if e.json {
+		return cli.WriteJSON(e.stdout, exported{c.ONNX, c.Opset, c.FoldBN, c.Normalize, c.FP16, r})
+	}
+	return nil
+}
+
+// images returns images to try the export on.
+func (c *exportCmd) images(e *env) ([]image.Image, error) {
+	dir := c.Images
+	if dir == "" {
+		var err error
+		if dir, err = trainedOn(c.Model); err != nil {
+			return nil, err
+		}
+	}
+	set, err := dataset.Open(dir, dataset.Options{})
+	if err != nil {
+		return nil, err
+	}
+	var images []image.Image
+	for _, s := range spread(set, c.Count).Samples {
+		img, err := dataset.DecodeFile(filepath.Join(dir, filepath.FromSlash(s.Path)), dataset.Limits{})
+		if err != nil {
+			fmt.Fprintf(e.stderr, "skipped %v\n", err)
+			continue
+		}
+		images = append(images, img)
+	}
+	if len(images) == 0 {
+		return nil, fmt.Errorf("none of the %d images of %s that were tried can be read", c.Count, dir)
+	}
+	return images, nil
+}
+
+// trainedOn returns the folder of images that a run was trained on.
+func trainedOn(run string) (string, error) {
+	const hint = "name a folder of faces with --images: the export is tried on them before it is written"
+	file := filepath.Join(run, pipeline.ConfigFile)
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return "", cli.WithHint(fmt.Errorf("--images is missing: %s is no run folder that says what it was trained on", run), hint)
+	}
+	config := pipeline.Default()
+	if err := config.DecodeConfig(file, text); err != nil {
+		return "", err
+	}
+	if _, err := os.Stat(config.Data); errors.Is(err, fs.ErrNotExist) {
+		return "", cli.WithHint(fmt.Errorf("--images is missing: %s, which the run was trained on, is no longer there", config.Data), hint)
+	}
+	return config.Data, nil
+}
