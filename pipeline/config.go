@@ -21,7 +21,8 @@ import (
 //
 // Fields tagged keep:"free" may differ when a run is resumed.
 type Config struct {
-	Data      string `name:"data" keep:"free" group:"Data" placeholder:"DIR" help:"Folder with one sub-folder of images for each identity, or an idx file of images (MNIST); also the argument FOLDER."`
+	Data      string `name:"data" keep:"free" group:"Data" placeholder:"DIR" help:"Folder with one sub-folder of images for each identity; or an InsightFace pack (.rec), a list of images (.lst; .csv or .parquet with the columns path and identity) or an idx file of images (MNIST); also the argument FOLDER."`
+	Images    string `name:"images" keep:"free" group:"Data" placeholder:"DIR" help:"Folder that the paths of a list start from. Default: the list's."`
 	Out       string `name:"out" keep:"free" group:"Data" short:"o" default:"run" placeholder:"DIR" help:"Run folder to write. Default: ${default}."`
 	Force     bool   `name:"force" keep:"free" group:"Data" default:"false" help:"Replace the run that the run folder holds. Default: ${default}."`
 	People    string `name:"people" group:"Data" placeholder:"FILE" help:"Train on the identities that this file names: an LFW people file, or a name a line. Default: all."`
@@ -351,7 +352,7 @@ func (c *Config) absolute() error {
 	if err != nil {
 		return err
 	}
-	paths := []*string{&c.Data, &c.People, &c.ValImages, &c.Init}
+	paths := []*string{&c.Data, &c.Images, &c.People, &c.ValImages, &c.Init}
 	if file != "" {
 		paths = append(paths, &c.Val)
 	}

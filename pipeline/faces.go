@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 
 	"github.com/faceverify/fv/eval"
@@ -35,6 +34,11 @@ func (c *Config) validation() (share float64, file string, err error) {
 	return share, "", nil
 }
 
+// dataOptions say which images of the data are taken.
+func (c *Config) dataOptions() dataset.Options {
+	return dataset.Options{Images: c.Images, People: c.People, MinImages: c.MinImages, MaxImages: c.MaxImages}
+}
+
 // openFaces finds the images, holds out those of validation and checks that nobody is in both.
 func openFaces(c *Config, warn func(format string, args ...any)) (*faces, error) {
 	if c.People != "" {
@@ -42,7 +46,7 @@ func openFaces(c *Config, warn func(format string, args ...any)) (*faces, error)
 			return nil, settingError("people", "%w", err)
 		}
 	}
-	set, err := dataset.Open(c.Data, dataset.Options{People: c.People, MinImages: c.MinImages, MaxImages: c.MaxImages})
+	set, err := dataset.Open(c.Data, c.dataOptions())
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +89,7 @@ func (f *faces) holdOut(share float64, seed uint64) error {
 	}
 	f.train, f.pairs, f.files = train, pairs, map[string]string{}
 	for _, name := range pairs.Images() {
-		f.files[name] = filepath.Join(held.Root, filepath.FromSlash(name))
+		f.files[name] = held.FileOf(name)
 	}
 	return nil
 }
@@ -105,6 +109,9 @@ func (f *faces) readPairs(c *Config, file string) error {
 	root := c.ValImages
 	if root == "" {
 		root = c.Data
+		if st, err := os.Stat(root); err == nil && !st.IsDir() {
+			return settingError("val-images", "%s is no folder: name the one with the images of the pairs in %s", root, file)
+		}
 	}
 	if f.files, err = pairs.Resolve(root); err != nil {
 		return settingError("val-images", "%s, of the pairs in %s: %w", root, file, err)

@@ -4,8 +4,12 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
+	"unicode"
+	"unicode/utf8"
 )
 
 // quarantine is the list of images that could not be read. Any goroutine may add to it.
@@ -22,28 +26,38 @@ type quarantine struct {
 func (q *quarantine) add(path string, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.known[path] {
+	name := onOneLine(path)
+	if q.known[name] {
 		return
 	}
 	if q.known == nil {
 		q.known = map[string]bool{}
 	}
-	q.known[path] = true
-	what := strings.TrimPrefix(err.Error(), path+": ")
-	q.lines = append(q.lines, path+": "+strings.ReplaceAll(what, "\n", " "))
+	q.known[name] = true
+	what := strings.ReplaceAll(err.Error(), path, name)
+	what = strings.TrimPrefix(what, name+": ")
+	q.lines = append(q.lines, name+": "+strings.ReplaceAll(what, "\n", " "))
+}
+
+// onOneLine returns a path as it is, or quoted if it has line breaks or other characters that a list or a terminal would not show.
+func onOneLine(path string) string {
+	if utf8.ValidString(path) && !strings.ContainsFunc(path, unicode.IsControl) {
+		return path
+	}
+	return strconv.Quote(path)
 }
 
 // news returns the lines that are new since it was called last, after writing the file if
-// there are any.
+// there are any: sorted, as the order in which images are found depends on the threads.
 func (q *quarantine) news() ([]string, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.told == len(q.lines) {
 		return nil, nil
 	}
-	news := q.lines[q.told:]
+	news := slices.Sorted(slices.Values(q.lines[q.told:]))
 	q.told = len(q.lines)
-	return news, writeList(q.path, q.lines)
+	return news, writeList(q.path, slices.Sorted(slices.Values(q.lines)))
 }
 
 func (q *quarantine) count() int {

@@ -28,7 +28,7 @@ func TestLockRun(t *testing.T) {
 // A list that is read again knows its images, whatever their names are.
 func TestQuarantineRead(t *testing.T) {
 	path := filepath.Join(t.TempDir(), QuarantineFile)
-	names := []string{"ann/1.jpg", "Who: Dr/1.jpg", "a: b: c.png"}
+	names := []string{"ann/1.jpg", "Who: Dr/1.jpg", "a: b: c.png", "two\nlines.png", "tab\t.png", "bad\xff.png"}
 	q := quarantine{path: path}
 	for _, n := range names {
 		q.add(n, errors.New("JPEG cannot be decoded: short Huffman data"))

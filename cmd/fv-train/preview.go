@@ -58,7 +58,7 @@ func (c *previewCmd) Run(e *env) error {
 		Flip: *config.Flip, Shift: *config.Shift, ShiftBy: *config.ShiftBy, RandomCrop: *config.RandomCrop,
 		Downscale: *config.Downscale, Jitter: *config.Jitter, Grey: *config.Grey, Rotate: *config.Rotate,
 	}
-	set, err := dataset.Open(config.Data, dataset.Options{People: config.People, MinImages: config.MinImages, MaxImages: config.MaxImages})
+	set, err := dataset.Open(config.Data, dataset.Options{Images: config.Images, People: config.People, MinImages: config.MinImages, MaxImages: config.MaxImages})
 	if err != nil {
 		return err
 	}

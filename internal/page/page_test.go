@@ -19,7 +19,7 @@ func example() *Page {
 				Table{Caption: "cap", Head: []string{"name", "n"}, Rows: [][]string{{"<i>", "1"}}, Text: 1},
 				Row{{Title: "t", SVG: `<svg viewBox="0 0 1 1"></svg>`, Caption: "c"}, {PNG: []byte{1, 2, 3}, Alt: `"x"`}},
 			}},
-			{ID: "two", Title: "Two", Blocks: []Block{Fields{{"a", "b"}}, Details{"more", []Block{Text("inside")}}}},
+			{ID: "two", Title: "Two", Blocks: []Block{Gallery{{Caption: "alike", Images: []Thumb{{JPEG: []byte{1, 2, 3}, Name: "<n>", Detail: "d"}, {Name: "gone"}}}}, Fields{{"a", "b"}}, Details{"more", []Block{Text("inside")}}}},
 		},
 	}
 }
@@ -33,7 +33,7 @@ func TestWrite(t *testing.T) {
 	for _, want := range []string{
 		"<title>Faces &lt;&amp; friends&gt;</title>", "careful &lt;b&gt;", "run <code>fv &lt;x&gt;</code> now",
 		`<td>&lt;i&gt;</td><td class="num">1</td>`, `<svg viewBox="0 0 1 1"></svg>`, "data:image/png;base64,AQID",
-		`alt="&#34;x&#34;"`, `href="#two"`, `id="two"`, "<summary>more</summary>", "<footer>footer</footer>", "prefers-color-scheme: dark",
+		`alt="&#34;x&#34;"`, `href="#two"`, `id="two"`, "<summary>more</summary>", "<footer>footer</footer>", `alt="&lt;n&gt;" src="data:image/jpeg;base64,AQID"`, `<span class="none"></span><span class="name">gone</span>`, "prefers-color-scheme: dark",
 	} {
 		if !strings.Contains(html, want) {
 			t.Errorf("the page lacks %q", want)

@@ -24,6 +24,8 @@ const (
 	Trial     Purpose = "trial"     // splits of a protocol; index: the trial
 
 	Lecture Purpose = "lecture" // examples of the page on losses
+
+	Doctor Purpose = "doctor" // pairs of strangers that a data set is measured by
 )
 
 // New returns a generator that depends on its arguments only.

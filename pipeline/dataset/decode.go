@@ -238,3 +238,12 @@ func frameOf(data []byte) (size image.Point, err error) {
 	}
 	return size, nil
 }
+
+// Format returns the name of the format of a file's content, such as JPEG; "" if it is none that is read.
+func Format(data []byte) string {
+	f, err := formatOf(data)
+	if err != nil {
+		return ""
+	}
+	return f.name
+}

@@ -14,6 +14,7 @@ import (
 
 // Options say what Open keeps. The zero value keeps everything.
 type Options struct {
+	Images    string // folder that the paths of a list start from; "" means the list's own
 	People    string // file that names the identities to keep; see [ParsePeople]. "" keeps all
 	MinImages int    // identities with fewer images in the folder are left out
 	// MaxImages is the most images of an identity; 0 means all. Those kept are
@@ -23,7 +24,8 @@ type Options struct {
 
 // Open lists the images in root, a folder with one sub-folder for each identity, whose name
 // is the identity's; or in an idx file of images beside which lies that of their labels (see package idx), which are then
-// the identities. The file's extension tells what an image is (see eval.ImageExtensions;
+// the identities; or in an InsightFace pack (.rec, see package recpack); or named by a list: MXNet's or InsightFace's (.lst), or the columns path and
+// identity of a CSV or Parquet file. The file's extension tells what an image is (see eval.ImageExtensions;
 // upper case is fine); the images are not opened. Links to identities' folders and to images
 // are followed.
 //
@@ -38,10 +40,10 @@ func Open(root string, o Options) (*Set, error) {
 	if st, err := os.Stat(root); err != nil {
 		return nil, err
 	} else if !st.IsDir() {
-		if idx.Is(root) {
-			return openIDX(root, o)
-		}
-		return nil, fmt.Errorf("%s is a file; want the folder that has one sub-folder of images for each identity, or an idx file of images", root)
+		return openFile(root, o)
+	}
+	if o.Images != "" {
+		return nil, fmt.Errorf("%s is a folder; another one for the images goes with a list of them", root)
 	}
 	var people []Person
 	if o.People != "" {
@@ -159,6 +161,9 @@ func (w *walk) folders() ([]string, error) {
 		if f := w.foreign.first; idx.Is(f) {
 			return nil, fmt.Errorf("%s holds idx files: give the one of images that is wanted instead, such as %s", w.root, f)
 		}
+		if packs, _ := filepath.Glob(filepath.Join(w.root, "*.rec")); len(packs) > 0 {
+			return nil, fmt.Errorf("%s holds a pack: give %s instead", w.root, packs[0])
+		}
 		return nil, fmt.Errorf("%s has no sub-folders; want one for each identity, named after it, with that identity's images", w.root)
 	}
 	if linked {
@@ -221,8 +226,51 @@ func (w *walk) images(identity string) ([]string, error) {
 	return names, err
 }
 
-// add makes an identity of a folder if it has enough images.
+// openFile opens a file that holds images or names them.
+func openFile(path string, o Options) (*Set, error) {
+	ext := strings.ToLower(filepath.Ext(path))
+	list := ext == ".lst" || ext == ".csv" || ext == ".parquet"
+	switch {
+	case list:
+		return openList(path, o)
+	case o.Images != "":
+		return nil, fmt.Errorf("%s is no list; a folder for the images goes with a list of them: .lst, .csv or .parquet", path)
+	case ext == ".rec":
+		return openRec(path, o)
+	case idx.Is(path):
+		return openIDX(path, o)
+	}
+	return nil, fmt.Errorf("%s is a file; want the folder that has one sub-folder of images for each identity, a pack (.rec), a list (.lst, .csv, .parquet) or an idx file of images", path)
+}
+
+// fill makes the set of identities that are not folders, sorted by name.
+func (w *walk) fill(names []string, o Options, images func(name string) []string) (*Set, error) {
+	if o.People != "" {
+		people, err := ReadPeople(o.People)
+		if err != nil {
+			return nil, err
+		}
+		if names, err = w.named(names, people, o.People); err != nil {
+			return nil, err
+		}
+	}
+	for _, name := range names {
+		w.addPaths(name, images(name), o)
+	}
+	w.warn()
+	return w.set, w.check(o)
+}
+
+// add makes an identity of a folder and the names of its images.
 func (w *walk) add(name string, images []string, o Options) {
+	for i, image := range images {
+		images[i] = name + "/" + image
+	}
+	w.addPaths(name, images, o)
+}
+
+// addPaths makes an identity if it has enough images.
+func (w *walk) addPaths(name string, images []string, o Options) {
 	n := len(images)
 	if n == 0 {
 		w.empty.add(filepath.Join(w.root, name))
@@ -243,7 +291,7 @@ func (w *walk) add(name string, images []string, o Options) {
 	class := len(w.set.Identities)
 	w.set.Identities = append(w.set.Identities, name)
 	for _, image := range images {
-		w.set.Samples = append(w.set.Samples, Sample{name + "/" + image, class})
+		w.set.Samples = append(w.set.Samples, Sample{image, class})
 	}
 }
 

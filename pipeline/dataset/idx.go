@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/faceverify/fv/pipeline/dataset/idx"
 )
@@ -33,34 +32,12 @@ func openIDX(path string, o Options) (*Set, error) {
 	images := map[string][]string{}
 	for i, label := range m.Labels {
 		name := fmt.Sprintf("%0*d", digits, label)
-		images[name] = append(images[name], fmt.Sprintf("%05d", i))
+		images[name] = append(images[name], fmt.Sprintf("%s/%05d", name, i))
 	}
 	var names []string
 	for name := range images {
 		names = append(names, name)
 	}
 	slices.Sort(names)
-	if o.People != "" {
-		people, err := ReadPeople(o.People)
-		if err != nil {
-			return nil, err
-		}
-		if names, err = w.named(names, people, o.People); err != nil {
-			return nil, err
-		}
-	}
-	for _, name := range names {
-		w.add(name, images[name], o)
-	}
-	w.warn()
-	return w.set, w.check(o)
-}
-
-// Decode reads the image in a file of the set, or in any other file, as DecodeFile does. It is
-// safe for concurrent use.
-func (s *Set) Decode(path string) (image.Image, error) {
-	if s.decode != nil && strings.HasPrefix(path, s.Root+string(filepath.Separator)) {
-		return s.decode(path)
-	}
-	return DecodeFile(path, Limits{})
+	return w.fill(names, o, func(name string) []string { return images[name] })
 }

@@ -1,8 +1,12 @@
 package dataset
 
 import (
+	"bytes"
+	"fmt"
 	"image"
+	"image/png"
 	"path/filepath"
+	"strings"
 )
 
 // Set is a list of images of known identities.
@@ -14,6 +18,8 @@ type Set struct {
 
 	// decode reads an image by its File where Root is a file that holds them all; else nil.
 	decode func(path string) (image.Image, error)
+	// content returns an image as it is stored in such a file; nil if it is not encoded there.
+	content func(path string) ([]byte, error)
 }
 
 // Sample is one image.
@@ -23,8 +29,48 @@ type Sample struct {
 }
 
 // File returns the file name of sample i.
-func (s *Set) File(i int) string {
-	return filepath.Join(s.Root, filepath.FromSlash(s.Samples[i].Path))
+func (s *Set) File(i int) string { return s.FileOf(s.Samples[i].Path) }
+
+// FileOf returns the file name of a sample's path. Lists may hold absolute paths.
+func (s *Set) FileOf(path string) string {
+	path = filepath.FromSlash(path)
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(s.Root, path)
+}
+
+// inside reports whether the set's images are in one file, of which path is one.
+func (s *Set) inside(path string) bool {
+	return s.decode != nil && strings.HasPrefix(path, s.Root+string(filepath.Separator))
+}
+
+// Decode reads the image in a file of the set, or in any other file, as DecodeFile does. It is
+// safe for concurrent use.
+func (s *Set) Decode(path string) (image.Image, error) {
+	if s.inside(path) {
+		return s.decode(path)
+	}
+	return DecodeFile(path, Limits{})
+}
+
+// Content returns what an image's file holds. Where the set's images are in one file that does not encode each, it is a PNG file.
+func (s *Set) Content(path string) ([]byte, error) {
+	switch {
+	case !s.inside(path):
+		return readFile(path, Limits{})
+	case s.content != nil:
+		return s.content(path)
+	}
+	img, err := s.decode(path)
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	if err := png.Encode(&b, img); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return b.Bytes(), nil
 }
 
 // Counts returns the number of images of each identity.
@@ -38,7 +84,7 @@ func (s *Set) Counts() []int {
 
 // subset returns the identities for which keep holds, as a set of its own.
 func (s *Set) subset(keep []bool) *Set {
-	sub := &Set{Root: s.Root, decode: s.decode}
+	sub := &Set{Root: s.Root, decode: s.decode, content: s.content}
 	class := make([]int, len(s.Identities))
 	for i, name := range s.Identities {
 		if keep[i] {

@@ -1,6 +1,6 @@
 // Package recpack reads InsightFace's training packs (train.rec): records of MXNet's RecordIO, each an image
-// with its label. They are read one after the other, so that a pack of any size needs the memory of one image;
-// the .idx file is not needed.
+// with its label. [Reader] reads them one after the other, so that a pack of any size needs the memory of one image, and
+// needs no .idx file; [Pack] reads them in any order.
 package recpack
 
 import (

@@ -1,0 +1,260 @@
+package dataset
+
+import (
+	"bufio"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/parquet-go/parquet-go"
+)
+
+// list is a file that names images and says who they show.
+type list struct {
+	file   string
+	images map[string][]string // of each identity, in the file's order
+	row    map[string]int      // of each path, for an error
+	first  string
+}
+
+// wantColumns is what a table should have.
+const wantColumns = "want the columns path and identity"
+
+func openList(file string, o Options) (*Set, error) {
+	root := o.Images
+	if root == "" {
+		root = filepath.Dir(file)
+	} else if st, err := os.Stat(root); err != nil {
+		return nil, err
+	} else if !st.IsDir() {
+		return nil, fmt.Errorf("%s is a file; want the folder that the paths in %s start from", root, file)
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if st, err := f.Stat(); err != nil {
+		return nil, err
+	} else if !st.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s: not a regular file", file)
+	}
+	l := &list{file: file, images: map[string][]string{}, row: map[string]int{}}
+	switch strings.ToLower(filepath.Ext(file)) {
+	case ".lst":
+		err = l.readLST(f)
+	case ".csv":
+		err = l.readCSV(f)
+	default:
+		err = l.readParquet(f)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if len(l.row) == 0 {
+		return nil, fmt.Errorf("%s: no images; it names none", file)
+	}
+	w := &walk{root: root, set: &Set{Root: root}}
+	if err := l.look(w.set); err != nil {
+		return nil, err
+	}
+	var names []string
+	for name, images := range l.images {
+		slices.Sort(images)
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	l.row = nil
+	return w.fill(names, o, func(name string) []string { return l.images[name] })
+}
+
+// look returns an error if the images seem to be elsewhere: a few that vanished are reported when they are used.
+func (l *list) look(s *Set) error {
+	const looked = 16
+	n := 0
+	for _, images := range l.images {
+		if _, err := os.Stat(s.FileOf(images[0])); err == nil {
+			return nil
+		}
+		if n++; n == looked {
+			break
+		}
+	}
+	if pack := strings.TrimSuffix(l.file, filepath.Ext(l.file)) + ".rec"; pack != l.file {
+		if _, err := os.Stat(pack); err == nil {
+			return fmt.Errorf("%s:%d: there is no %s; the images are in the pack beside the list: give %s", l.file, l.row[l.first], s.FileOf(l.first), pack)
+		}
+	}
+	return fmt.Errorf("%s:%d: there is no %s; say with --images which folder the paths start from", l.file, l.row[l.first], s.FileOf(l.first))
+}
+
+func (l *list) errorf(row int, format string, args ...any) error {
+	return fmt.Errorf("%s:%d: %w", l.file, row, fmt.Errorf(format, args...))
+}
+
+// add takes an image.
+func (l *list) add(row int, name, identity string) error {
+	identity = strings.TrimSpace(identity)
+	switch {
+	case name == "":
+		return l.errorf(row, "no path")
+	case identity == "":
+		return l.errorf(row, "%s has no identity", name)
+	case strings.ContainsRune(name, 0):
+		return l.errorf(row, "%q is no path", name)
+	}
+	name = path.Clean(filepath.ToSlash(name))
+	if first, ok := l.row[name]; ok {
+		return l.errorf(row, "%s stands on line %d already", name, first)
+	}
+	if len(l.row) == 0 {
+		l.first = name
+	}
+	l.row[name] = row
+	l.images[identity] = append(l.images[identity], name)
+	return nil
+}
+
+// readLST reads lines with tabs in one of two forms: MXNet's "number, label ..., path", of which the first label is the identity,
+// and InsightFace's "0 or 1, path, label ...".
+func (l *list) readLST(r io.Reader) error {
+	scan := bufio.NewScanner(r)
+	scan.Buffer(nil, 1<<20)
+	row := 0
+	for scan.Scan() {
+		row++
+		text := strings.TrimSuffix(scan.Text(), "\r")
+		if strings.TrimSpace(text) == "" {
+			continue
+		}
+		fields := strings.Split(text, "\t")
+		if len(fields) < 3 {
+			return l.errorf(row, "%d fields between tabs; want a number, a label and a path, or 0 or 1, a path and a label", len(fields))
+		}
+		name, label := fields[len(fields)-1], fields[1]
+		if _, err := strconv.ParseFloat(label, 64); err != nil {
+			name, label = fields[1], fields[2]
+		}
+		identity, err := strconv.ParseFloat(strings.TrimSpace(label), 64)
+		if err != nil || identity < 0 || identity != float64(int64(identity)) {
+			return l.errorf(row, "the label is %.40q; want a whole number from 0 on", label)
+		}
+		if err := l.add(row, name, fmt.Sprintf("%07d", int64(identity))); err != nil { // so that names sort as numbers do
+			return err
+		}
+	}
+	if err := scan.Err(); err != nil {
+		return l.errorf(row+1, "%w", err)
+	}
+	return nil
+}
+
+// column returns which of the names of a table's columns is one of those that are wanted, or -1.
+func column(head []string, wanted ...string) int {
+	return slices.IndexFunc(head, func(h string) bool {
+		return slices.Contains(wanted, strings.ToLower(strings.TrimSpace(strings.TrimPrefix(h, "\ufeff"))))
+	})
+}
+
+// What columns may be called.
+var (
+	pathColumn     = []string{"path", "name", "file", "image"}
+	identityColumn = []string{"identity", "label", "person"}
+)
+
+func (l *list) readCSV(r io.Reader) error {
+	in := csv.NewReader(r)
+	in.ReuseRecord = true
+	head, err := in.Read()
+	if err != nil {
+		return fmt.Errorf("%s: no header; %s: %w", l.file, wantColumns, err)
+	}
+	at, who := column(head, pathColumn...), column(head, identityColumn...)
+	if at < 0 || who < 0 {
+		return l.errorf(1, "the header is %.60q; %s", strings.Join(head, ","), wantColumns)
+	}
+	for {
+		record, err := in.Read()
+		if errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return fmt.Errorf("%s: %w", l.file, err)
+		}
+		row, _ := in.FieldPos(at)
+		if err := l.add(row, strings.Clone(record[at]), strings.Clone(record[who])); err != nil {
+			return err
+		}
+	}
+}
+
+// readParquet reads the columns path and identity, which hold text or whole numbers. A row is counted from 1 in errors.
+func (l *list) readParquet(f *os.File) (err error) {
+	// The library panics on some damaged files.
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%s: not a Parquet file: %v", l.file, r)
+		}
+	}()
+	st, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	in, err := parquet.OpenFile(f, st.Size())
+	if err != nil {
+		return fmt.Errorf("%s: not a Parquet file: %w", l.file, err)
+	}
+	var head []string
+	for _, c := range in.Schema().Columns() {
+		head = append(head, strings.Join(c, "."))
+	}
+	at, who := column(head, pathColumn...), column(head, identityColumn...)
+	if at < 0 || who < 0 {
+		return fmt.Errorf("%s: the columns are %.60q; %s", l.file, strings.Join(head, ","), wantColumns)
+	}
+	rows := parquet.NewReader(in)
+	defer rows.Close()
+	buffer := make([]parquet.Row, 256)
+	for row := 1; ; {
+		n, err := rows.ReadRows(buffer)
+		for _, values := range buffer[:n] {
+			var cells [2]string
+			for _, v := range values {
+				switch v.Column() {
+				case at:
+					cells[0] = cell(v)
+				case who:
+					cells[1] = cell(v)
+				}
+			}
+			if err := l.add(row, cells[0], cells[1]); err != nil {
+				return err
+			}
+			row++
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return fmt.Errorf("%s: row %d: %w", l.file, row, err)
+		}
+	}
+}
+
+// cell returns a value as text.
+func cell(v parquet.Value) string {
+	switch v.Kind() {
+	case parquet.ByteArray, parquet.FixedLenByteArray:
+		return string(v.ByteArray())
+	case parquet.Int32:
+		return fmt.Sprintf("%07d", v.Int32())
+	case parquet.Int64:
+		return fmt.Sprintf("%07d", v.Int64())
+	}
+	return v.String()
+}
