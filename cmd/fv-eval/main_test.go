@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"image/jpeg"
-	"math"
 	"os"
 	"path/filepath"
 	"testing"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/faceverify/fv/embed"
 	"github.com/faceverify/fv/embed/onnx"
+	"github.com/faceverify/fv/pipeline/dataset/recpack/rectest"
 	"github.com/faceverify/fv/pipeline/synth"
 )
 
@@ -151,23 +151,14 @@ func writeRec(t *testing.T, path, faces string) {
 	if err != nil || len(files) == 0 {
 		t.Fatal(len(files), err)
 	}
-	var b []byte
-	record := func(flag uint32, label float32, data []byte) {
-		b = binary.LittleEndian.AppendUint32(b, 0xced7230a)
-		b = binary.LittleEndian.AppendUint32(b, uint32(24+len(data)))
-		b = binary.LittleEndian.AppendUint32(b, flag)
-		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(label))
-		b = append(append(b, make([]byte, 16)...), data...)
-		b = append(b, make([]byte, (4-len(data)%4)%4)...)
-	}
-	end := binary.LittleEndian.AppendUint32(nil, math.Float32bits(float32(len(files)+1)))
-	record(2, 0, append(end, end...))
+	end := float32(len(files) + 1)
+	b := rectest.Append(nil, 2, 0, []float32{end, end}, nil)
 	for i, file := range files {
 		img, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		record(0, float32(i/3), img)
+		b = rectest.Append(b, 0, float32(i/3), nil, img)
 	}
 	if err := os.WriteFile(path, b, 0o600); err != nil {
 		t.Fatal(err)

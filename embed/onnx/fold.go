@@ -20,10 +20,7 @@ func init() {
 			if err != nil {
 				return nil, err
 			}
-			if err := checkDims(dims, maxElements); err != nil {
-				return nil, err
-			}
-			if err := im.spend(count(dims)); err != nil {
+			if err := im.take(dims); err != nil {
 				return nil, err
 			}
 			v := im.op.value
@@ -251,17 +248,7 @@ func foldReduce(im *importer, in []*array) ([]*array, error) {
 	if list, err = axes(list, len(a.dims)); err != nil {
 		return nil, err
 	}
-	kept, dims := slices.Clone(a.dims), []int{}
-	for i := range kept {
-		if slices.Contains(list, i) {
-			kept[i] = 1
-		} else {
-			dims = append(dims, kept[i])
-		}
-	}
-	if im.op.int("keepdims", 1) == 1 {
-		dims = kept
-	}
+	kept, dims := im.reduced(a.dims, list)
 	if a.len() == 0 {
 		return nil, fmt.Errorf("it reduces an empty array, which is not supported")
 	}
@@ -355,4 +342,20 @@ func dequantize(im *importer, in []*array) ([]*array, error) {
 		k := at(i)
 		return (x.at(i) - zero.at(min(k, zero.len()-1))) * scale.at(k)
 	})
+}
+
+// reduced returns the dims of what is reduced along some axes, with 1 in their place, and as the operator gives it.
+func (im *importer) reduced(of, along []int) (kept, dims []int) {
+	kept, dims = slices.Clone(of), []int{}
+	for i := range kept {
+		if slices.Contains(along, i) {
+			kept[i] = 1
+		} else {
+			dims = append(dims, kept[i])
+		}
+	}
+	if im.op.int("keepdims", 1) == 1 {
+		dims = kept
+	}
+	return kept, dims
 }

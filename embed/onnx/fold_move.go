@@ -54,10 +54,7 @@ func foldExpand(im *importer, in []*array) ([]*array, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkDims(dims, maxElements); err != nil {
-		return nil, err
-	}
-	if err := im.spend(count(dims)); err != nil {
+	if err := im.take(dims); err != nil {
 		return nil, err
 	}
 	return []*array{pick(&array{dims: dims}, in[0], places(dims, in[0].dims))}, nil
@@ -79,10 +76,7 @@ func tile(im *importer, in []*array) ([]*array, error) {
 	for i, r := range repeats {
 		out.dims[i] = a.dims[i] * r
 	}
-	if err := checkDims(out.dims, maxElements); err != nil {
-		return nil, err
-	}
-	if err := im.spend(out.len()); err != nil {
+	if err := im.take(out.dims); err != nil {
 		return nil, err
 	}
 	return []*array{pick(out, a, func(i int) int {
@@ -135,10 +129,7 @@ func foldGather(im *importer, in []*array) ([]*array, error) {
 		}
 	}
 	dims := slices.Concat(a.dims[:on], index.dims, a.dims[on+1:])
-	if err := checkDims(dims, maxElements); err != nil {
-		return nil, err
-	}
-	if err := im.spend(count(dims)); err != nil {
+	if err := im.take(dims); err != nil {
 		return nil, err
 	}
 	inner := count(a.dims[on+1:])

@@ -195,6 +195,14 @@ func (im *importer) spend(n int) error {
 	return nil
 }
 
+// take checks the dims of an array to be made, and spends its elements.
+func (im *importer) take(dims []int) error {
+	if err := checkDims(dims, maxElements); err != nil {
+		return err
+	}
+	return im.spend(count(dims))
+}
+
 // layer returns the name of a layer that gives v's numbers, seen as dims, as an image whose axes are the sides from k on.
 func (im *importer) layer(v *value, dims []int, k int) (string, error) {
 	s, err := shapeAt(dims, k)

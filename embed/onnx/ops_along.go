@@ -83,17 +83,7 @@ func (im *importer) reduce(in []*value, function string) (*value, error) {
 	if rank > 1 && v.dims[0] == 1 && slices.Contains(list, 0) && im.batch != 1 {
 		return nil, fmt.Errorf("it reduces over the images of a batch, which is not supported")
 	}
-	kept, dims := slices.Clone(v.dims), []int{}
-	for i := range kept {
-		if slices.Contains(list, i) {
-			kept[i] = 1
-		} else {
-			dims = append(dims, kept[i])
-		}
-	}
-	if im.op.int("keepdims", 1) == 1 {
-		dims = kept
-	}
+	_, dims := im.reduced(v.dims, list)
 	// An axis of one number has nothing to be reduced, but for functions that change that number.
 	k := place(v.dims)
 	on := slices.DeleteFunc(slices.Clone(list), func(a int) bool { return a < k })

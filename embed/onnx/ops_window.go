@@ -179,16 +179,20 @@ func (im *importer) bias(in []*value, i int, layer string, n int) (bool, error) 
 	return true, nil
 }
 
+// kernel returns what a convolution, transposed or not, reads: images, its weight and how that goes over them.
+func (im *importer) kernel(in []*value) (x string, weight *array, w window, err error) {
+	if x, err = im.image(in[0]); err != nil {
+		return "", nil, window{}, err
+	}
+	if weight, err = im.weight(in); err != nil {
+		return "", nil, window{}, err
+	}
+	w, err = im.window([2]int(weight.dims[2:]))
+	return x, weight, w, err
+}
+
 func convolution(im *importer, in []*value) (*value, error) {
-	x, err := im.image(in[0])
-	if err != nil {
-		return nil, err
-	}
-	weight, err := im.weight(in)
-	if err != nil {
-		return nil, err
-	}
-	w, err := im.window([2]int(weight.dims[2:]))
+	x, weight, w, err := im.kernel(in)
 	if err != nil {
 		return nil, err
 	}
@@ -216,15 +220,7 @@ func convolution(im *importer, in []*value) (*value, error) {
 }
 
 func transposedConvolution(im *importer, in []*value) (*value, error) {
-	x, err := im.image(in[0])
-	if err != nil {
-		return nil, err
-	}
-	weight, err := im.weight(in)
-	if err != nil {
-		return nil, err
-	}
-	w, err := im.window([2]int(weight.dims[2:]))
+	x, weight, w, err := im.kernel(in)
 	if err != nil {
 		return nil, err
 	}

@@ -166,7 +166,7 @@ func (c *Conv) backwardChunk(chunk int) {
 	for ry := range s.StrideH {
 		rows := (s.In.H - ry + s.StrideH - 1) / s.StrideH
 		for y := part * rows / q.chunks; y < (part+1)*rows/q.chunks; y++ {
-			addRows(q.collector, chunk, q.y, s.In, n, y*s.StrideH+ry, y*s.StrideH+ry+1)
+			addRows(q.collector, chunk, Source{X: q.y, Layout: s.In}, n, y*s.StrideH+ry, y*s.StrideH+ry+1)
 		}
 	}
 }

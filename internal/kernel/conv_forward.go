@@ -80,7 +80,7 @@ func (c *Conv) forwardChunk(chunk int) {
 		}
 	})
 	if q.collector != nil && q.half == nil {
-		addRows(q.collector, chunk, q.y, s.Out, n, y0, y1)
+		addRows(q.collector, chunk, Source{X: q.y, Layout: s.Out}, n, y0, y1)
 	}
 }
 

@@ -11,10 +11,14 @@ type Collector interface {
 	add(chunk, n, y, x int, pixels []float32)
 }
 
-// addRows adds the pixels of rows y0 to y1 of image n of a to c.
-func addRows(c Collector, chunk int, a []float32, l Layout, n, y0, y1 int) {
+// addRows adds the pixels of rows y0 to y1 of image n of a, as they are stored, to c.
+func addRows(c Collector, chunk int, a Source, n, y0, y1 int) {
+	buffer := a.rawBuffer()
+	if buffer != nil {
+		defer sumBuffers.put(buffer)
+	}
 	for y := y0; y < y1; y++ {
-		c.add(chunk, n, y, 0, row(a, l, n, y))
+		c.add(chunk, n, y, 0, a.raw(buffer, n, y))
 	}
 }
 

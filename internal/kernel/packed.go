@@ -20,14 +20,8 @@ func NewPacked(p *Pool, w []float32, n, k int) *Packed {
 	nr := tileCols()
 	b := &Packed{k: k, n: n, panels: make([]float32, even(n, nr)*nr*k)}
 	b.f = b.chunk
-	p.Run(even(n, nr), func(panel int) {
-		dst := b.panels[panel*nr*k:][:nr*k]
-		for j := range min(nr, n-panel*nr) {
-			for x, v := range w[(panel*nr+j)*k:][:k] {
-				dst[x*nr+j] = v
-			}
-		}
-	})
+	g := gemm{b: w, ldb: k, transB: true}
+	p.Run(even(n, nr), func(panel int) { g.pack(b.panels[panel*nr*k:], panel*nr, min(nr, n-panel*nr), 0, k) })
 	return b
 }
 

@@ -60,9 +60,9 @@ func newWinograd(s ConvShape, scratch *Scratch, mixed bool) *Winograd {
 		panic("kernel: no Winograd convolution has this shape")
 	}
 	w := &Winograd{s: s, mixed: mixed}
-	w.forward.init(newWinogradTiling(s.In, s.Out, s.PadH, s.PadW, mixed), scratch)
-	w.backward.init(newWinogradTiling(s.Out, s.In, 2-s.PadH, 2-s.PadW, mixed), scratch)
-	w.weights.init(newWinogradTiling(s.In, s.Out, s.PadH, s.PadW, mixed), scratch)
+	w.forward.init(winogradTiling{s.In, s.Out, s.PadH, s.PadW, mixed}, scratch)
+	w.backward.init(winogradTiling{s.Out, s.In, 2 - s.PadH, 2 - s.PadW, mixed}, scratch)
+	w.weights.init(winogradTiling{s.In, s.Out, s.PadH, s.PadW, mixed}, scratch)
 	return w
 }
 

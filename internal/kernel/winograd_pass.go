@@ -28,7 +28,7 @@ type winogradPass struct {
 
 func (f *winogradPass) init(t winogradTiling, scratch *Scratch) {
 	f.winogradTiling, f.scratch, f.id = t, scratch, newIdentity(t.src.C)
-	f.packF, f.groupF, f.inputF, f.productF, f.outputF = f.pack, f.group1, f.input1, f.product1, f.output1
+	f.packF, f.groupF, f.inputF, f.productF, f.outputF = f.pack, f.whole, f.sharedInput, f.sharedProduct, f.sharedOutput
 }
 
 // columns is the number of outputs in a panel of U.
@@ -137,8 +137,8 @@ func (f *winogradPass) run(p *Pool, n int, y []float32, x Source, bias []float32
 	f.y, f.x, f.bias, f.collector = nil, reader{}, nil, nil
 }
 
-// group1 does all that there is to do with a group.
-func (f *winogradPass) group1(i int) {
+// whole does all that there is to do with a group.
+func (f *winogradPass) whole(i int) {
 	g := f.group(i, f.count, f.tiles, false)
 	defer g.free()
 	f.input(&g, &f.x, 0, g.count)
@@ -167,18 +167,18 @@ func (f *winogradPass) together(p *Pool) {
 // blocks is the number of chunks of one product of the shared group.
 func (f *winogradPass) blocks() int { return even(f.shared.room, winogradRows) }
 
-func (f *winogradPass) input1(chunk int) {
+func (f *winogradPass) sharedInput(chunk int) {
 	g, chunks := &f.shared, even(f.shared.count, winogradChunk)
 	f.input(g, &f.x, chunk*g.count/chunks, (chunk+1)*g.count/chunks)
 }
 
-func (f *winogradPass) product1(chunk int) {
+func (f *winogradPass) sharedProduct(chunk int) {
 	units, blocks := f.shared.room/f.unit(), f.blocks()
 	point, block := chunk/blocks, chunk%blocks
 	f.product(&f.shared, point, block*units/blocks*f.unit(), (block+1)*units/blocks*f.unit())
 }
 
-func (f *winogradPass) output1(chunk int) {
+func (f *winogradPass) sharedOutput(chunk int) {
 	g, chunks := &f.shared, even(f.shared.count, winogradChunk)
 	f.output(g, chunk, chunk*g.count/chunks, (chunk+1)*g.count/chunks)
 }

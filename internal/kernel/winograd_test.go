@@ -62,9 +62,9 @@ func closeRoundedSum(got float32, want float64, terms int) bool {
 func mixedWinogradOracle(s ConvShape, n int, x, w, bias, dy []float32) (y, dx, dw []float64) {
 	forward := func(o, i, tap int) float32 { return w[(o*s.In.C+i)*9+tap] }
 	turned := func(i, o, tap int) float32 { return w[(o*s.In.C+i)*9+8-tap] }
-	y = mixedWinogradPass(newWinogradTiling(s.In, s.Out, s.PadH, s.PadW, true), n, x, forward, bias)
-	dx = mixedWinogradPass(newWinogradTiling(s.Out, s.In, 2-s.PadH, 2-s.PadW, true), n, dy, turned, make([]float32, s.In.C))
-	return y, dx, mixedWinogradGradient(newWinogradTiling(s.In, s.Out, s.PadH, s.PadW, true), n, x, dy)
+	y = mixedWinogradPass(winogradTiling{s.In, s.Out, s.PadH, s.PadW, true}, n, x, forward, bias)
+	dx = mixedWinogradPass(winogradTiling{s.Out, s.In, 2 - s.PadH, 2 - s.PadW, true}, n, dy, turned, make([]float32, s.In.C))
+	return y, dx, mixedWinogradGradient(winogradTiling{s.In, s.Out, s.PadH, s.PadW, true}, n, x, dy)
 }
 
 // linear returns L x Lᵀ.

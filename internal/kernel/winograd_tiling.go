@@ -8,10 +8,6 @@ type winogradTiling struct {
 	mixed      bool
 }
 
-func newWinogradTiling(src, dst Layout, padH, padW int, mixed bool) winogradTiling {
-	return winogradTiling{src, dst, padH, padW, mixed}
-}
-
 func (t *winogradTiling) rows() int { return even(t.dst.H, winogradTile) }
 func (t *winogradTiling) cols() int { return even(t.dst.W, winogradTile) }
 

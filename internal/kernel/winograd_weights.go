@@ -98,12 +98,12 @@ func (f *winogradWeights) sharedInput(chunk int) {
 func (f *winogradWeights) sharedProduct(chunk int) {
 	blocks := f.blocks()
 	point, block := chunk/blocks, chunk%blocks
-	units := f.src.C / pairBlock
-	if !f.mixed {
-		units = f.src.C
+	step := 1
+	if f.mixed {
+		step = pairBlock
 	}
-	size := f.src.C / units
-	f.product(f.du, &f.shared, point, block*units/blocks*size, (block+1)*units/blocks*size, f.added)
+	units := f.src.C / step
+	f.product(f.du, &f.shared, point, block*units/blocks*step, (block+1)*units/blocks*step, f.added)
 }
 
 // input transforms the inputs and the gradients of tiles i0 to i1 of a group; those of a mixed one that are missing to whole units are zero.

@@ -1,0 +1,196 @@
+package main
+
+import (
+	. "github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// round: dst[i/2] = pairs of src[i], rounded to nearest even; n a multiple of 32.
+func round() {
+	TEXT("roundPairs_avx512bf16", NOSPLIT, "func(dst *uint32, src *float32, n int)")
+	Pragma("noescape")
+	dst, src, n := Load(Param("dst"), reg.RDI), Load(Param("src"), reg.RSI), Load(Param("n"), reg.RCX)
+	Label("round")
+	VMOVUPS(mem(reg.RSI, 0), z[0])
+	VMOVUPS(mem(reg.RSI, 64), z[1])
+	vcvtne2ps2bf16(2, 1, 0)
+	VMOVUPS(z[2], mem(reg.RDI, 0))
+	ADDQ(operand.Imm(128), src)
+	ADDQ(operand.Imm(64), dst)
+	SUBQ(operand.Imm(32), n)
+	JNZ(operand.LabelRef("round"))
+	VZEROUPPER()
+	RET()
+}
+
+// interleave: of pixels 2k and 2k+1 of src, words words each, one pair a channel; count pairs of pixels.
+func interleave() {
+	// Words 0 to 15 of both sources alternate in the first half, 16 to 31 in the second.
+	table := GLOBL("interleaveIndex", RODATA|NOPTR)
+	for i := range 64 {
+		DATA(2*i, operand.U16(i/2+i%2*32))
+	}
+	TEXT("interleavePairs_avx512bf16", NOSPLIT, "func(dst, src *uint32, words, count int)")
+	Pragma("noescape")
+	Load(Param("dst"), reg.RDI)
+	Load(Param("src"), reg.RSI)
+	Load(Param("words"), reg.RDX)
+	Load(Param("count"), reg.RCX)
+	LEAQ(table, reg.RAX)
+	VMOVDQU16(mem(reg.RAX, 0), z[30])
+	VMOVDQU16(mem(reg.RAX, 64), z[31])
+	SHLQ(operand.Imm(2), reg.RDX) // bytes of a pixel
+	Label("pixels")
+	XORQ(reg.RAX, reg.RAX)
+	LEAQ(operand.Mem{Base: reg.RSI, Index: reg.RDX, Scale: 1}, reg.RBX)
+	Label("channels")
+	VMOVDQU16(operand.Mem{Base: reg.RSI, Index: reg.RAX, Scale: 1}, z[0])
+	VMOVDQU16(operand.Mem{Base: reg.RBX, Index: reg.RAX, Scale: 1}, z[1])
+	for h := range 2 {
+		VMOVDQA64(z[30+h], z[2+h])
+		VPERMI2W(z[1], z[0], z[2+h])
+		VMOVDQU16(z[2+h], operand.Mem{Base: reg.RDI, Index: reg.RAX, Scale: 2, Disp: 64 * h})
+	}
+	ADDQ(operand.Imm(64), reg.RAX)
+	CMPQ(reg.RAX, reg.RDX)
+	JB(operand.LabelRef("channels"))
+	LEAQ(operand.Mem{Base: reg.RSI, Index: reg.RDX, Scale: 2}, reg.RSI)
+	LEAQ(operand.Mem{Base: reg.RDI, Index: reg.RDX, Scale: 2}, reg.RDI)
+	DECQ(reg.RCX)
+	JNZ(operand.LabelRef("pixels"))
+	VZEROUPPER()
+	RET()
+}
+
+// transpose: dst[i*dstRow+j] = src[j*srcRow+i] for i < 16, j < 16 blocks.
+func transpose() {
+	TEXT("transposePairs_avx512bf16", NOSPLIT, "func(dst, src *uint32, dstRow, srcRow, blocks int)")
+	Pragma("noescape")
+	Load(Param("dst"), reg.RDI)
+	Load(Param("src"), reg.RSI)
+	Load(Param("dstRow"), reg.RDX)
+	Load(Param("srcRow"), reg.RCX)
+	Load(Param("blocks"), reg.RBX)
+	SHLQ(operand.Imm(2), reg.RDX)
+	SHLQ(operand.Imm(2), reg.RCX)
+	Label("block")
+	for j := range 16 {
+		VMOVUPS(mem(reg.RSI, 0), z[j])
+		ADDQ(reg.RCX, reg.RSI)
+	}
+	// Four rounds exchange bits of row and column: single words, then two, four and eight.
+	a, b := z[:16], z[16:]
+	for j := range 8 { // rows 2j and 2j+1
+		VUNPCKLPS(a[2*j+1], a[2*j], b[2*j])
+		VUNPCKHPS(a[2*j+1], a[2*j], b[2*j+1])
+	}
+	for q := range 4 { // rows 4q to 4q+3: columns 0, 1, 2 and 3 of each lane
+		r := b[4*q:]
+		VUNPCKLPD(r[2], r[0], a[4*q])
+		VUNPCKHPD(r[2], r[0], a[4*q+1])
+		VUNPCKLPD(r[3], r[1], a[4*q+2])
+		VUNPCKHPD(r[3], r[1], a[4*q+3])
+	}
+	for c := range 4 { // a[4q+c] holds column 4l+c of rows 4q.. in lane l
+		VSHUFF32X4(operand.Imm(0x88), a[4+c], a[c], b[c])      // lanes 0, 2 of q = 0 and of q = 1
+		VSHUFF32X4(operand.Imm(0xdd), a[4+c], a[c], b[4+c])    // lanes 1, 3
+		VSHUFF32X4(operand.Imm(0x88), a[12+c], a[8+c], b[8+c]) // of q = 2 and q = 3
+		VSHUFF32X4(operand.Imm(0xdd), a[12+c], a[8+c], b[12+c])
+	}
+	for c := range 4 {
+		VSHUFF32X4(operand.Imm(0x88), b[8+c], b[c], a[c])       // lane 0 of q = 0, 1, 2, 3: column c
+		VSHUFF32X4(operand.Imm(0xdd), b[8+c], b[c], a[8+c])     // lane 2
+		VSHUFF32X4(operand.Imm(0x88), b[12+c], b[4+c], a[4+c])  // lane 1
+		VSHUFF32X4(operand.Imm(0xdd), b[12+c], b[4+c], a[12+c]) // lane 3
+	}
+	MOVQ(reg.RDI, reg.RAX)
+	for i := range 16 {
+		VMOVUPS(a[i], mem(reg.RAX, 0))
+		if i < 15 {
+			ADDQ(reg.RDX, reg.RAX)
+		}
+	}
+	ADDQ(operand.Imm(64), reg.RDI)
+	DECQ(reg.RBX)
+	JNZ(operand.LabelRef("block"))
+	VZEROUPPER()
+	RET()
+}
+
+// rowsOut: dst[p*ldc+j] (= src[32p+j] + bias[j] | += src[32p+j]) for j < 32, bias nil for 0.
+func rowsOut() {
+	TEXT("rowsOut_avx512bf16", NOSPLIT, "func(dst, src, bias *float32, pixels, ldc, add int)")
+	Pragma("noescape")
+	Load(Param("dst"), reg.RDI)
+	Load(Param("src"), reg.RSI)
+	Load(Param("bias"), reg.RBX)
+	Load(Param("pixels"), reg.RCX)
+	Load(Param("ldc"), reg.RDX)
+	Load(Param("add"), reg.RAX)
+	SHLQ(operand.Imm(2), reg.RDX)
+	loop := func(label string, v0, v1 operand.Op) {
+		Label(label)
+		VMOVUPS(mem(reg.RSI, 0), z[0])
+		VMOVUPS(mem(reg.RSI, 64), z[1])
+		VADDPS(v0, z[0], z[0])
+		VADDPS(v1, z[1], z[1])
+		VMOVUPS(z[0], mem(reg.RDI, 0))
+		VMOVUPS(z[1], mem(reg.RDI, 64))
+		ADDQ(operand.Imm(128), reg.RSI)
+		ADDQ(reg.RDX, reg.RDI)
+		DECQ(reg.RCX)
+		JNZ(operand.LabelRef(label))
+		VZEROUPPER()
+		RET()
+	}
+	TESTQ(reg.RAX, reg.RAX)
+	JNZ(operand.LabelRef("add"))
+	VPXORD(z[2], z[2], z[2])
+	VPXORD(z[3], z[3], z[3])
+	TESTQ(reg.RBX, reg.RBX)
+	JZ(operand.LabelRef("set"))
+	VMOVUPS(mem(reg.RBX, 0), z[2])
+	VMOVUPS(mem(reg.RBX, 64), z[3])
+	loop("set", z[2], z[3])
+	loop("add", mem(reg.RDI, 0), mem(reg.RDI, 64))
+}
+
+// expand: dst[i] is number i of the pairs src; n is a multiple of 16.
+func expand() {
+	TEXT("expandPairs_avx512bf16", NOSPLIT, "func(dst *float32, src *uint32, n int)")
+	Pragma("noescape")
+	dst, src, n := Load(Param("dst"), reg.RDI), Load(Param("src"), reg.RSI), Load(Param("n"), reg.RCX)
+	Label("expand")
+	VPMOVZXWD(mem(reg.RSI, 0), z[0])
+	VPSLLD(operand.Imm(16), z[0], z[0])
+	VMOVUPS(z[0], mem(reg.RDI, 0))
+	ADDQ(operand.Imm(32), src)
+	ADDQ(operand.Imm(64), dst)
+	SUBQ(operand.Imm(16), n)
+	JNZ(operand.LabelRef("expand"))
+	VZEROUPPER()
+	RET()
+}
+
+// roundRowsOut: the pixel at dst[p*ldc] is src[32p] to src[32p+31], rounded to nearest even.
+func roundRowsOut() {
+	TEXT("roundRowsOut_avx512bf16", NOSPLIT, "func(dst *uint32, src *float32, pixels, ldc int)")
+	Pragma("noescape")
+	Load(Param("dst"), reg.RDI)
+	Load(Param("src"), reg.RSI)
+	Load(Param("pixels"), reg.RCX)
+	Load(Param("ldc"), reg.RDX)
+	SHLQ(operand.Imm(2), reg.RDX)
+	Label("pixel")
+	VMOVUPS(mem(reg.RSI, 0), z[0])
+	VMOVUPS(mem(reg.RSI, 64), z[1])
+	vcvtne2ps2bf16(2, 1, 0)
+	VMOVUPS(z[2], mem(reg.RDI, 0))
+	ADDQ(operand.Imm(128), reg.RSI)
+	ADDQ(reg.RDX, reg.RDI)
+	DECQ(reg.RCX)
+	JNZ(operand.LabelRef("pixel"))
+	VZEROUPPER()
+	RET()
+}
