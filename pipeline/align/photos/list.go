@@ -79,6 +79,12 @@ func name(jobs []job) {
 
 func jpegName(name string) string { return strings.TrimSuffix(name, path.Ext(name)) + ".jpg" }
 
+// Check returns an error if two faces of a file of landmarks would be written to one crop; Run would return it too.
+func Check(entries []align.Entry, file string) error {
+	_, err := listed(entries, file)
+	return err
+}
+
 // listed returns the photographs of a file of landmarks, each once, in the order of the file.
 func listed(entries []align.Entry, file string) ([]job, error) {
 	var jobs []job
@@ -87,6 +93,9 @@ func listed(entries []align.Entry, file string) ([]job, error) {
 	for _, e := range entries {
 		if e.Crop == "" {
 			e.Crop = jpegName(e.Path)
+		}
+		if path.Ext(e.Crop) != ".jpg" {
+			return nil, fmt.Errorf("%s:%d: the crop %q; crops are JPEG files: want a name that ends in .jpg", file, e.Line, e.Crop)
 		}
 		if first, ok := written[e.Crop]; ok {
 			return nil, fmt.Errorf("%s:%d: %s and that of line %d would both be written to %s", file, e.Line, e.Path, first.Line, e.Crop)

@@ -8,6 +8,7 @@ import (
 	"image"
 	"image/jpeg"
 	"io"
+	"io/fs"
 	"math"
 	"os"
 	"path"
@@ -109,6 +110,9 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := r.forget(before); err != nil {
+		return nil, err
+	}
 	return &Result{Rows: r.all(), Photos: len(jobs), Kept: kept, o: o}, nil
 }
 
@@ -162,6 +166,25 @@ func (r *run) there(j *job, rows []Row) bool {
 		}
 	}
 	return crops > 0
+}
+
+// forget removes crops that an earlier run made of photographs that now give others, or none.
+func (r *run) forget(before map[string][]Row) error {
+	now := map[string]bool{}
+	for _, row := range r.all() {
+		now[row.Crop] = true
+	}
+	for _, j := range r.jobs {
+		for _, row := range before[j.path] {
+			if row.Crop == "" || now[row.Crop] {
+				continue
+			}
+			if err := r.root.Remove(row.Crop); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // work looks at photographs, several at a time.
@@ -279,7 +302,7 @@ func (r *run) detect(d *detect.Detector, j *job, img image.Image) ([]Row, error)
 	for _, f := range chosen {
 		row := Row{Path: j.path, Faces: len(faces), Score: f.Score, Box: f.Box, Landmarks: f.Landmarks}
 		for _, o := range others {
-			row.others = append(row.others, o.Box)
+			row.Others = append(row.Others, o.Box)
 		}
 		// To a hundredth of a pixel, so that the table can be read: the crop is made of what it says.
 		for _, v := range row.numbers()[2:] {

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"strconv"
+	"strings"
 
 	"github.com/faceverify/fv/pipeline/align"
 	"github.com/faceverify/fv/pipeline/align/detect"
@@ -37,14 +38,14 @@ type Row struct {
 	Landmarks align.Landmarks
 	Problem   string // why there is no crop, where the outcome does not say it
 
-	others []detect.Box // faces of the photograph that were not chosen; not in the table
+	Others []detect.Box // faces of the photograph that were not chosen, to whole pixels
 }
 
 // hasFace reports whether there are landmarks.
 func (r *Row) hasFace() bool { return r.Landmarks != align.Landmarks{} }
 
 // columns of the table.
-var columns = []string{"path", "crop", "outcome", "faces", "score", "side", "left", "top", "right", "bottom", "x1", "y1", "x2", "y2", "x3", "y3", "x4", "y4", "x5", "y5", "problem"}
+var columns = []string{"path", "crop", "outcome", "faces", "score", "side", "left", "top", "right", "bottom", "x1", "y1", "x2", "y2", "x3", "y3", "x4", "y4", "x5", "y5", "others", "problem"}
 
 // numbers returns the row's numbers in the order of the columns from score on.
 func (r *Row) numbers() []*float64 {
@@ -77,7 +78,7 @@ func WriteRows(w io.Writer, rows []Row) error {
 			}
 			cells = append(cells, text)
 		}
-		if err := table.Write(append(cells, r.Problem)); err != nil {
+		if err := table.Write(append(cells, boxesText(r.Others), r.Problem)); err != nil {
 			return err
 		}
 	}
@@ -110,7 +111,7 @@ func readRows(path string) ([]Row, error) {
 			continue
 		}
 		r := Row{Path: cells[0], Crop: cells[1], Outcome: Outcome(cells[2]), Problem: cells[len(cells)-1]}
-		bad := false
+		bad := !readBoxes(&r.Others, cells[len(cells)-2])
 		if r.Faces, err = strconv.Atoi(cells[3]); err != nil {
 			bad = true
 		}
@@ -125,4 +126,28 @@ func readRows(path string) ([]Row, error) {
 		}
 		rows = append(rows, r)
 	}
+}
+
+// boxesText writes boxes into one cell: left top right bottom, with semicolons between them.
+func boxesText(boxes []detect.Box) string {
+	var list []string
+	for _, b := range boxes {
+		list = append(list, fmt.Sprintf("%.0f %.0f %.0f %.0f", b.Left, b.Top, b.Right, b.Bottom))
+	}
+	return strings.Join(list, "; ")
+}
+
+// readBoxes undoes boxesText, and reports whether it could.
+func readBoxes(dst *[]detect.Box, text string) bool {
+	if text == "" {
+		return true
+	}
+	for part := range strings.SplitSeq(text, ";") {
+		var b detect.Box
+		if n, err := fmt.Sscan(part, &b.Left, &b.Top, &b.Right, &b.Bottom); n != 4 || err != nil {
+			return false
+		}
+		*dst = append(*dst, b)
+	}
+	return true
 }

@@ -45,26 +45,24 @@ func (o *Options) begin() (map[string][]Row, error) {
 	now := o.settings()
 	path := filepath.Join(o.Out, SettingsFile)
 	before := map[string][]Row{}
-	if !o.Again {
-		switch text, err := os.ReadFile(path); {
-		case errors.Is(err, fs.ErrNotExist):
-		case err != nil:
+	switch text, err := os.ReadFile(path); {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return nil, err
+	default:
+		var then Settings
+		if err := json.Unmarshal(text, &then); err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		if then != now && !o.Again {
+			return nil, fmt.Errorf("%s: %w: %s", o.Out, ErrOtherSettings, then.difference(now))
+		}
+		rows, err := readRows(filepath.Join(o.Out, Table))
+		if err != nil {
 			return nil, err
-		default:
-			var then Settings
-			if err := json.Unmarshal(text, &then); err != nil {
-				return nil, fmt.Errorf("%s: %w", path, err)
-			}
-			if then != now {
-				return nil, fmt.Errorf("%s: %w: %s", o.Out, ErrOtherSettings, then.difference(now))
-			}
-			rows, err := readRows(filepath.Join(o.Out, Table))
-			if err != nil {
-				return nil, err
-			}
-			for _, r := range rows {
-				before[r.Path] = append(before[r.Path], r)
-			}
+		}
+		for _, r := range rows {
+			before[r.Path] = append(before[r.Path], r)
 		}
 	}
 	text, err := json.MarshalIndent(now, "", "  ")
