@@ -149,3 +149,20 @@ func bytesText(n int) string {
 	}
 	return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
 }
+
+// counter returns a function that tells how far a piece of work is, every few seconds; several goroutines may call it.
+func (e *env) counter(of string) func(done, total int) {
+	last := time.Now()
+	lock := make(chan struct{}, 1)
+	return func(done, total int) {
+		select {
+		case lock <- struct{}{}:
+			if time.Since(last) > 5*time.Second {
+				last = time.Now()
+				fmt.Fprintf(e.stderr, "%d of %d %s\n", done, total, of)
+			}
+			<-lock
+		default:
+		}
+	}
+}
