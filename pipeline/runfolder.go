@@ -120,14 +120,15 @@ type Validation struct {
 
 // logLine is a line of log.jsonl: an accepted step.
 type logLine struct {
-	Step     int         `json:"step"`  // from 1
-	Epoch    float64     `json:"epoch"` // passes over the data so far
-	Loss     float64     `json:"loss"`
-	LR       float64     `json:"lr"`
-	GradNorm float64     `json:"grad_norm"` // before clipping
-	Cosine   float64     `json:"batch_cosine"`
-	ImgS     float64     `json:"img_s"`
-	Val      *Validation `json:"val,omitempty"`
+	Step     int     `json:"step"`  // from 1
+	Epoch    float64 `json:"epoch"` // passes over the data so far
+	Loss     float64 `json:"loss"`
+	LR       float64 `json:"lr"`
+	GradNorm float64 `json:"grad_norm"` // before clipping
+	Cosine   float64 `json:"batch_cosine"`
+	ImgS     float64 `json:"img_s"`
+	stepStats
+	Val *Validation `json:"val,omitempty"`
 }
 
 // stepLog is the file log.jsonl.

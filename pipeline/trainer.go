@@ -288,6 +288,9 @@ func (t *trainer) due(every Span) bool {
 // record does what is due after a step that was accepted: it validates, writes the step's
 // line and a checkpoint.
 func (t *trainer) record(ctx context.Context, line *logLine) error {
+	if t.due(t.config.ValEvery) {
+		t.measureClasses(line)
+	}
 	if t.faces.pairs != nil && t.due(t.config.ValEvery) {
 		v, err := t.validate(ctx)
 		if ctx.Err() != nil {
