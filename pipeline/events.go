@@ -30,9 +30,10 @@ type Start struct {
 	Params          int // of the backbone
 	HeadParams      int
 	StepsPerEpoch   int
-	Steps           int // at the end of this run
-	First           int // accepted steps so far: 0 for a new run
-	Bytes           int // of activations and gradients
+	Steps           int     // at the end of this run
+	First           int     // accepted steps so far: 0 for a new run
+	LeastScale      float64 // of the head, that is recommended for so many identities; 0 where nothing is
+	Bytes           int     // of activations and gradients
 	Threads         int
 	Kernels         string // variant of the kernels: "avx512", "avx2" or "generic"
 }

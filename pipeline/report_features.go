@@ -10,7 +10,7 @@ import (
 func featureSection(lines []logLine) page.Section {
 	const degrees = 180 / math.Pi
 	length, target, other := series{name: "length"}, series{name: "own class"}, series{name: "nearest other class", color: 1}
-	smallest, average := series{name: "smallest", color: 1}, series{name: "mean"}
+	smallest, middle := series{name: "smallest", color: 1}, series{name: "mean"}
 	for _, l := range lines {
 		length.add(l.Epoch, l.FeatureNorm)
 		if l.TargetAngle != nil {
@@ -21,7 +21,7 @@ func featureSection(lines []logLine) page.Section {
 		}
 		if c := l.Classes; c != nil {
 			smallest.add(l.Epoch, degrees*c.Smallest)
-			average.add(l.Epoch, degrees*c.Mean)
+			middle.add(l.Epoch, degrees*c.Mean)
 		}
 	}
 	figure := func(title, caption string, curves ...series) page.Figure {
@@ -38,7 +38,7 @@ func featureSection(lines []logLine) page.Section {
 	}
 	if len(smallest.x) > 0 {
 		figures = append(figures, figure("Angles between classes, in degrees",
-			"From each class's weight to the nearest other one: the mean, and the smallest.", average, smallest))
+			"From each class's weight to the nearest other one: the mean, and the smallest.", middle, smallest))
 	}
 	return page.Section{ID: "features", Title: "Embeddings and classes", Blocks: []page.Block{figures}}
 }

@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/faceverify/fv/internal/kernel"
 	"github.com/faceverify/fv/pipeline/dataset"
+	"github.com/faceverify/fv/pipeline/tfevents"
 )
 
 // The nearest row of another class is that of a plain search, on any number of threads.
@@ -82,25 +84,25 @@ func TestStats(t *testing.T) {
 	for _, c := range []struct {
 		changes []string
 		head    bool
+		steps   int
 	}{
-		{[]string{"epochs=4"}, true},
-		{[]string{"epochs=4", "head=subcenter-arcface", "sample-classes=0.6"}, true},
-		{[]string{"epochs=8", "accumulate=2"}, true},
-		{[]string{"epochs=4", "loss=triplet", "per-identity=2"}, false},
+		{[]string{"epochs=4", "max-steps=20"}, true, 20},
+		{[]string{"max-steps=8", "head=subcenter-arcface", "sample-classes=0.6"}, true, 8},
+		{[]string{"max-steps=8", "loss=triplet", "per-identity=2", "accumulate=2", "epochs=4"}, false, 8},
 	} {
 		r := train(t, tiny(t, data, append(c.changes, "val-every=7")...), Events{})
 		lines, err := readLog(r.Dir)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(lines) != 24 {
+		if len(lines) != c.steps {
 			t.Fatalf("%v: %d steps", c.changes, len(lines))
 		}
 		for _, l := range lines {
 			if !(l.FeatureNorm > 0) {
 				t.Errorf("%v, step %d: length %v", c.changes, l.Step, l.FeatureNorm)
 			}
-			if (l.TargetAngle != nil) != c.head || (l.OtherAngle != nil) != (c.head && l.Step == 20) || (l.Classes != nil) != (c.head && (l.Step%7 == 0 || l.Step == 24)) {
+			if (l.TargetAngle != nil) != c.head || (l.OtherAngle != nil) != (c.head && l.Step == 20) || (l.Classes != nil) != (c.head && (l.Step%7 == 0 || l.Step == c.steps)) {
 				t.Errorf("%v, step %d: %+v", c.changes, l.Step, l.stepStats)
 			}
 			if a := l.TargetAngle; a != nil && !(*a > 0 && *a < math.Pi) {
@@ -117,6 +119,28 @@ func TestStats(t *testing.T) {
 		if got := strings.Contains(string(text), "Angles to class weights"); got != c.head {
 			t.Errorf("%v: the report shows angles: %v", c.changes, got)
 		}
+	}
+}
+
+// A run that goes on writes a new file of events, and --force leaves none of the old ones.
+func TestEventFiles(t *testing.T) {
+	data := drawFaces(t, 4)
+	c := tiny(t, data, "max-steps=3", "checkpoint-every=2")
+	for n, steps := range []string{"3", "5", "5"} {
+		if n == 0 {
+			train(t, c, Events{})
+		} else if _, err := Resume(t.Context(), c.Out, []Field{{Name: "max-steps", Value: steps}}, Events{}); err != nil {
+			t.Fatal(err)
+		}
+		files, _ := filepath.Glob(filepath.Join(c.Out, tfevents.Pattern))
+		if want := min(n+1, 2); len(files) != want { // the last has nothing to do
+			t.Errorf("%d files of events, want %d", len(files), want)
+		}
+	}
+	c.Force, c.MaxSteps = true, 1
+	train(t, c, Events{})
+	if files, _ := filepath.Glob(filepath.Join(c.Out, tfevents.Pattern)); len(files) != 1 {
+		t.Errorf("%d files of events after --force, want 1", len(files))
 	}
 }
 

@@ -83,6 +83,7 @@ func (t *trainer) step(ctx context.Context) (*logLine, error) {
 	}
 	t.buffers, t.pending = t.pending, t.buffers
 	t.Step++
+	t.followAverage()
 	t.threshold = nil
 	line.Epoch = t.epoch()
 	seconds := time.Since(started).Seconds()
