@@ -24,7 +24,7 @@ func TestBalance(t *testing.T) {
 	draw(pairs, 0, 12, 2)
 	for data, samplers := range map[string][]string{longTail: {sampler.Images, sampler.Identities, sampler.Sqrt}, pairs: {sampler.Images, sampler.PxK}} {
 		for _, name := range samplers {
-			changes := []string{"sampler=" + name, "epochs=2", "batch=8", "lr=0.1", "backbone=sfnet4-bn", "augment=none", "head=normface", "warmup=0", "schedule=constant", "scale=auto"}
+			changes := []string{"sampler=" + name, "epochs=4", "batch=8", "lr=0.1", "backbone=sfnet4-bn", "augment=none", "head=normface", "warmup=0", "schedule=constant", "scale=auto"}
 			if name == sampler.PxK {
 				changes = append(changes, "per-identity=2")
 			}
@@ -33,7 +33,7 @@ func TestBalance(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if want := 2 * (r.Images / 8); len(lines) != want {
+			if want := 4 * (r.Images / 8); len(lines) != want {
 				t.Errorf("%s: %d steps, want %d: an epoch is as long with every sampler", name, len(lines), want)
 			}
 			last, n := 0.0, min(5, len(lines))

@@ -15,6 +15,8 @@ type Events struct {
 	Step func(Progress)
 	// Validated is called after each validation.
 	Validated func(v Validation, best bool)
+	// Measured is called before Validated, with all that was measured; it may keep the result.
+	Measured func(Measured)
 	// Warning is called with a sentence that the user should read, such as the name of an image
 	// that could not be.
 	Warning func(text string)
@@ -45,6 +47,7 @@ type Progress struct {
 	Loss            float64
 	LR              float64
 	GradNorm        float64       // before clipping
+	TargetAngle     float64       // mean angle to the own class's weight in radians; 0 without a head
 	ImagesPerSecond float64       // over the last steps
 	Remaining       time.Duration // at that speed, without validations
 }

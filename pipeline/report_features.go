@@ -1,14 +1,9 @@
 package pipeline
 
-import (
-	"math"
-
-	"github.com/faceverify/fv/internal/page"
-)
+import "github.com/faceverify/fv/internal/page"
 
 // featureSection shows how embeddings and class weights lie, step by step.
 func featureSection(lines []logLine) page.Section {
-	const degrees = 180 / math.Pi
 	length, target, other := series{name: "length"}, series{name: "own class"}, series{name: "nearest other class", color: 1}
 	smallest, middle := series{name: "smallest", color: 1}, series{name: "mean"}
 	for _, l := range lines {

@@ -26,6 +26,7 @@ const (
 	ModelFile      = "model.safetensors" // the best model by validation AUC; the last one without validation
 	LastModelFile  = "last.safetensors"  // the last model of a run with validation
 	ReportFile     = "report.html"       // written at the end
+	LiveFile       = "live.html"         // written at the end of a run that was shown while it went on
 	QuarantineFile = "quarantine.txt"    // images that could not be read
 	BadBatchFile   = "bad-batch.txt"     // images of the step that was not finite
 	checkpointsDir = "checkpoints"
@@ -93,7 +94,7 @@ func createRunFolder(dir string, force bool) error {
 	if err := checkRunFolder(dir, force); err != nil {
 		return err
 	}
-	old := []string{ConfigFile, LogFile, ModelFile, LastModelFile, ReportFile, QuarantineFile, BadBatchFile, checkpointsDir}
+	old := []string{ConfigFile, LogFile, ModelFile, LastModelFile, ReportFile, LiveFile, QuarantineFile, BadBatchFile, checkpointsDir}
 	events, err := fs.Glob(os.DirFS(dir), tfevents.Pattern)
 	if err != nil {
 		return err

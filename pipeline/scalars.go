@@ -1,10 +1,6 @@
 package pipeline
 
-import (
-	"math"
-
-	"github.com/faceverify/fv/pipeline/tfevents"
-)
+import "github.com/faceverify/fv/pipeline/tfevents"
 
 // scalars returns what TensorBoard shows of a step: docs/log.md has the tags. Angles are in degrees there.
 func (l *logLine) scalars() []tfevents.Scalar {
@@ -17,7 +13,6 @@ func (l *logLine) scalars() []tfevents.Scalar {
 			s = append(s, tfevents.Scalar{Tag: tag, Value: unit * *v})
 		}
 	}
-	const degrees = 180 / math.Pi
 	add("degrees/target", l.TargetAngle, degrees)
 	add("degrees/nearest_other", l.OtherAngle, degrees)
 	if c := l.Classes; c != nil {

@@ -286,8 +286,13 @@ func (t *trainer) progress(line *logLine) {
 		return
 	}
 	images := float64((t.lastStep() - t.Step) * t.config.Batch * t.config.Accumulate)
+	target := 0.0
+	if line.TargetAngle != nil {
+		target = *line.TargetAngle
+	}
 	t.events.Step(Progress{
-		Step: t.Step, Steps: t.lastStep(), Epoch: line.Epoch, Loss: line.Loss, LR: line.LR, GradNorm: line.GradNorm,
+		TargetAngle: target,
+		Step:        t.Step, Steps: t.lastStep(), Epoch: line.Epoch, Loss: line.Loss, LR: line.LR, GradNorm: line.GradNorm,
 		ImagesPerSecond: t.speed, Remaining: time.Duration(images / t.speed * float64(time.Second)),
 	})
 }
