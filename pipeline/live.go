@@ -43,9 +43,9 @@ type Live struct {
 
 // angleFrame is the histograms of one validation.
 type angleFrame struct {
-	step   int
-	angles *eval.Angles
-	cosine float64 // the threshold
+	step      int
+	angles    *eval.Angles
+	threshold float64 // angle of the equal error rate
 }
 
 const (
@@ -168,7 +168,7 @@ func (l *Live) measured(m Measured) {
 		if r.Angles == nil {
 			return
 		}
-		l.frames = append(l.frames, angleFrame{m.Step, r.Angles, r.Best.Threshold.Score})
+		l.frames = append(l.frames, angleFrame{m.Step, r.Angles, r.EER.Threshold.Angle})
 		if len(l.frames) > liveFrames { // the last one is kept
 			for i := range len(l.frames) / 2 {
 				l.frames[i] = l.frames[2*i+len(l.frames)%2]

@@ -50,12 +50,7 @@ func (l *Live) Page(keep bool) (p page.Page, version int) {
 		p.Sections = append(p.Sections, l.angleSection(keep))
 	}
 	if len(l.vals) > 0 {
-		s := validationSection(l.vals)
-		if l.roc != "" {
-			s.Blocks = append([]page.Block{page.Figure{Title: "ROC of the last validation", SVG: l.roc, Alt: "ROC curve",
-				Caption: "True against false accept rate, the latter on a logarithmic axis down to what the pairs resolve."}}, s.Blocks...)
-		}
-		p.Sections = append(p.Sections, s)
+		p.Sections = append(p.Sections, validationSection(l.vals))
 	}
 	if len(l.hardest) > 0 {
 		p.Sections = append(p.Sections, page.Section{ID: "hardest", Title: "Hardest pairs", Blocks: []page.Block{
@@ -93,7 +88,7 @@ func (l *Live) angleSection(keep bool) page.Section {
 	var stops []string
 	for i, f := range frames {
 		title := fmt.Sprintf("after step %d", f.step)
-		svg, err := eval.PlotAngles(f.angles, title, eval.Angle(f.cosine), top).PageSVG("Histograms of the angles of positive and negative pairs " + title)
+		svg, err := eval.PlotAngles(f.angles, title, f.threshold, top).PageSVG("Histograms of the angles of positive and negative pairs " + title)
 		if err != nil {
 			continue
 		}
@@ -104,13 +99,19 @@ func (l *Live) angleSection(keep bool) page.Section {
 		fmt.Fprintf(&b, `<div class="frame"%s>%s</div>`, hidden, svg)
 		stops = append(stops, fmt.Sprint("step ", f.step))
 	}
-	blocks := []page.Block{page.Figure{Title: "Angles of the validation pairs", Alt: "Histograms of angles", SVG: `<div id="frames">` + b.String() + `</div>`,
-		Caption: "Between the embeddings of pairs of one person and of two. Training draws them apart; the dashed line is the threshold of the best accuracy."}}
+	picture := page.Figure{Title: "Angles of the validation pairs", Alt: "Histograms of angles", SVG: `<div id="frames">` + b.String() + `</div>`,
+		Caption: "Between the embeddings of pairs of one person and of two. Training draws them apart; the dashed line is where both errors are equally frequent."}
+	row := page.Row{picture}
+	if l.roc != "" {
+		row = append(row, page.Figure{Title: "ROC of the last validation", SVG: l.roc, Alt: "ROC curve",
+			Caption: "True against false accept rate, the latter on a logarithmic axis down to what the pairs resolve."})
+	}
+	blocks := []page.Block{row}
 	if len(stops) > 1 {
 		last := float64(len(stops) - 1)
 		blocks = append(blocks, page.Controls{{ID: "frame", Label: "After", Max: last, Step: 1, Value: last, Stops: stops}})
 	}
-	return page.Section{ID: "angles", Title: "Angles", Blocks: blocks}
+	return page.Section{ID: "angles", Title: "How far apart strangers are", Blocks: blocks}
 }
 
 const liveStyle = `.js .controls { position: static; } .frame[hidden] { display: none; } .ended .subtitle { color: var(--warn); }`

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Reads the events of a run as TensorBoard does and compares them with its log.jsonl, number by number.
 
-    python3 scripts/golden/tensorboard.py RUN
+    python3 scripts/golden/events.py RUN
 
-It needs the package tensorboard. Last run with tensorboard 2.20.0, protobuf 7.35.1, on a run that was killed and resumed twice:
+It needs the package tensorboard. Last run with tensorboard 2.21.0, protobuf 7.36.2, on a run that was killed (kill -9) and resumed:
 what the resumed run took anew is there once, as the log has it.
 """
 import json
