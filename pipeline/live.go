@@ -1,15 +1,11 @@
 package pipeline
 
 import (
-	"bytes"
 	"cmp"
 	"image"
-	"image/jpeg"
 	"slices"
 	"sync"
 	"time"
-
-	"github.com/disintegration/imaging"
 
 	"github.com/faceverify/fv/eval"
 	"github.com/faceverify/fv/internal/page"
@@ -212,13 +208,8 @@ func hardestPairs(m Measured) page.Gallery {
 
 func liveThumb(m Measured, name string) page.Thumb {
 	t := page.Thumb{Name: name}
-	img, err := m.Load(name)
-	if err != nil {
-		return t
-	}
-	var b bytes.Buffer
-	if jpeg.Encode(&b, imaging.Fit(img, liveThumbSide, liveThumbSide, imaging.Linear), &jpeg.Options{Quality: 75}) == nil {
-		t.JPEG = b.Bytes()
+	if img, err := m.Load(name); err == nil {
+		t.JPEG = page.Shrink(img, liveThumbSide)
 	}
 	return t
 }
