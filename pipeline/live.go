@@ -31,6 +31,7 @@ type Live struct {
 	vals     []Validation
 	best     *Validation
 	frames   []angleFrame
+	last     string // the last of them as SVG
 	roc      string // SVG
 	hardest  page.Gallery
 	warnings []string
@@ -171,6 +172,7 @@ func (l *Live) measured(m Measured) {
 			}
 			l.frames = slices.Delete(l.frames, len(l.frames)/2, len(l.frames)-len(l.frames)%2)
 		}
+		l.last = l.draw(l.frames[len(l.frames)-1])
 	})
 }
 

@@ -3,6 +3,7 @@ package pipeline
 import (
 	_ "embed"
 	"fmt"
+	"html"
 	"math"
 	"strings"
 
@@ -76,28 +77,19 @@ func (l *Live) cards() page.Cards {
 
 // angleSection shows the histograms of the last validation, and those of all behind a slider if they are to be kept.
 func (l *Live) angleSection(keep bool) page.Section {
-	frames := l.frames
-	if !keep {
-		frames = frames[len(frames)-1:]
-	}
-	top := 0.0
-	for _, f := range l.frames { // one axis for all, so that the picture moves and not its axis
-		top = max(top, f.angles.Top())
-	}
 	var b strings.Builder
 	var stops []string
-	for i, f := range frames {
-		title := fmt.Sprintf("after step %d", f.step)
-		svg, err := eval.PlotAngles(f.angles, title, f.threshold, top).PageSVG("Histograms of the angles of positive and negative pairs " + title)
-		if err != nil {
-			continue
+	if !keep { // drawn when it came: whoever looks does not hold up the run
+		fmt.Fprintf(&b, `<div class="frame">%s</div>`, l.last)
+	} else {
+		for i, f := range l.frames {
+			hidden := ""
+			if i < len(l.frames)-1 {
+				hidden = " hidden"
+			}
+			fmt.Fprintf(&b, `<div class="frame"%s>%s</div>`, hidden, l.draw(f))
+			stops = append(stops, fmt.Sprint("step ", f.step))
 		}
-		hidden := ""
-		if i < len(frames)-1 {
-			hidden = " hidden"
-		}
-		fmt.Fprintf(&b, `<div class="frame"%s>%s</div>`, hidden, svg)
-		stops = append(stops, fmt.Sprint("step ", f.step))
 	}
 	picture := page.Figure{Title: "Angles of the validation pairs", Alt: "Histograms of angles", SVG: `<div id="frames">` + b.String() + `</div>`,
 		Caption: "Between the embeddings of pairs of one person and of two. Training draws them apart; the dashed line is where both errors are equally frequent."}
@@ -112,6 +104,20 @@ func (l *Live) angleSection(keep bool) page.Section {
 		blocks = append(blocks, page.Controls{{ID: "frame", Label: "After", Max: last, Step: 1, Value: last, Stops: stops}})
 	}
 	return page.Section{ID: "angles", Title: "How far apart strangers are", Blocks: blocks}
+}
+
+// draw returns a frame as SVG, on an axis that is the same for all: the picture moves and not its axis.
+func (l *Live) draw(f angleFrame) string {
+	top := 0.0
+	for _, f := range l.frames {
+		top = max(top, f.angles.Top())
+	}
+	title := fmt.Sprintf("after step %d", f.step)
+	svg, err := eval.PlotAngles(f.angles, title, f.threshold, top).PageSVG("Histograms of the angles of positive and negative pairs " + title)
+	if err != nil {
+		return html.EscapeString(err.Error())
+	}
+	return svg
 }
 
 const liveStyle = `.js .controls { position: static; } .frame[hidden] { display: none; } .ended .subtitle { color: var(--warn); }`
