@@ -60,6 +60,9 @@ func (r *reporter) start(s pipeline.Start) {
 	}
 	fmt.Fprintf(&b, "\n%s with %s parameters, %s with %s; %s of activations; %d threads, %s kernels, %s\n",
 		s.Config.Backbone, count(s.Params), s.Config.Objective(), count(s.HeadParams), bytesText(s.Bytes), s.Threads, s.Kernels, s.Config.Precision)
+	if s.LeastScale > 0 {
+		fmt.Fprintf(&b, "scale s = %g; at least %.1f is recommended for %d identities\n", float64(*s.Config.Scale), s.LeastScale, s.Identities)
+	}
 	io.WriteString(r.lines, b.String())
 	if r.bars == nil {
 		return
