@@ -83,6 +83,9 @@ func (c *contractCmd) Run(e *env) error {
 	if c.Count < 20 || c.Batch < 1 {
 		return cli.Usagef("--count %d, --batch %d: want at least 20 pairs and a batch of 1 or more", c.Count, c.Batch)
 	}
+	if err := cli.Exists("MODEL", c.Model, "an ONNX file, a model file or a run folder"); err != nil {
+		return err
+	}
 	v := verifyCmd{Model: c.Model, Images: c.Images, Pairs: c.Pairs, Out: "eval-out", Missing: "skip", Flip: "model"}
 	if err := v.check(); err != nil {
 		return err

@@ -47,6 +47,9 @@ const (
 
 // openSource says what the source is by its name.
 func openSource(source, images string) (*imageSource, error) {
+	if err := cli.Exists("SOURCE", source, "a folder of images, a list (.txt, .csv), an archive (.tar, .tar.gz, .tgz) or a pack (.rec)"); err != nil {
+		return nil, err
+	}
 	st, err := os.Stat(source)
 	if err != nil {
 		return nil, err
