@@ -33,8 +33,9 @@ type sourceImage struct {
 // imageSource gives images one after the other, and holds their names at most.
 type imageSource struct {
 	path  string
-	total int // 0 where only going through it tells
-	chunk int // images of a chunk
+	total int      // 0 where only going through it tells
+	chunk int      // images of a chunk
+	files []string // that are read, to tell whether they have changed
 	// each calls yield with every image from the first; size is what the image holds in memory already.
 	each func(yield func(x sourceImage, size int) error) error
 }
@@ -77,7 +78,7 @@ func openSource(source, images string) (*imageSource, error) {
 		if err != nil {
 			return nil, err
 		}
-		return fileSource(source, source, names, nil), nil
+		return fileSource(source, source, names, nil), nil // a new image is a new name
 	case "list":
 		if images == "" {
 			images = filepath.Dir(source)
@@ -88,13 +89,15 @@ func openSource(source, images string) (*imageSource, error) {
 		if err != nil {
 			return nil, err
 		}
-		return fileSource(source, images, names, identities), nil
+		s := fileSource(source, images, names, identities)
+		s.files = append(s.files, source) // which has the identities
+		return s, nil
 	}
 	read := eachInTar
 	if kind == "pack" {
 		read = eachInPack
 	}
-	return &imageSource{path: source, chunk: chunkImages, each: func(yield func(sourceImage, int) error) error { return read(source, yield) }}, nil
+	return &imageSource{path: source, chunk: chunkImages, files: []string{source}, each: func(yield func(sourceImage, int) error) error { return read(source, yield) }}, nil
 }
 
 // chunks calls do with the images after those that are done, some at a time. The next ones are read
@@ -155,15 +158,16 @@ func (s *imageSource) chunks(ctx context.Context, done []string, do func([]sourc
 
 // fileSource gives files below a folder; identities are those of the folders where nil.
 func fileSource(path, root string, names, identities []string) *imageSource {
-	return &imageSource{path: path, total: len(names), chunk: chunkImages, each: func(yield func(sourceImage, int) error) error {
+	files := make([]string, len(names))
+	for i, name := range names {
+		files[i] = filepath.FromSlash(name)
+		if !filepath.IsAbs(files[i]) {
+			files[i] = filepath.Join(root, files[i])
+		}
+	}
+	return &imageSource{path: path, total: len(names), chunk: chunkImages, files: files, each: func(yield func(sourceImage, int) error) error {
 		for i, name := range names {
-			x := sourceImage{name: name, identity: identityOf(name), load: func() (image.Image, error) {
-				file := filepath.FromSlash(name)
-				if !filepath.IsAbs(file) {
-					file = filepath.Join(root, file)
-				}
-				return dataset.DecodeFile(file, dataset.Limits{})
-			}}
+			x := sourceImage{name: name, identity: identityOf(name), load: func() (image.Image, error) { return dataset.DecodeFile(files[i], dataset.Limits{}) }}
 			if identities != nil {
 				x.identity = identities[i]
 			}
