@@ -5,7 +5,6 @@ import (
 	"bufio"
 	"compress/gzip"
 	"context"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"image"
@@ -20,6 +19,7 @@ import (
 
 	"github.com/faceverify/fv/eval"
 	"github.com/faceverify/fv/internal/cli"
+	"github.com/faceverify/fv/internal/table"
 	"github.com/faceverify/fv/pipeline/dataset"
 	"github.com/faceverify/fv/pipeline/dataset/recpack"
 )
@@ -265,6 +265,9 @@ func decoded(data []byte, file, name string) func() (image.Image, error) {
 	}
 }
 
+// wantImages is what the header of a list should have.
+const wantImages = "the column name, and perhaps identity"
+
 // readImageList reads a list of images: a path a line, or a CSV file with the column name and perhaps
 // identity. identities is nil where the list has none.
 func readImageList(file string) (names, identities []string, err error) {
@@ -284,33 +287,19 @@ func readImageList(file string) (names, identities []string, err error) {
 		return nil
 	}
 	if strings.EqualFold(filepath.Ext(file), ".csv") {
-		in := csv.NewReader(f)
-		in.ReuseRecord = true
-		header, err := in.Read()
+		in, err := table.Open(f, file, wantImages)
 		if err != nil {
-			return nil, nil, fmt.Errorf("%s: no header; want the column name, and perhaps identity: %w", file, err)
+			return nil, nil, err
 		}
-		name, identity := -1, -1
-		for i, h := range header {
-			switch strings.ToLower(strings.TrimSpace(strings.TrimPrefix(h, "\ufeff"))) {
-			case "name":
-				name = i
-			case "identity":
-				identity = i
-			}
-		}
+		name, identity := in.Column("name"), in.Column("identity")
 		if name < 0 {
-			return nil, nil, fmt.Errorf("%s:1: the header is %.60q; want the column name, and perhaps identity", file, strings.Join(header, ","))
+			return nil, nil, in.HeaderError(wantImages)
 		}
-		for {
-			record, err := in.Read()
-			if errors.Is(err, io.EOF) {
-				break
-			} else if err != nil {
-				return nil, nil, fmt.Errorf("%s: %w", file, err)
+		for record, err := range in.Records() {
+			if err != nil {
+				return nil, nil, err
 			}
-			line, _ := in.FieldPos(name)
-			if err := add(line, strings.Clone(record[name])); err != nil {
+			if err := add(in.Line(name), strings.Clone(record[name])); err != nil {
 				return nil, nil, err
 			}
 			if identity >= 0 {
