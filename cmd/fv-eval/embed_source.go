@@ -197,6 +197,11 @@ func eachInTar(file string, yield func(sourceImage, int) error) error {
 			return fmt.Errorf("%s: not compressed by gzip: %w", file, err)
 		}
 	}
+	return eachEntry(in, file, yield)
+}
+
+// eachEntry is eachInTar of an archive that is being read, not compressed; file names it in errors.
+func eachEntry(in io.Reader, file string, yield func(sourceImage, int) error) error {
 	seen := map[string]bool{}
 	for archive := tar.NewReader(in); ; {
 		h, err := archive.Next()
@@ -219,8 +224,8 @@ func eachInTar(file string, yield func(sourceImage, int) error) error {
 				return nil, fmt.Errorf("%s: %s: %d bytes; an image may have at most %d", file, name, h.Size, limit)
 			}
 		} else {
-			data := make([]byte, h.Size)
-			if _, err := io.ReadFull(archive, data); err != nil {
+			data, err := io.ReadAll(archive) // memory grows with what is there, not with what is claimed
+			if err != nil {
 				return fmt.Errorf("%s: %s: %w", file, name, err)
 			}
 			x.load = decoded(data, file, name)
