@@ -16,6 +16,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"github.com/faceverify/fv/internal/atomicfile"
+	"github.com/faceverify/fv/pipeline/tfevents"
 )
 
 // Names in a run folder.
@@ -25,6 +26,7 @@ const (
 	ModelFile      = "model.safetensors" // the best model by validation AUC; the last one without validation
 	LastModelFile  = "last.safetensors"  // the last model of a run with validation
 	ReportFile     = "report.html"       // written at the end
+	LiveFile       = "live.html"         // written at the end of a run that was shown while it went on
 	QuarantineFile = "quarantine.txt"    // images that could not be read
 	BadBatchFile   = "bad-batch.txt"     // images of the step that was not finite
 	checkpointsDir = "checkpoints"
@@ -92,7 +94,12 @@ func createRunFolder(dir string, force bool) error {
 	if err := checkRunFolder(dir, force); err != nil {
 		return err
 	}
-	for _, name := range []string{ConfigFile, LogFile, ModelFile, LastModelFile, ReportFile, QuarantineFile, BadBatchFile, checkpointsDir} {
+	old := []string{ConfigFile, LogFile, ModelFile, LastModelFile, ReportFile, LiveFile, QuarantineFile, BadBatchFile, checkpointsDir}
+	events, err := fs.Glob(os.DirFS(dir), tfevents.Pattern)
+	if err != nil {
+		return err
+	}
+	for _, name := range append(old, events...) {
 		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
 			return fmt.Errorf("cannot remove the run that was there: %w", err)
 		}
@@ -120,18 +127,23 @@ type Validation struct {
 
 // logLine is a line of log.jsonl: an accepted step.
 type logLine struct {
-	Step     int         `json:"step"`  // from 1
-	Epoch    float64     `json:"epoch"` // passes over the data so far
-	Loss     float64     `json:"loss"`
-	LR       float64     `json:"lr"`
-	GradNorm float64     `json:"grad_norm"` // before clipping
-	Cosine   float64     `json:"batch_cosine"`
-	ImgS     float64     `json:"img_s"`
-	Val      *Validation `json:"val,omitempty"`
+	Step     int     `json:"step"`  // from 1
+	Epoch    float64 `json:"epoch"` // passes over the data so far
+	Loss     float64 `json:"loss"`
+	LR       float64 `json:"lr"`
+	GradNorm float64 `json:"grad_norm"` // before clipping
+	Cosine   float64 `json:"batch_cosine"`
+	ImgS     float64 `json:"img_s"`
+	stepStats
+	Val *Validation `json:"val,omitempty"`
 }
 
-// stepLog is the file log.jsonl.
-type stepLog struct{ file *os.File }
+// stepLog is the file log.jsonl, and TensorBoard's events of the same steps.
+type stepLog struct {
+	dir    string
+	file   *os.File
+	events *tfevents.Writer // nil before the first step
+}
 
 // openLog opens the log for the step after the given one and drops what a process that
 // died wrote of that step and later ones.
@@ -158,7 +170,7 @@ func openLog(dir string, step int) (*stepLog, error) {
 		f.Close()
 		return nil, err
 	}
-	return &stepLog{f}, nil
+	return &stepLog{dir: dir, file: f}, nil
 }
 
 func seekTo(f *os.File, offset int64) error {
@@ -172,13 +184,26 @@ func (l *stepLog) append(line logLine) error {
 	if err != nil {
 		return err
 	}
-	_, err = l.file.Write(append(text, '\n'))
-	return err
+	if _, err := l.file.Write(append(text, '\n')); err != nil {
+		return err
+	}
+	if l.events == nil {
+		if l.events, err = tfevents.Create(l.dir, line.Step); err != nil {
+			return err
+		}
+	}
+	return l.events.Write(line.Step, line.scalars())
 }
 
 // sync returns when all lines are on the disk.
-func (l *stepLog) sync() error  { return l.file.Sync() }
-func (l *stepLog) close() error { return l.file.Close() }
+func (l *stepLog) sync() error { return l.file.Sync() }
+
+func (l *stepLog) close() error {
+	if l.events == nil {
+		return l.file.Close()
+	}
+	return errors.Join(l.file.Close(), l.events.Close())
+}
 
 // readLog returns the lines of a run's log.
 func readLog(dir string) ([]logLine, error) {

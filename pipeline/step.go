@@ -53,6 +53,9 @@ func (t *trainer) step(ctx context.Context) (*logLine, error) {
 			labels = t.sample.begin(line.Step, labels, t.arena, t.solver.State())
 		}
 		loss, err := t.graph.run(b.Images, labels)
+		if err == nil {
+			t.observe(line, labels)
+		}
 		b.Release()
 		if err != nil {
 			return nil, fmt.Errorf("step %d: %w", line.Step, err)
@@ -80,6 +83,7 @@ func (t *trainer) step(ctx context.Context) (*logLine, error) {
 	}
 	t.buffers, t.pending = t.pending, t.buffers
 	t.Step++
+	t.followAverage()
 	t.threshold = nil
 	line.Epoch = t.epoch()
 	seconds := time.Since(started).Seconds()

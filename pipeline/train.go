@@ -66,6 +66,7 @@ func Train(ctx context.Context, c Config, events Events) (*Result, error) {
 			return nil, err
 		}
 	}
+	t.startAverage()
 	if err := t.checkpoint(); err != nil {
 		return nil, err
 	}

@@ -17,8 +17,7 @@ import (
 type Pool struct {
 	mu      sync.Mutex // held by Run
 	task    func(chunk int)
-	chunks  int64
-	next    atomic.Int64
+	shares  []share       // of the chunks, one for each thread
 	round   atomic.Uint32 // how often Run, or Close, has called the workers
 	closed  bool
 	workers []worker
@@ -27,7 +26,18 @@ type Pool struct {
 }
 
 // worker is one of the goroutines beside that which calls Run.
-type worker struct{ sleeper }
+type worker struct {
+	sleeper
+	share int
+}
+
+// share is a run of chunks. A thread begins with its own, which is the same part of one task after the other: much of what a layer
+// reads is then in the caches of the core that wrote it. Then it helps with those of others.
+type share struct {
+	next atomic.Int64
+	end  int64
+	_    [48]byte // one to a cache line
+}
 
 // NewPool returns a pool that works on up to threads chunks at a time; the
 // goroutine that calls Run is one of them. A number below 1 means
@@ -40,9 +50,9 @@ func NewPool(threads int) *Pool {
 	if threads > runtime.GOMAXPROCS(0) {
 		looks = 1 // whoever looks keeps others from working
 	}
-	p := &Pool{workers: make([]worker, threads-1), done: newSleeper(looks)}
+	p := &Pool{workers: make([]worker, threads-1), shares: make([]share, threads), done: newSleeper(looks)}
 	for i := range p.workers {
-		p.workers[i].sleeper = newSleeper(looks)
+		p.workers[i] = worker{newSleeper(looks), i + 1}
 		go p.serve(&p.workers[i])
 	}
 	return p
@@ -55,7 +65,7 @@ func (p *Pool) serve(w *worker) {
 		if p.closed {
 			return
 		}
-		p.work()
+		p.work(w.share)
 		if p.working.Add(-1) == 0 {
 			p.done.wake()
 		}
@@ -77,11 +87,14 @@ func (p *Pool) Run(chunks int, f func(chunk int)) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.task, p.chunks = f, int64(chunks)
-	p.next.Store(0)
+	p.task = f
+	for i := range p.shares {
+		p.shares[i].next.Store(int64(i * chunks / len(p.shares)))
+		p.shares[i].end = int64((i + 1) * chunks / len(p.shares))
+	}
 	p.working.Store(int64(len(p.workers)))
 	p.call()
-	p.work()
+	p.work(0)
 	p.done.wait(func() bool { return p.working.Load() == 0 })
 	p.task = nil
 }
@@ -94,13 +107,17 @@ func (p *Pool) call() {
 	}
 }
 
-func (p *Pool) work() {
-	for {
-		i := p.next.Add(1) - 1
-		if i >= p.chunks {
-			return
+// work does the chunks of a share, then those that are left of the others.
+func (p *Pool) work(first int) {
+	for k := range p.shares {
+		s := &p.shares[(first+k)%len(p.shares)]
+		for {
+			i := s.next.Add(1) - 1
+			if i >= s.end {
+				break
+			}
+			p.task(int(i))
 		}
-		p.task(int(i))
 	}
 }
 

@@ -1,11 +1,7 @@
 package doctor
 
 import (
-	"bytes"
 	"fmt"
-	"image/jpeg"
-
-	"github.com/disintegration/imaging"
 
 	"github.com/faceverify/fv/internal/page"
 	"github.com/faceverify/fv/pipeline/dataset"
@@ -116,10 +112,7 @@ func thumb(set *dataset.Set, i int, detail string) page.Thumb {
 	if err != nil {
 		return t
 	}
-	var b bytes.Buffer
-	if jpeg.Encode(&b, imaging.Fit(img, thumbSide, thumbSide, imaging.Linear), &jpeg.Options{Quality: 80}) == nil {
-		t.JPEG = b.Bytes()
-	}
+	t.JPEG = page.Shrink(img, thumbSide)
 	return t
 }
 
