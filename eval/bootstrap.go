@@ -1,6 +1,8 @@
 package eval
 
 import (
+	"errors"
+	"fmt"
 	"math"
 	"path"
 	"runtime"
@@ -44,10 +46,35 @@ type Bootstrap struct {
 	seed       uint64
 }
 
+// MinIdentities is how many people genuine pairs, and how many impostor pairs, have to show for a
+// bootstrap that draws people. Where each person had three genuine pairs and up to twenty impostors',
+// nominal 95 % intervals of the AUC held the true value in 0 % of 400 drawn sets of 2 people (all had no
+// width), 40 % of 3, 67 % of 4, 81 % of 5, 89 % of 8, 92 % of 10 and 91 % of 50.
+const MinIdentities = 10
+
 // NewBootstrap finds the identities of pairs: those of pairs.Identities, or the folders that the images
-// lie in. It returns nil where these do not say who is who: an image has none, or a pair's label
-// contradicts them.
-func NewBootstrap(pairs *Pairs, seed uint64) *Bootstrap {
+// lie in. It is an error where these do not say who is who, because an image has none or a pair's label
+// contradicts them, and where they are fewer than [MinIdentities]; the error is what is wrong, to be put after
+// "no intervals: ".
+func NewBootstrap(pairs *Pairs, seed uint64) (*Bootstrap, error) {
+	b, err := newBootstrap(pairs, seed)
+	if err != nil {
+		return nil, err
+	}
+	shown := [2]map[int32]bool{{}, {}}
+	for i, p := range b.people {
+		shown[kind(b.same[i])][p[0]], shown[kind(b.same[i])][p[1]] = true, true
+	}
+	for k, name := range [2]string{"impostor", "genuine"} {
+		if n := len(shown[k]); n < MinIdentities {
+			return nil, fmt.Errorf("the %s pairs show %d people; a bootstrap that draws people needs %d", name, n, MinIdentities)
+		}
+	}
+	return b, nil
+}
+
+// newBootstrap is NewBootstrap for any number of people.
+func newBootstrap(pairs *Pairs, seed uint64) (*Bootstrap, error) {
 	b := &Bootstrap{same: pairs.Same(), seed: seed}
 	number := map[string]int32{}
 	of := func(image string) int32 {
@@ -61,16 +88,16 @@ func NewBootstrap(pairs *Pairs, seed uint64) *Bootstrap {
 	}
 	for _, p := range pairs.Pairs {
 		if pairs.identity(p.A) == "" || pairs.identity(p.B) == "" {
-			return nil
+			return nil, errors.New("names and folders of the images do not say who they show (one folder a person)")
 		}
 		x, y := of(p.A), of(p.B)
 		if p.Same != (x == y) {
-			return nil
+			return nil, fmt.Errorf("the pair %s %s is labelled %s, which is not what the folders say (one folder a person)", p.A, p.B, [2]string{"two people", "one person"}[kind(p.Same)])
 		}
 		b.people = append(b.people, [2]int32{x, y})
 	}
 	b.identities = len(number)
-	return b
+	return b, nil
 }
 
 // identity is who an image shows, "" where nothing says.

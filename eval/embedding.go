@@ -52,14 +52,35 @@ type ImagesError struct {
 	Errs  []error
 }
 
-// Error lists all of them, one a line.
+// shownImages is how many images an ImagesError's text lists.
+const shownImages = 20
+
+// Error lists the first 20, one a line, and says how many more there are; List has all.
 func (e *ImagesError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d of %d images cannot be read:", len(e.Names), e.Total)
-	for i, name := range e.Names {
-		fmt.Fprintf(&b, "\n  %s: %v", name, e.Errs[i])
+	n := min(len(e.Names), shownImages)
+	e.list(&b, n)
+	if more := len(e.Names) - n; more > 0 {
+		fmt.Fprintf(&b, "\n  ... and %d more", more)
 	}
 	return b.String()
+}
+
+// Cut is whether Error lists fewer than there are.
+func (e *ImagesError) Cut() bool { return len(e.Names) > shownImages }
+
+// List lists all of them, one a line.
+func (e *ImagesError) List() string {
+	var b strings.Builder
+	e.list(&b, len(e.Names))
+	return strings.TrimPrefix(b.String(), "\n")
+}
+
+func (e *ImagesError) list(b *strings.Builder, n int) {
+	for i, name := range e.Names[:n] {
+		fmt.Fprintf(b, "\n  %s: %v", name, e.Errs[i])
+	}
 }
 
 // Unwrap returns the errors of the images.

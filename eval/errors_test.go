@@ -110,9 +110,9 @@ func TestBootstrap(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		scores, pairs := drawPeople(t)
 		const seed, n = 7, 5
-		b := NewBootstrap(pairs, seed)
-		if b == nil {
-			t.Fatal("folders that agree with the labels are not taken")
+		b, err := newBootstrap(pairs, seed)
+		if err != nil {
+			t.Fatal(err)
 		}
 		var mu sync.Mutex
 		got := map[int]string{}
@@ -159,14 +159,62 @@ func TestBootstrap(t *testing.T) {
 
 // Where nothing says who is who, or the labels contradict it, there are no intervals.
 func TestBootstrapNeedsIdentities(t *testing.T) {
-	for _, p := range []Pair{{A: "1.jpg", B: "2.jpg", Same: true}, {A: "a/1.jpg", B: "b/2.jpg", Same: true}, {A: "a/1.jpg", B: "a/2.jpg"}} {
-		if NewBootstrap(&Pairs{Pairs: []Pair{p}, Folds: 1}, 1) != nil {
-			t.Errorf("%+v gives identities", p)
+	for _, c := range []struct {
+		Pair
+		want string
+	}{
+		{Pair{A: "1.jpg", B: "2.jpg", Same: true}, "do not say who they show"},
+		{Pair{A: "a/1.jpg", B: "b/2.jpg", Same: true}, "the pair a/1.jpg b/2.jpg is labelled one person, which"},
+		{Pair{A: "a/1.jpg", B: "a/2.jpg"}, "the pair a/1.jpg a/2.jpg is labelled two people, which"},
+	} {
+		if _, err := newBootstrap(&Pairs{Pairs: []Pair{c.Pair}, Folds: 1}, 1); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%+v: %v, want %q", c.Pair, err, c.want)
 		}
 	}
 	known := &Pairs{Pairs: []Pair{{A: "1.jpg", B: "2.jpg", Same: true}}, Folds: 1, Identities: map[string]string{"1.jpg": "Ada", "2.jpg": "Ada"}}
-	if NewBootstrap(known, 1) == nil {
-		t.Error("identities that are given are not taken")
+	if _, err := newBootstrap(known, 1); err != nil {
+		t.Errorf("identities that are given are not taken: %v", err)
+	}
+}
+
+// Of too few people there are no intervals, whichever kind of pair lacks them, and the result says why.
+func TestBootstrapNeedsPeople(t *testing.T) {
+	for _, c := range []struct {
+		genuine, impostor int // people that each kind of pair shows
+		want              string
+	}{
+		{MinIdentities, MinIdentities, ""},
+		{2, 2, "the impostor pairs show 2 people; a bootstrap that draws people needs 10"},
+		{MinIdentities - 1, 40, "the genuine pairs show 9 people"},
+		{40, MinIdentities - 1, "the impostor pairs show 9 people"},
+	} {
+		pairs := &Pairs{Name: "few", Folds: 1}
+		var scores []float64
+		for i := range c.genuine {
+			pairs.Pairs = append(pairs.Pairs, Pair{A: fmt.Sprintf("p%d/1", i), B: fmt.Sprintf("p%d/2", i), Same: true})
+			scores = append(scores, float64(5+i%3)/10)
+		}
+		for i := range c.impostor {
+			pairs.Pairs = append(pairs.Pairs, Pair{A: fmt.Sprintf("p%d/1", i), B: fmt.Sprintf("p%d/1", (i+1)%c.impostor)})
+			scores = append(scores, float64(i%6)/10)
+		}
+		r, err := Evaluate(scores, pairs, Options{Bootstrap: 50, Protocols: []string{OpenSphere}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if (r.Intervals == nil) != (c.want != "") || !strings.HasPrefix(r.NoIntervals, c.want) || (r.NoIntervals == "") != (c.want == "") {
+			t.Errorf("%d and %d people: intervals %+v, %q; want %q", c.genuine, c.impostor, r.Intervals, r.NoIntervals, c.want)
+		}
+		var page strings.Builder
+		if err := Report(&page, ReportOptions{Title: "t", Results: []NamedResult{{Name: "r", Result: r}}}); err != nil {
+			t.Fatal(err)
+		}
+		if said := strings.Contains(page.String(), "no intervals here that allow for it"); said != (c.want != "") {
+			t.Errorf("%d and %d people: the report says so: %v", c.genuine, c.impostor, said)
+		}
+	}
+	if r, err := Evaluate([]float64{1, 0}, &Pairs{Pairs: []Pair{{Same: true}, {}}, Folds: 1}, Options{Protocols: []string{OpenSphere}}); err != nil || r.NoIntervals != "" {
+		t.Errorf("no bootstrap was asked for: %v, %q", err, r.NoIntervals)
 	}
 }
 

@@ -2,10 +2,7 @@ package eval
 
 import (
 	"cmp"
-	"encoding/csv"
-	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"os"
 	"path"
@@ -13,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/parquet-go/parquet-go"
+
+	"github.com/faceverify/fv/internal/table"
 )
 
 // Breakdown is a verification measured on groups of its pairs. All groups stand at the same threshold,
@@ -111,55 +110,43 @@ func ReadAttributes(file, column string) (*Attributes, error) {
 		return nil, err
 	}
 	defer f.Close()
-	in := csv.NewReader(f)
-	in.ReuseRecord = true
-	header, err := in.Read()
+	in, err := table.Open(f, file, "name or identity, and attributes")
 	if err != nil {
-		return nil, fmt.Errorf("%s: no header; want name or identity, and attributes: %w", file, err)
+		return nil, err
 	}
-	at := map[string]int{}
-	var columns []string
-	for i, h := range header {
-		columns = append(columns, strings.TrimSpace(strings.TrimPrefix(h, "\ufeff")))
-		at[strings.ToLower(columns[i])] = i
+	value := in.Column(strings.ToLower(column))
+	if value < 0 {
+		return nil, fmt.Errorf("%s:1: no column %q; it has %s", file, column, strings.Join(in.Header(), ", "))
 	}
-	value, ok := at[strings.ToLower(column)]
-	if !ok {
-		return nil, fmt.Errorf("%s:1: no column %q; it has %s", file, column, strings.Join(columns, ", "))
+	name, identity := in.Column("name"), in.Column("identity")
+	if name < 0 && identity < 0 {
+		return nil, in.HeaderError("a column name (images) or identity (people)")
 	}
-	name, byName := at["name"]
-	identity, byIdentity := at["identity"]
-	if !byName && !byIdentity {
-		return nil, fmt.Errorf("%s:1: the header is %.60q; want a column name (images) or identity (people)", file, strings.Join(columns, ","))
-	}
-	a := &Attributes{Column: columns[value], names: map[string]string{}, people: map[string]string{}}
+	a := &Attributes{Column: in.Header()[value], names: map[string]string{}, people: map[string]string{}}
 	values := interner{}
-	for {
-		record, err := in.Read()
-		if errors.Is(err, io.EOF) {
-			return a, nil
-		} else if err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
+	for record, err := range in.Records() {
+		if err != nil {
+			return nil, err
 		}
 		v := values.of(strings.TrimSpace(record[value]))
 		put := func(to map[string]string, key string) error {
 			if old, ok := to[key]; ok && old != v {
-				line, _ := in.FieldPos(value)
-				return fmt.Errorf("%s:%d: %s is %s, and %s on an earlier line", file, line, key, v, old)
+				return in.Errorf(value, "%s is %s, and %s on an earlier line", key, v, old)
 			}
 			to[strings.Clone(key)] = v
 			return nil
 		}
 		switch {
-		case byName && record[name] != "":
+		case name >= 0 && record[name] != "":
 			err = put(a.names, withoutExtension(imagePath(record[name])))
-		case byIdentity:
+		case identity >= 0:
 			err = put(a.people, record[identity])
 		}
 		if err != nil {
 			return nil, err
 		}
 	}
+	return a, nil
 }
 
 func withoutExtension(name string) string { return strings.TrimSuffix(name, path.Ext(name)) }
@@ -205,21 +192,19 @@ func ReadScoreColumn(file, column string) ([]string, error) {
 		})
 		return out, err
 	}
-	in, at, err := openTable(f, file)
+	in, err := table.Open(f, file, wantScores)
 	if err != nil {
 		return nil, err
 	}
-	i, ok := at[strings.ToLower(column)]
-	if !ok {
-		return nil, fmt.Errorf("%s:1: no column %q; it has %s", file, column, strings.Join(slices.Sorted(maps.Keys(at)), ", "))
+	i := in.Column(strings.ToLower(column))
+	if i < 0 {
+		return nil, fmt.Errorf("%s:1: no column %q; it has %s", file, column, strings.Join(in.Header(), ", "))
 	}
-	for {
-		record, err := in.Read()
-		if errors.Is(err, io.EOF) {
-			return out, nil
-		} else if err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
+	for record, err := range in.Records() {
+		if err != nil {
+			return nil, err
 		}
 		out = append(out, values.of(strings.TrimSpace(record[i])))
 	}
+	return out, nil
 }

@@ -28,7 +28,7 @@ func TestPairLines(t *testing.T) {
 			t.Errorf("pair %d is %+v, want %+v", i+1, p.Pairs[i], w)
 		}
 	}
-	if p.identity("Ada_Moe_0002.jpg") != "Ada_Moe" || NewBootstrap(p, 1) == nil {
+	if _, err := newBootstrap(p, 1); err != nil || p.identity("Ada_Moe_0002.jpg") != "Ada_Moe" {
 		t.Errorf("the names do not say who is who: %v", p.Identities)
 	}
 	for text, want := range map[string]string{
@@ -85,7 +85,7 @@ func TestCFP(t *testing.T) {
 		{A: "002/frontal/01.jpg", B: "002/profile/01.jpg", Same: true, Fold: 1, Line: 1},
 		{A: "002/frontal/01.jpg", B: "001/profile/01.jpg", Fold: 1, Line: 1},
 	}
-	if len(p.Pairs) != len(want) || p.Folds != 2 || NewBootstrap(p, 1) == nil {
+	if _, err := newBootstrap(p, 1); err != nil || len(p.Pairs) != len(want) || p.Folds != 2 {
 		t.Fatalf("%+v", p)
 	}
 	for i, w := range want {

@@ -49,6 +49,8 @@ func (r report) errors() (page.Section, error) {
 		if t := bootstrapTable(res); t != nil {
 			s.Blocks = append(s.Blocks, page.Text(fmt.Sprintf("Pairs that share a person are not independent. These 95 %% intervals come from %d replicates that draw the %d identities, not the pairs, with replacement.",
 				res.Intervals.Replicates, res.Intervals.Identities)), *t)
+		} else if res.NoIntervals != "" {
+			s.Blocks = append(s.Blocks, page.Text("Pairs that share a person are not independent; there are no intervals here that allow for it: "+res.NoIntervals+"."))
 		}
 		if t := systemTable(res); t != nil {
 			s.Blocks = append(s.Blocks, page.Text("A system refuses a pair that it cannot compare: FAR = FMR (1 - FtA), FRR = FtA + FNMR (1 - FtA), with FtA the share of such pairs."), *t)

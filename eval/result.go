@@ -32,8 +32,10 @@ type Result struct {
 
 	OperatingPoints []OperatingPoint `json:"operating_points"`
 	ZeroFMR         ZeroFMR          `json:"zero_fmr"`
-	// Intervals is null without a bootstrap, and where nothing says who the images show.
-	Intervals *Intervals `json:"bootstrap"`
+	// Intervals is null without a bootstrap, and where NoIntervals says why there is none: nothing says who
+	// the images show, or these are too few people.
+	Intervals   *Intervals `json:"bootstrap"`
+	NoIntervals string     `json:"no_bootstrap"`
 	// Acquisition is null where only scores were given.
 	Acquisition *Acquisition `json:"acquisition"`
 	// AngularFisher is the score of the images' embeddings, see [AngularFisher]; null where

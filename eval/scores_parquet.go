@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/parquet-go/parquet-go"
+
+	"github.com/faceverify/fv/internal/parquetfile"
 )
 
 // readParquetScores reads the columns label and score, and a, b and fold where there are any. Labels
@@ -75,7 +77,7 @@ type parquetFile struct {
 }
 
 func openParquet(f *os.File) (p *parquetFile, err error) {
-	defer p.recovered(f.Name(), &err)
+	defer parquetfile.Recover(f.Name(), &err)
 	stat, err := f.Stat()
 	if err != nil {
 		return nil, err
@@ -85,13 +87,6 @@ func openParquet(f *os.File) (p *parquetFile, err error) {
 		return nil, fmt.Errorf("%s: %w", f.Name(), err)
 	}
 	return &parquetFile{f.Name(), file}, nil
-}
-
-// recovered turns a panic into an error: the library has some for damaged files.
-func (*parquetFile) recovered(name string, err *error) {
-	if r := recover(); r != nil {
-		*err = fmt.Errorf("%s: not a whole Parquet file: %v", name, r)
-	}
 }
 
 // has reports whether there is a column of single values of this name.
@@ -111,7 +106,7 @@ func (p *parquetFile) columns() []string {
 
 // rows calls each with the values of the columns of every row; rows count from 1.
 func (p *parquetFile) rows(columns []string, each func(row int, values []parquet.Value) error) (err error) {
-	defer p.recovered(p.name, &err)
+	defer parquetfile.Recover(p.name, &err)
 	row := 0
 	for _, group := range p.file.RowGroups() {
 		values := make([][]parquet.Value, len(columns))

@@ -1,15 +1,14 @@
 package eval
 
 import (
-	"encoding/csv"
-	"errors"
-	"fmt"
 	"io"
 	"math"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/faceverify/fv/internal/table"
 )
 
 // ReadScores reads the score file at path: Parquet if its name ends in .parquet, with the columns
@@ -33,68 +32,49 @@ func isParquet(path string) bool { return strings.EqualFold(filepath.Ext(path), 
 // the k-th tenth of each kind is made fold k. Errors name file and line; a score that is
 // not finite is one.
 func ParseScores(r io.Reader, name string) ([]float64, *Pairs, error) {
-	in, at, err := openTable(r, name)
+	in, err := table.Open(r, name, wantScores)
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, column := range scoreColumns[:2] {
-		if _, ok := at[column]; !ok {
-			return nil, nil, fmt.Errorf("%s:1: the header has no column %q; want \"label,score,a,b,fold\", of which the first two are needed", name, column)
-		}
+	need, err := in.Need(wantScores, scoreColumns[:2]...)
+	if err != nil {
+		return nil, nil, err
 	}
+	label, score := need[0], need[1]
+	foldAt, a, b := in.Column("fold"), in.Column("a"), in.Column("b")
 	t := newScoreTable(name)
-	for {
-		record, err := in.Read()
-		if errors.Is(err, io.EOF) {
-			break
-		}
+	for record, err := range in.Records() {
 		if err != nil {
-			return nil, nil, fmt.Errorf("%s: %w", name, err)
+			return nil, nil, err
 		}
-		line, _ := in.FieldPos(0)
-		bad := func(column, want string) error {
-			return fmt.Errorf("%s:%d: %s %q: want %s", name, line, column, record[at[column]], want)
+		pair := Pair{Line: in.Line(0)}
+		if pair.Same, err = sameOf(record[label]); err != nil {
+			return nil, nil, in.Errorf(0, "%w", err)
 		}
-		pair := Pair{Line: line}
-		if pair.Same, err = sameOf(record[at["label"]]); err != nil {
-			return nil, nil, fmt.Errorf("%s:%d: %w", name, line, err)
-		}
-		score, err := strconv.ParseFloat(strings.TrimSpace(record[at["score"]]), 64)
-		if err != nil || math.IsNaN(score) || math.IsInf(score, 0) {
-			return nil, nil, bad("score", "a finite number")
+		x, err := strconv.ParseFloat(strings.TrimSpace(record[score]), 64)
+		if err != nil || math.IsNaN(x) || math.IsInf(x, 0) {
+			return nil, nil, in.Errorf(0, "score %q: want a finite number", record[score])
 		}
 		fold := 0
-		if i, ok := at["fold"]; ok {
-			fold, err = strconv.Atoi(strings.TrimSpace(record[i]))
+		if foldAt >= 0 {
+			fold, err = strconv.Atoi(strings.TrimSpace(record[foldAt]))
 			if err != nil || !isFold(fold) {
-				return nil, nil, bad("fold", "a number from 1")
+				return nil, nil, in.Errorf(0, "fold %q: want a number from 1", record[foldAt])
 			}
 		}
-		if i, ok := at["a"]; ok {
-			pair.A = record[i]
+		if a >= 0 {
+			pair.A = record[a]
 		}
-		if i, ok := at["b"]; ok {
-			pair.B = record[i]
+		if b >= 0 {
+			pair.B = record[b]
 		}
-		t.add(score, pair, fold)
+		t.add(x, pair, fold)
 	}
 	return t.done()
 }
 
-// openTable reads the header of a CSV file, and says at which place each column is.
-func openTable(r io.Reader, name string) (*csv.Reader, map[string]int, error) {
-	in := csv.NewReader(r)
-	in.ReuseRecord = true
-	header, err := in.Read()
-	if err != nil {
-		return nil, nil, fmt.Errorf("%s: no header; want \"label,score,a,b,fold\", of which the first two are needed: %w", name, err)
-	}
-	at := map[string]int{}
-	for i, h := range header {
-		at[strings.ToLower(strings.TrimSpace(strings.TrimPrefix(h, "\ufeff")))] = i
-	}
-	return in, at, nil
-}
+// wantScores is what the header of a score file should be.
+const wantScores = `"label,score,a,b,fold", of which the first two are needed`
 
 func isFold(n int) bool { return n >= 1 && n <= 10000 }
 

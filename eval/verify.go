@@ -226,7 +226,9 @@ func evaluate(scores []float64, pairs *Pairs, o Options, v *Vectors) (*Result, e
 		r.DPrime = finite(d)
 	}
 	if o.Bootstrap > 0 {
-		if b := NewBootstrap(pairs, o.Seed); b != nil {
+		if b, err := NewBootstrap(pairs, o.Seed); err != nil {
+			r.NoIntervals = err.Error()
+		} else {
 			r.Intervals = b.intervals(Replicates(o.Bootstrap, len(scores)), scores, r.OperatingPoints)
 		}
 	}

@@ -12,10 +12,10 @@
 package losses
 
 import (
-	"fmt"
 	"math"
 
 	"github.com/faceverify/fv/internal/ops"
+	"github.com/faceverify/fv/internal/setting"
 )
 
 // Geometry says how a head makes the logits of other classes than the sample's own.
@@ -119,7 +119,7 @@ func piece(theta, m float64) (k, sign float64) {
 // positive returns an error unless v is a number above 0.
 func positive(head, name string, v float64) error {
 	if !(v > 0) || math.IsInf(v, 0) {
-		return fmt.Errorf("losses: %s: %s is %v, want a number above 0", head, name, v)
+		return setting.Errorf(name, "losses: %s: %s is %v, want a number above 0", head, name, v)
 	}
 	return nil
 }
@@ -135,7 +135,7 @@ func length(head string, v float64) error {
 // within returns an error unless lo <= v <= hi.
 func within(head, name string, v, lo, hi float64) error {
 	if !(v >= lo && v <= hi) {
-		return fmt.Errorf("losses: %s: %s is %v, want %v to %v", head, name, v, lo, hi)
+		return setting.Errorf(name, "losses: %s: %s is %v, want %v to %v", head, name, v, lo, hi)
 	}
 	return nil
 }
@@ -143,7 +143,7 @@ func within(head, name string, v, lo, hi float64) error {
 // whole returns an error unless v is a whole number from lo to hi.
 func whole(head, name string, v, lo, hi float64) error {
 	if v != math.Trunc(v) || !(v >= lo && v <= hi) {
-		return fmt.Errorf("losses: %s: %s is %v, want a whole number from %v to %v", head, name, v, lo, hi)
+		return setting.Errorf(name, "losses: %s: %s is %v, want a whole number from %v to %v", head, name, v, lo, hi)
 	}
 	return nil
 }

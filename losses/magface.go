@@ -1,8 +1,9 @@
 package losses
 
 import (
-	"fmt"
 	"math"
+
+	"github.com/faceverify/fv/internal/setting"
 )
 
 func init() {
@@ -59,7 +60,7 @@ func (h MagFace) Validate() error {
 		}
 	}
 	if h.LowerA >= h.UpperA {
-		return fmt.Errorf("losses: magface: la is %v and ua %v, want la below ua", h.LowerA, h.UpperA)
+		return setting.Errorf("la", "losses: magface: la is %v and ua %v, want la below ua", h.LowerA, h.UpperA)
 	}
 	if err := within("magface", "lm", h.LowerM, 0, math.Pi); err != nil {
 		return err

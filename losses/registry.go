@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/faceverify/fv/internal/setting"
 )
 
 // Param is a setting of a head.
@@ -124,10 +126,10 @@ func Describe(name string) (Spec, error) {
 // their length. A name that is not among the settings is an error that lists them.
 func (s Spec) Resolve(o Options) (Options, error) {
 	var err error
-	if o.MarginGradient, err = choose(s, "margin gradient", s.marginGradient(), o.MarginGradient, Exact, Detached); err != nil {
+	if o.MarginGradient, err = choose(s, "margin-gradient", "margin gradient", s.marginGradient(), o.MarginGradient, Exact, Detached); err != nil {
 		return o, err
 	}
-	if o.FeatureNorm, err = choose(s, "feature norm", s.FeatureNorm, o.FeatureNorm, Scaled, Kept); err != nil {
+	if o.FeatureNorm, err = choose(s, "feature-norm", "feature norm", s.FeatureNorm, o.FeatureNorm, Scaled, Kept); err != nil {
 		return o, err
 	}
 	values := map[string]float64{}
@@ -135,7 +137,7 @@ func (s Spec) Resolve(o Options) (Options, error) {
 	for _, p := range s.Params {
 		if p.Name == "scale" && o.FeatureNorm == Kept {
 			if _, ok := o.Params["scale"]; ok {
-				return o, fmt.Errorf("losses: head %s has no setting \"scale\" where embeddings keep their length; set the feature norm to %s", s.Name, Scaled)
+				return o, setting.Errorf("scale", "losses: head %s has no setting \"scale\" where embeddings keep their length; set the feature norm to %s", s.Name, Scaled)
 			}
 			continue
 		}
@@ -145,9 +147,9 @@ func (s Spec) Resolve(o Options) (Options, error) {
 	for _, name := range slices.Sorted(maps.Keys(o.Params)) {
 		if _, ok := values[name]; !ok {
 			if len(names) == 0 {
-				return o, fmt.Errorf("losses: head %s has no setting %q; it has none", s.Name, name)
+				return o, setting.Errorf(name, "losses: head %s has no setting %q; it has none", s.Name, name)
 			}
-			return o, fmt.Errorf("losses: head %s has no setting %q; it has %s", s.Name, name, strings.Join(names, ", "))
+			return o, setting.Errorf(name, "losses: head %s has no setting %q; it has %s", s.Name, name, strings.Join(names, ", "))
 		}
 		values[name] = o.Params[name]
 	}
@@ -167,15 +169,15 @@ func (s Spec) marginGradient() MarginGradient {
 }
 
 // choose returns the given one of two values or else the head's own, which is empty where there
-// is no choice.
-func choose[T ~string](s Spec, what string, own, given, a, b T) (T, error) {
+// is no choice. name is that of the setting.
+func choose[T ~string](s Spec, name, what string, own, given, a, b T) (T, error) {
 	switch {
 	case given == "":
 		return own, nil
 	case given != a && given != b:
-		return own, fmt.Errorf("losses: %s %q is neither %q nor %q", what, given, a, b)
+		return own, setting.Errorf(name, "losses: %s %q is neither %q nor %q", what, given, a, b)
 	case own == "":
-		return own, fmt.Errorf("losses: head %s has no choice of %s", s.Name, what)
+		return own, setting.Errorf(name, "losses: head %s has no choice of %s", s.Name, what)
 	}
 	return given, nil
 }

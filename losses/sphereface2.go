@@ -1,8 +1,9 @@
 package losses
 
 import (
-	"fmt"
 	"math"
+
+	"github.com/faceverify/fv/internal/setting"
 )
 
 func init() {
@@ -59,7 +60,7 @@ func (h SphereFace2) Validate() error {
 		return err
 	}
 	if !(h.Alpha > 0 && h.Alpha < 1) {
-		return fmt.Errorf("losses: sphereface2: alpha is %v, want above 0 and below 1", h.Alpha)
+		return setting.Errorf("alpha", "losses: sphereface2: alpha is %v, want above 0 and below 1", h.Alpha)
 	}
 	if err := within("sphereface2", "t", h.T, 1, 100); err != nil {
 		return err

@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"errors"
-	"fmt"
 	"math"
 	"path/filepath"
 	"slices"
@@ -104,21 +103,6 @@ type Config struct {
 	LogEvery        int    `name:"log-every" keep:"free" group:"Running" default:"20" help:"Steps between lines of text; log.jsonl has every step. Default: ${default}."`
 }
 
-// SettingError is a mistake in a setting: its name, and what would be right.
-type SettingError struct {
-	Name string
-	Err  error
-}
-
-func (e *SettingError) Error() string { return "--" + e.Name + ": " + e.Err.Error() }
-
-// Unwrap returns the error without the setting's name.
-func (e *SettingError) Unwrap() error { return e.Err }
-
-func settingError(name, format string, args ...any) error {
-	return &SettingError{name, fmt.Errorf(format, args...)}
-}
-
 // Resolve fills in the defaults that depend on other settings, so that the Config says
 // all. It returns errors for settings that cannot be, all of them at once.
 func (c *Config) Resolve() error {
@@ -141,7 +125,7 @@ func (c *Config) resolveHead() error {
 		return settingError("head", "%s", strings.TrimPrefix(err.Error(), "losses: "))
 	}
 	if _, err := c.head(); err != nil {
-		return settingError("head", "%s", strings.TrimPrefix(err.Error(), "losses: "))
+		return c.headError(err)
 	}
 	o, err := spec.Resolve(c.headOptions())
 	if err != nil {
@@ -212,7 +196,7 @@ func (c *Config) resolveAugmentation() error {
 		}
 	}
 	if err := c.augmentation().Validate(); err != nil {
-		return settingError("augment", "%s", strings.ReplaceAll(err.Error(), "augment: ", ""))
+		return blame("augment", "augment: ", err)
 	}
 	return nil
 }
@@ -282,7 +266,7 @@ func (c *Config) checkOptimisation() error {
 		return err
 	}
 	if err := c.optimizer().Validate(); err != nil {
-		return settingError("optimizer", "%w", err)
+		return blame("optimizer", "", err)
 	}
 	return nil
 }

@@ -75,12 +75,12 @@ func TestResolveMistakes(t *testing.T) {
 		want []string
 	}{
 		{"head=arkface", []string{"--head", `"arkface"`, "arcface"}},
-		{"margin=9", []string{"--head", "margin is 9"}},
-		{"head=normface margin=0.3", []string{"--head", `no setting "margin"`, "scale"}},
-		{"head=normface margin-gradient=detached", []string{"--head", "no choice of margin gradient"}},
-		{"head=magface feature-norm=kept", []string{"--head", "no choice of feature norm"}},
-		{"head=arcface feature-norm=long", []string{"--head", `"long" is neither "scaled" nor "kept"`}},
-		{"head=arcface feature-norm=kept scale=30", []string{"--head", `no setting "scale" where embeddings keep their length`}},
+		{"margin=9", []string{"--margin:", "margin is 9"}},
+		{"head=normface margin=0.3", []string{"--margin:", `no setting "margin"`, "scale"}},
+		{"head=normface margin-gradient=detached", []string{"--margin-gradient:", "no choice of margin gradient"}},
+		{"head=magface feature-norm=kept", []string{"--feature-norm:", "no choice of feature norm"}},
+		{"head=arcface feature-norm=long", []string{"--feature-norm:", `"long" is neither "scaled" nor "kept"`}},
+		{"head=arcface feature-norm=kept scale=30", []string{"--scale:", `no setting "scale" where embeddings keep their length`}},
 		{"head=circle margin-warmup=1", []string{"--margin-warmup: head circle has no margin that could grow; these have: adaface"}},
 		{"head=normface margin-warmup=1", []string{"--margin-warmup: head normface has no margin"}},
 		{"margin-warmup=17", []string{"--margin-warmup: 17: want epochs from 0 to the run's 16"}},
@@ -98,7 +98,7 @@ func TestResolveMistakes(t *testing.T) {
 		{"fit=squash", []string{"--fit", "crop, stretch, pad"}},
 		{"schedule=cosinus", []string{"--schedule", "cosine"}},
 		{"optimizer=adam", []string{"--optimizer", "adamw"}},
-		{"momentum=1.5", []string{"--optimizer: momentum is 1.5"}},
+		{"momentum=1.5", []string{"--momentum: momentum is 1.5"}},
 		{"checkpoint-every=0", []string{"--checkpoint-every"}},
 	} {
 		d := Default()

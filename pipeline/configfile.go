@@ -11,7 +11,8 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
+
+	"github.com/faceverify/fv/internal/yamlfile"
 )
 
 // Field is one setting of a Config as text.
@@ -177,29 +178,17 @@ func (c *Config) ReadConfig(path string) error {
 
 // DecodeConfig is ReadConfig of text; name is used in errors.
 func (c *Config) DecodeConfig(name string, text []byte) error {
-	file, err := parser.ParseBytes(text, 0)
+	entries, err := yamlfile.Parse(name, "setting", text)
 	if err != nil {
-		return fmt.Errorf("%s: not YAML: %w", name, err)
+		return err
 	}
-	for _, doc := range file.Docs {
-		var entries []*ast.MappingValueNode
-		switch n := doc.Body.(type) {
-		case nil, *ast.NullNode, *ast.CommentGroupNode:
-		case *ast.MappingNode:
-			entries = n.Values
-		case *ast.MappingValueNode:
-			entries = []*ast.MappingValueNode{n}
-		default:
-			return fmt.Errorf("%s:%d: want lines of the form \"setting: value\"", name, n.GetToken().Position.Line)
+	for _, e := range entries {
+		value, err := scalarText(e.Value)
+		if err == nil {
+			err = c.Set(e.Key, value)
 		}
-		for _, e := range entries {
-			value, err := scalarText(e.Value)
-			if err == nil {
-				err = c.Set(e.Key.GetToken().Value, value)
-			}
-			if err != nil {
-				return fmt.Errorf("%s:%d: %w", name, e.Key.GetToken().Position.Line, err)
-			}
+		if err != nil {
+			return fmt.Errorf("%s:%d: %w", name, e.Line, err)
 		}
 	}
 	return nil

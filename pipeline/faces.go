@@ -126,11 +126,10 @@ func (f *faces) check(c *Config) error {
 		return fmt.Errorf("%s: %d identity to train on, want at least 2", c.Data, n)
 	}
 	if n, want := len(f.train.Samples), c.Batch*c.Accumulate; n < want {
-		what := fmt.Sprintf("a batch of %d", c.Batch)
-		if c.Accumulate > 1 {
-			what = fmt.Sprintf("%d batches of %d", c.Accumulate, c.Batch)
+		if n >= c.Batch {
+			return settingError("accumulate", "%d images to train on are fewer than %d batches of %d: accumulate %d or fewer, or add images", n, c.Accumulate, c.Batch, n/c.Batch)
 		}
-		return settingError("batch", "%d images to train on are fewer than %s: choose a smaller batch or add images", n, what)
+		return settingError("batch", "%d images to train on are fewer than a batch of %d: choose a smaller batch or add images", n, c.Batch)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"bytes"
+	"compress/zlib"
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
@@ -101,6 +102,34 @@ func hostile(t testing.TB) []hostileFile {
 		{"progressive.jpg", stored("progressive.jpg"), ""},
 		{"-rf.jpg", jpg, ""},
 	}
+	// Colour profiles are not looked at, whatever they hold.
+	app2 := func(seq, of byte, profile []byte) []byte {
+		segment := append([]byte("ICC_PROFILE\x00"), seq, of)
+		segment = append(segment, profile...)
+		return append([]byte{0xff, 0xe2, byte((len(segment) + 2) >> 8), byte(len(segment) + 2)}, segment...)
+	}
+	huge := slices.Clone(jpg[:2])
+	for i := range 64 { // 4 MB
+		huge = append(huge, app2(byte(i+1), 64, bytes.Repeat([]byte{0xff}, 65519))...)
+	}
+	chunk := func(data []byte) []byte {
+		c := append([]byte("iCCP"), data...)
+		return slices.Concat(binary.BigEndian.AppendUint32(nil, uint32(len(data))), c, binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE(c)))
+	}
+	zeros := encode(func(b *bytes.Buffer) error {
+		w := zlib.NewWriter(b)
+		if _, err := w.Write(make([]byte, 64<<20)); err != nil {
+			return err
+		}
+		return w.Close()
+	})
+	files = append(files,
+		hostileFile{"broken profile.jpg", slices.Concat(jpg[:2], app2(7, 3, []byte("no profile")), jpg[2:]), ""},
+		hostileFile{"huge profile.jpg", append(huge, jpg[2:]...), ""},
+		hostileFile{"cut profile.jpg", slices.Concat(jpg[:2], []byte{0xff, 0xe2, 0xff, 0xff}, []byte("ICC_PROFILE\x00")), "JPEG"},
+		hostileFile{"broken profile.png", slices.Concat(pal[:33], chunk([]byte("name\x00\x00no zlib")), pal[33:]), ""},
+		hostileFile{"profile bomb.png", slices.Concat(pal[:33], chunk(append([]byte("name\x00\x00"), zeros...)), pal[33:]), ""},
+	)
 	for turn := 1; turn <= 8; turn++ {
 		exif := fmt.Appendf(nil, "Exif\x00\x00MM\x00*\x00\x00\x00\x08\x00\x01\x01\x12\x00\x03\x00\x00\x00\x01\x00%c\x00\x00\x00\x00\x00\x00", turn)
 		segment := append([]byte{0xff, 0xe1, 0, byte(2 + len(exif))}, exif...)

@@ -23,6 +23,12 @@ func (c *Config) objective() (head bool, name string) {
 	return head, name
 }
 
+// HasHead says whether a head's loss is minimised, alone or beside another.
+func (c *Config) HasHead() bool {
+	head, _ := c.objective()
+	return head
+}
+
 // Objective says in words what a run minimises.
 func (c *Config) Objective() string {
 	head, name := c.objective()
@@ -65,6 +71,9 @@ func (c *Config) resolveLoss() error {
 			return settingError("loss-weight", "it goes with a metric loss beside the head's, such as head+center, and --loss is head")
 		}
 		return nil
+	}
+	if other, ok := strings.CutSuffix(c.Loss, "+head"); ok && slices.Contains(metric.Names(), other) {
+		return settingError("loss", "there is no %q; want head+%s", c.Loss, other)
 	}
 	if !slices.Contains(metric.Names(), name) {
 		return settingError("loss", "there is no %q; there are head, the metric losses %s, and head+ one of these", c.Loss, strings.Join(metric.Names(), ", "))

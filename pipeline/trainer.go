@@ -97,7 +97,7 @@ func (t *trainer) prepare() (err error) {
 		return err
 	}
 	if err := t.schedule.Validate(); err != nil {
-		return settingError("schedule", "%w", err)
+		return blame("schedule", "", err)
 	}
 	return t.build()
 }

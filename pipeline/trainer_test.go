@@ -357,7 +357,7 @@ func TestTrainMistakes(t *testing.T) {
 	}{
 		{[]string{"val=" + pairs}, []string{"--val", "person_0001"}},
 		{[]string{"batch=64"}, []string{"--batch", "32 images", "64"}},
-		{[]string{"accumulate=9"}, []string{"--batch", "9 batches of 4"}},
+		{[]string{"accumulate=9"}, []string{"--accumulate:", "9 batches of 4"}},
 		{[]string{"val=0.01"}, []string{"--val"}},
 		{[]string{"val=1.5"}, []string{"--val", "0.1"}},
 		{[]string{"val=nopairs.txt"}, []string{"--val", "nopairs.txt"}},
@@ -365,7 +365,7 @@ func TestTrainMistakes(t *testing.T) {
 		{[]string{"people=nobody.txt"}, []string{"nobody.txt"}},
 		{[]string{"backbone=resnet"}, []string{"--backbone", "iresnet18"}},
 		{[]string{"init=absent.safetensors"}, []string{"--init", "absent.safetensors"}},
-		{[]string{"warmup=1000"}, []string{"--schedule", "warm-up"}},
+		{[]string{"warmup=1000"}, []string{"--warmup:", "warm-up"}},
 	} {
 		cfg := tiny(t, data, c.changes...)
 		_, err := Train(t.Context(), cfg, Events{})

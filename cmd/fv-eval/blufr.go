@@ -13,7 +13,7 @@ type blufrCmd struct {
 	Embeddings string `arg:"" name:"embeddings" help:"Embeddings of all images of LFW, or of another set: .npy with .names.csv, .parquet or .csv."`
 
 	Lists   string `placeholder:"FILE.csv" help:"Trials drawn elsewhere, such as the benchmark's own: columns trial, set (test, gallery, probe) and name; see scripts/blufr-lists.py. Default: trials are drawn from --seed."`
-	Missing string `default:"error" enum:"error,skip" help:"What to do about images of the lists that have no embedding: error lists them all and stops, skip leaves them out and counts them. Default: ${default}."`
+	Missing string `default:"error" enum:"error,list,skip" help:"What to do about images of the lists that have no embedding: error names the first 20 and stops, list writes all to stdout and stops, skip leaves them out and counts them. Default: ${default}."`
 	Trials  int    `default:"10" help:"Trials. Default: ${default}."`
 	Train   int    `default:"1500" help:"People set aside for training in each trial. Default: ${default}."`
 	Gallery int    `default:"1000" help:"People enrolled in each trial. Default: ${default}."`
@@ -52,7 +52,7 @@ func (c *blufrCmd) Run(e *env) error {
 	r, err := blufr.Measure(e.ctx, m, o)
 	bar.done()
 	if err != nil {
-		return err
+		return listMissing(e, c.Missing, err)
 	}
 	w := e.text()
 	if c.Lists != "" {

@@ -97,6 +97,9 @@ type scoreSet struct {
 
 // readScoreSet reads a score file, or that of a folder of results.
 func readScoreSet(path string) (*scoreSet, error) {
+	if err := cli.Exists("SCORES", path, "a score file (label,score), or a folder that fv-eval verify wrote"); err != nil {
+		return nil, err
+	}
 	if st, err := os.Stat(path); err == nil && st.IsDir() {
 		path = filepath.Join(path, "scores.csv")
 		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {

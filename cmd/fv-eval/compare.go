@@ -72,8 +72,8 @@ func (c *compareCmd) Run(e *env) error {
 			continue
 		}
 		comparison := compare.New(a, b, first.pairs, compare.Options{FARs: c.FAR, Bootstrap: c.Bootstrap, Seed: c.Seed})
-		if comparison.Replicates == 0 && c.Bootstrap > 0 {
-			doc.Warnings = append(doc.Warnings, "no intervals: the columns a and b do not say who the images show (one folder a person)")
+		if comparison.NoIntervals != "" {
+			doc.Warnings = append(doc.Warnings, fmt.Sprintf("no intervals for %s: %s", names[i], comparison.NoIntervals))
 		}
 		doc.Comparisons = append(doc.Comparisons, comparison)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"image"
 	"io"
@@ -51,7 +52,7 @@ var usualContracts = []struct {
 	{"VGGFace2's mean (Caffe)", "bgr", []float32{91.4953, 103.8827, 131.0912}, []float32{1}},
 }
 
-// contractRow is how well a contract does. Chance says that the best one is better by no more than chance explains.
+// contractRow is how well a contract does.
 type contractRow struct {
 	Name   string    `json:"name"`
 	Color  string    `json:"color"`
@@ -59,12 +60,16 @@ type contractRow struct {
 	Std    []float32 `json:"std"`
 	AUC    float64   `json:"auc"`
 	EER    float64   `json:"eer"`
-	P      *float64  `json:"p"` // of McNemar's test against the best, at the thresholds of the EERs; null of the best
+	P      *float64  `json:"p"`    // of McNemar's test against the best, at the thresholds of the EERs; null of the best
+	Tied   bool      `json:"tied"` // not the best, and no worse than chance explains
+	Own    bool      `json:"own"`  // what the model says itself
 	system compare.System
 }
 
 // contractJSON is what --json prints.
 type contractJSON struct {
+	Version   string        `json:"version"`
+	Command   string        `json:"command"`
 	Model     string        `json:"model"`
 	Pairs     int           `json:"pairs"`
 	Contracts []contractRow `json:"contracts"` // the best first
@@ -78,6 +83,9 @@ func (c *contractCmd) Run(e *env) error {
 	if c.Count < 20 || c.Batch < 1 {
 		return cli.Usagef("--count %d, --batch %d: want at least 20 pairs and a batch of 1 or more", c.Count, c.Batch)
 	}
+	if err := cli.Exists("MODEL", c.Model, "an ONNX file, a model file or a run folder"); err != nil {
+		return err
+	}
 	v := verifyCmd{Model: c.Model, Images: c.Images, Pairs: c.Pairs, Out: "eval-out", Missing: "skip", Flip: "model"}
 	if err := v.check(); err != nil {
 		return err
@@ -88,31 +96,56 @@ func (c *contractCmd) Run(e *env) error {
 	}
 	pairs = spreadPairs(pairs, c.Count)
 	load = remember(load)
-	var rows []contractRow
+	rows, err := c.rows()
+	if err != nil {
+		return err
+	}
 	bar := newProgress(e.stderr, "trying", "contracts")
-	for i, u := range usualContracts {
-		bar.set(i, len(usualContracts))
-		row := contractRow{Name: u.Name, Color: u.Color, Mean: u.Mean, Std: u.Std}
-		if err := c.try(e, &row, load, pairs); err != nil {
+	for i := range rows {
+		bar.set(i, len(rows))
+		if err := c.try(e, &rows[i], load, pairs); err != nil {
 			bar.done()
 			return err
 		}
-		rows = append(rows, row)
 	}
 	bar.done()
 	slices.SortStableFunc(rows, func(a, b contractRow) int { return cmp.Compare(b.AUC, a.AUC) })
 	for i := range rows[1:] {
-		for _, d := range compare.New(rows[0].system, rows[i+1].system, pairs, compare.Options{}).Differences {
+		row := &rows[i+1]
+		for _, d := range compare.New(rows[0].system, row.system, pairs, compare.Options{}).Differences {
 			if d.Quantity == "EER" && d.McNemar != nil {
-				rows[i+1].P = &d.McNemar.P
+				row.P, row.Tied = &d.McNemar.P, d.McNemar.P >= surely
 			}
 		}
 	}
 	c.print(e.text(), rows, pairs)
 	if e.json {
-		return cli.WriteJSON(e.stdout, contractJSON{c.Model, len(pairs.Pairs), rows, rows[0].flags()})
+		return cli.WriteJSON(e.stdout, contractJSON{cli.Version(), commandLine(e.args), c.Model, len(pairs.Pairs), rows, rows[0].flags()})
 	}
 	return nil
+}
+
+// rows are the contracts to try: the usual ones, and the model's own if it is none of them.
+func (c *contractCmd) rows() ([]contractRow, error) {
+	var rows []contractRow
+	for _, u := range usualContracts {
+		rows = append(rows, contractRow{Name: u.Name, Color: u.Color, Mean: u.Mean, Std: u.Std})
+	}
+	m, err := c.model(&contractRow{})
+	if errors.Is(err, embed.ErrNoContract) {
+		return rows, nil
+	} else if err != nil {
+		return nil, err
+	}
+	own := m.Contract
+	for i, r := range rows {
+		usual := own
+		if err := usual.Apply(embed.ONNXOptions{Mean: r.Mean, Std: r.Std, Color: r.Color}); err == nil && usual == own {
+			rows[i].Own = true
+			return rows, nil
+		}
+	}
+	return append(rows, contractRow{Name: "as the model says", Color: own.Color, Mean: own.Mean[:], Std: own.Std[:], Own: true}), nil
 }
 
 // try scores the pairs under a contract.
@@ -141,7 +174,7 @@ func (c *contractCmd) try(e *env, row *contractRow, load eval.LoadFunc, pairs *e
 	return nil
 }
 
-// model reads the model with the contract of a row.
+// model reads the model with the contract of a row, or its own where the row says nothing.
 func (c *contractCmd) model(row *contractRow) (*embed.Model, error) {
 	o := embed.ONNXOptions{Height: c.Size.Height, Width: c.Size.Width, Mean: row.Mean, Std: row.Std, Color: row.Color, Fit: c.Fit, Output: c.Output}
 	if embed.IsONNX(c.Model) {
@@ -211,19 +244,43 @@ func (c *contractCmd) print(w io.Writer, rows []contractRow, pairs *eval.Pairs) 
 	fmt.Fprintf(w, "%s on %d pairs of %s\n\n", c.Model, len(pairs.Pairs), c.Pairs)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "AUC\tEER\tagainst the best\tpixels\tflags")
+	tied := 0
 	for i, r := range rows {
-		verdict := "worse"
+		verdict, name := "worse", r.Name
 		switch {
 		case i == 0:
 			verdict = "the best"
-		case *r.P >= surely:
-			verdict = "no worse than by chance"
+		case r.Tied:
+			verdict = fmt.Sprintf("tied, p = %.2g", *r.P)
+			tied++
 		}
-		fmt.Fprintf(t, "%.5f\t%.2f %%\t%s\t%s\t%s\n", r.AUC, 100*r.EER, verdict, r.Name, r.flags())
+		if r.Own {
+			name += ": the model's own"
+		}
+		fmt.Fprintf(t, "%.5f\t%.2f %%\t%s\t%s\t%s\n", r.AUC, 100*r.EER, verdict, name, r.flags())
 	}
 	t.Flush()
 	fmt.Fprintf(w, "\nfits best: %s\n", rows[0].flags())
+	if tied > 0 {
+		fmt.Fprintf(w, "%d more fit as well, as far as %d pairs tell (McNemar's test, p of %g and above); more may part them: --count\n", tied, len(pairs.Pairs), surely)
+	}
+	printOwn(w, rows)
 	if rows[0].AUC < 0.7 {
 		fmt.Fprintln(w, "None fits well: are the faces aligned as the model wants them, and is the model one for faces?")
+	}
+}
+
+// printOwn says how the model's own contract does.
+func printOwn(w io.Writer, rows []contractRow) {
+	i := slices.IndexFunc(rows, func(r contractRow) bool { return r.Own })
+	switch {
+	case i < 0:
+		fmt.Fprintln(w, "The file says none of its own: the flags are needed wherever it is used.")
+	case i == 0:
+		fmt.Fprintln(w, "That is the model's own: no flags are needed.")
+	case rows[i].Tied:
+		fmt.Fprintf(w, "The model's own is among them (%s): keep it, and give no flags.\n", rows[i].flags())
+	default:
+		fmt.Fprintf(w, "The model's own is worse (%s, AUC %.5f): are the images what it was trained on, and does the file belong to these weights?\n", rows[i].flags(), rows[i].AUC)
 	}
 }

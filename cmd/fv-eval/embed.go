@@ -26,6 +26,7 @@ type embedCmd struct {
 	Raw     bool   `help:"Write vectors as the network gives them instead of normalised to unit length. Default: off."`
 	Flip    string `default:"model" enum:"model,none,sum,concat" help:"How the mirror image takes part: none, sum, concat, or as the model says. Default: ${default}."`
 	Restart bool   `help:"Begin anew where an earlier run was stopped, instead of going on. Default: off."`
+	Force   bool   `help:"Compute again what is there whole, of the same images by the same model. Default: off."`
 	Batch   int    `default:"64" help:"Images embedded at once. Default: ${default}."`
 	Threads int    `default:"0" help:"Threads; 0 means one for each processor. Default: ${default}."`
 
@@ -67,7 +68,21 @@ func (c *embedCmd) Run(e *env) error {
 	if err := matrix.CheckName(c.Out); err != nil {
 		return formatUsage("--out ", err)
 	}
-	parts, err := c.parts(m, out)
+	sum, err := modelSum(c.Model, m.Contract())
+	if err != nil {
+		return err
+	}
+	what := fmt.Sprintf("%s by model %x, flip %s, normalised %v", c.Source, sum[:6], out.Flip, out.Normalise)
+	inputs := stamp(source.files)
+	if done := whole(c.Out, what, inputs); done != nil && !c.Force && !c.Restart {
+		done.Resumed = done.Images + done.Skipped
+		fmt.Fprintf(e.text(), "%s is whole already: %d embeddings of %d values, %d images skipped, of the same images by the same model; --force computes them again\n", c.Out, done.Images, done.Dim, done.Skipped)
+		if e.json {
+			return cli.WriteJSON(e.stdout, done)
+		}
+		return nil
+	}
+	parts, err := c.parts(what)
 	if err != nil {
 		return err
 	}
@@ -87,6 +102,9 @@ func (c *embedCmd) Run(e *env) error {
 	if err := c.join(e, parts, &out); err != nil {
 		return err
 	}
+	if err := record(out, what, inputs); err != nil {
+		return err
+	}
 	fmt.Fprintf(e.text(), "%s: %d embeddings of %d values; %d images skipped\n", c.Out, out.Images, out.Dim, out.Skipped)
 	if e.json {
 		return cli.WriteJSON(e.stdout, out)
@@ -95,12 +113,7 @@ func (c *embedCmd) Run(e *env) error {
 }
 
 // parts opens what an earlier run left, if it embedded the same images in the same way.
-func (c *embedCmd) parts(m model, out embedded) (*matrix.Parts, error) {
-	sum, err := modelSum(c.Model, m.Contract())
-	if err != nil {
-		return nil, err
-	}
-	what := fmt.Sprintf("%s by model %x, flip %s, normalised %v", c.Source, sum[:6], out.Flip, out.Normalise)
+func (c *embedCmd) parts(what string) (*matrix.Parts, error) {
 	parts, err := matrix.OpenParts(c.Out, what)
 	if other := (*matrix.OtherPartsError)(nil); errors.As(err, &other) && c.Restart {
 		parts, err = &matrix.Parts{Dir: other.Dir}, nil
@@ -172,6 +185,7 @@ func (c *embedCmd) join(e *env, parts *matrix.Parts, out *embedded) error {
 		return err
 	}
 	defer w.Abort()
+	nobody := 0
 	for row, err := range parts.Rows() {
 		if err != nil {
 			return err
@@ -186,12 +200,18 @@ func (c *embedCmd) join(e *env, parts *matrix.Parts, out *embedded) error {
 			return fmt.Errorf("%s: %w", c.Out, err)
 		}
 		out.Images++
+		if row.Identity == "" {
+			nobody++
+		}
 	}
 	if out.Skipped > shownSkips {
 		fmt.Fprintf(e.stderr, "... and %d more\n", out.Skipped-shownSkips)
 	}
 	if out.Images == 0 {
 		return errors.Join(fmt.Errorf("none of the %d images of %s can be read", out.Skipped, c.Source), parts.Remove())
+	}
+	if nobody > 0 {
+		fmt.Fprintf(e.stderr, "warning: %d of %d images lie in no folder of a person: their identity is empty, and allpairs, identify and blufr cannot use them\n", nobody, out.Images)
 	}
 	if err := w.Commit(); err != nil {
 		return fmt.Errorf("%s: %w", c.Out, err)

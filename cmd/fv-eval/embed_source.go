@@ -5,7 +5,6 @@ import (
 	"bufio"
 	"compress/gzip"
 	"context"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"image"
@@ -20,6 +19,7 @@ import (
 
 	"github.com/faceverify/fv/eval"
 	"github.com/faceverify/fv/internal/cli"
+	"github.com/faceverify/fv/internal/table"
 	"github.com/faceverify/fv/pipeline/dataset"
 	"github.com/faceverify/fv/pipeline/dataset/recpack"
 )
@@ -33,8 +33,9 @@ type sourceImage struct {
 // imageSource gives images one after the other, and holds their names at most.
 type imageSource struct {
 	path  string
-	total int // 0 where only going through it tells
-	chunk int // images of a chunk
+	total int      // 0 where only going through it tells
+	chunk int      // images of a chunk
+	files []string // that are read, to tell whether they have changed
 	// each calls yield with every image from the first; size is what the image holds in memory already.
 	each func(yield func(x sourceImage, size int) error) error
 }
@@ -47,6 +48,9 @@ const (
 
 // openSource says what the source is by its name.
 func openSource(source, images string) (*imageSource, error) {
+	if err := cli.Exists("SOURCE", source, "a folder of images, a list (.txt, .csv), an archive (.tar, .tar.gz, .tgz) or a pack (.rec)"); err != nil {
+		return nil, err
+	}
 	st, err := os.Stat(source)
 	if err != nil {
 		return nil, err
@@ -74,7 +78,7 @@ func openSource(source, images string) (*imageSource, error) {
 		if err != nil {
 			return nil, err
 		}
-		return fileSource(source, source, names, nil), nil
+		return fileSource(source, source, names, nil), nil // a new image is a new name
 	case "list":
 		if images == "" {
 			images = filepath.Dir(source)
@@ -85,13 +89,15 @@ func openSource(source, images string) (*imageSource, error) {
 		if err != nil {
 			return nil, err
 		}
-		return fileSource(source, images, names, identities), nil
+		s := fileSource(source, images, names, identities)
+		s.files = append(s.files, source) // which has the identities
+		return s, nil
 	}
 	read := eachInTar
 	if kind == "pack" {
 		read = eachInPack
 	}
-	return &imageSource{path: source, chunk: chunkImages, each: func(yield func(sourceImage, int) error) error { return read(source, yield) }}, nil
+	return &imageSource{path: source, chunk: chunkImages, files: []string{source}, each: func(yield func(sourceImage, int) error) error { return read(source, yield) }}, nil
 }
 
 // chunks calls do with the images after those that are done, some at a time. The next ones are read
@@ -152,15 +158,16 @@ func (s *imageSource) chunks(ctx context.Context, done []string, do func([]sourc
 
 // fileSource gives files below a folder; identities are those of the folders where nil.
 func fileSource(path, root string, names, identities []string) *imageSource {
-	return &imageSource{path: path, total: len(names), chunk: chunkImages, each: func(yield func(sourceImage, int) error) error {
+	files := make([]string, len(names))
+	for i, name := range names {
+		files[i] = filepath.FromSlash(name)
+		if !filepath.IsAbs(files[i]) {
+			files[i] = filepath.Join(root, files[i])
+		}
+	}
+	return &imageSource{path: path, total: len(names), chunk: chunkImages, files: files, each: func(yield func(sourceImage, int) error) error {
 		for i, name := range names {
-			x := sourceImage{name: name, identity: identityOf(name), load: func() (image.Image, error) {
-				file := filepath.FromSlash(name)
-				if !filepath.IsAbs(file) {
-					file = filepath.Join(root, file)
-				}
-				return dataset.DecodeFile(file, dataset.Limits{})
-			}}
+			x := sourceImage{name: name, identity: identityOf(name), load: func() (image.Image, error) { return dataset.DecodeFile(files[i], dataset.Limits{}) }}
 			if identities != nil {
 				x.identity = identities[i]
 			}
@@ -190,6 +197,11 @@ func eachInTar(file string, yield func(sourceImage, int) error) error {
 			return fmt.Errorf("%s: not compressed by gzip: %w", file, err)
 		}
 	}
+	return eachEntry(in, file, yield)
+}
+
+// eachEntry is eachInTar of an archive that is being read, not compressed; file names it in errors.
+func eachEntry(in io.Reader, file string, yield func(sourceImage, int) error) error {
 	seen := map[string]bool{}
 	for archive := tar.NewReader(in); ; {
 		h, err := archive.Next()
@@ -212,8 +224,8 @@ func eachInTar(file string, yield func(sourceImage, int) error) error {
 				return nil, fmt.Errorf("%s: %s: %d bytes; an image may have at most %d", file, name, h.Size, limit)
 			}
 		} else {
-			data := make([]byte, h.Size)
-			if _, err := io.ReadFull(archive, data); err != nil {
+			data, err := io.ReadAll(archive) // memory grows with what is there, not with what is claimed
+			if err != nil {
 				return fmt.Errorf("%s: %s: %w", file, name, err)
 			}
 			x.load = decoded(data, file, name)
@@ -258,6 +270,9 @@ func decoded(data []byte, file, name string) func() (image.Image, error) {
 	}
 }
 
+// wantImages is what the header of a list should have.
+const wantImages = "the column name, and perhaps identity"
+
 // readImageList reads a list of images: a path a line, or a CSV file with the column name and perhaps
 // identity. identities is nil where the list has none.
 func readImageList(file string) (names, identities []string, err error) {
@@ -277,33 +292,19 @@ func readImageList(file string) (names, identities []string, err error) {
 		return nil
 	}
 	if strings.EqualFold(filepath.Ext(file), ".csv") {
-		in := csv.NewReader(f)
-		in.ReuseRecord = true
-		header, err := in.Read()
+		in, err := table.Open(f, file, wantImages)
 		if err != nil {
-			return nil, nil, fmt.Errorf("%s: no header; want the column name, and perhaps identity: %w", file, err)
+			return nil, nil, err
 		}
-		name, identity := -1, -1
-		for i, h := range header {
-			switch strings.ToLower(strings.TrimSpace(strings.TrimPrefix(h, "\ufeff"))) {
-			case "name":
-				name = i
-			case "identity":
-				identity = i
-			}
-		}
+		name, identity := in.Column("name"), in.Column("identity")
 		if name < 0 {
-			return nil, nil, fmt.Errorf("%s:1: the header is %.60q; want the column name, and perhaps identity", file, strings.Join(header, ","))
+			return nil, nil, in.HeaderError(wantImages)
 		}
-		for {
-			record, err := in.Read()
-			if errors.Is(err, io.EOF) {
-				break
-			} else if err != nil {
-				return nil, nil, fmt.Errorf("%s: %w", file, err)
+		for record, err := range in.Records() {
+			if err != nil {
+				return nil, nil, err
 			}
-			line, _ := in.FieldPos(name)
-			if err := add(line, strings.Clone(record[name])); err != nil {
+			if err := add(in.Line(name), strings.Clone(record[name])); err != nil {
 				return nil, nil, err
 			}
 			if identity >= 0 {

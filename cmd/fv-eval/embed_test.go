@@ -61,7 +61,7 @@ func TestEmbedResumes(t *testing.T) {
 			})
 		}
 		what := embedded{Out: out, Dim: m.Dim(), Normalise: true, Flip: "none"}
-		parts, err := c.parts(m, what)
+		parts, err := c.parts("faces by a model")
 		if err != nil {
 			return "", err
 		}

@@ -50,6 +50,9 @@ func (c *featuresCmd) Run(e *env) error {
 	if err := checkOut(c.Out); err != nil {
 		return err
 	}
+	if err := cli.Exists("FOLDER", c.Dir, "a folder with one sub-folder of images for each identity"); err != nil {
+		return err
+	}
 	set, err := dataset.Open(c.Dir, dataset.Options{People: c.People, MinImages: c.MinImages, MaxImages: c.MaxImages})
 	if err != nil {
 		return err

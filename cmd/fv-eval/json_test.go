@@ -147,6 +147,7 @@ func TestJSONDocumented(t *testing.T) {
 	faces, run0 := filepath.Join(dir, "faces"), filepath.Join(dir, "run")
 	drawFaces(t, faces)
 	saveModel(t, run0, nil)
+	facePairs := file("faces.csv", "ann/ann_0001,ann/ann_0002,1\nann/ann_0001,bob/bob_0001,0\n")
 	curve := file("curve.txt", "0 0\n0.5 0.1\n1 1\n")
 	face := func(name string) string { return filepath.Join(faces, name[:3], name+".jpg") }
 	out := filepath.Join(dir, "out")
@@ -160,6 +161,7 @@ func TestJSONDocumented(t *testing.T) {
 		{"blufr", all, "--train", "20", "--gallery", "50", "--trials", "2"},
 		{"calibrate", scored, "--threshold-for", "eer"},
 		{"curves", curve},
+		{"contract", run0, "--images", faces, "--pairs", facePairs},
 		{"embed", run0, faces, "--out", filepath.Join(dir, "e.csv")},
 		{"same", run0, face("ann_0001"), face("bob_0001")},
 		{"same", run0, face("ann_0001"), face("bob_0001"), "--threshold", "0.5"},

@@ -35,6 +35,9 @@ func (f imported) options() embed.ONNXOptions {
 
 // load reads a run folder, a model file or an ONNX file.
 func (f imported) load(path string) (*embed.Model, error) {
+	if err := cli.Exists("RUN", path, "a run folder, a model file or an ONNX file"); err != nil {
+		return nil, err
+	}
 	if !embed.IsONNX(path) {
 		if !reflect.DeepEqual(f, imported{}) {
 			return nil, cli.Usagef("--mean, --std, --color, --fit, --size and --output-name are for ONNX files: %s says itself how images become its input", path)

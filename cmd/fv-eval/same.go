@@ -66,7 +66,7 @@ func (c *sameCmd) Run(e *env) error {
 	at := eval.NewThreshold(cosine) // the same units
 	out := comparison{A: c.A, B: c.B, Cosine: cosine, Angle: at.Angle, Degrees: at.Degrees, SquaredL2: at.SquaredL2}
 	out.decide(c.Threshold, m.Model().Threshold)
-	out.print(e.text())
+	out.print(e.text(), embed.IsONNX(c.Model))
 	if own := m.Contract().Flip; out.ThresholdFrom == "model" && flip != own {
 		fmt.Fprintf(e.stderr, "warning: the model's threshold was found with --flip %s, the cosine is of --flip %s\n", own, flip)
 	}
@@ -92,8 +92,12 @@ func (out *comparison) decide(flag *float64, stored *embed.Threshold) {
 	out.Threshold, out.Same = &threshold, &same
 }
 
-func (out *comparison) print(w io.Writer) {
+// print says why there is no verdict where the model holds no threshold.
+func (out *comparison) print(w io.Writer, onnx bool) {
 	verdict := "undecided: the model holds no threshold, because it was trained without validation"
+	if onnx {
+		verdict = "undecided: the ONNX file holds no threshold; only fv-train export writes one, of a model trained with validation"
+	}
 	if out.Same != nil {
 		verdict = "different people"
 		if *out.Same {

@@ -28,7 +28,7 @@ type verifyCmd struct {
 	Seed       uint64    `default:"1" help:"What the bootstrap, and pairs where none are given, draw. Default: ${default}."`
 	Group      []string  `placeholder:"COLUMN,..." help:"Measure groups of pairs apart, at the same thresholds: a column of --attributes, or of the score file. Default: none."`
 	Attributes string    `placeholder:"FILE.csv" help:"What is known of images (column name) or people (column identity), a column for each attribute. Default: none."`
-	Missing    string    `default:"error" enum:"error,skip" help:"What to do about images that cannot be read or have no embedding: error lists them all and stops, skip leaves their pairs out and counts them. Default: ${default}."`
+	Missing    string    `default:"error" enum:"error,list,skip" help:"What to do about images that cannot be read or have no embedding: error names the first 20 and stops, list writes all to stdout and stops, skip leaves their pairs out and counts them. Default: ${default}."`
 	Batch      int       `default:"64" help:"Images embedded at once. Default: ${default}."`
 	Threads    int       `default:"0" help:"Threads; 0 means one for each processor. Default: ${default}."`
 	Title      string    `help:"Title of the report. Default: from the model and the pairs."`
@@ -75,7 +75,7 @@ func (c *verifyCmd) Run(e *env) error {
 	}
 	result, err := measure(e, options, &report)
 	if err != nil {
-		return err
+		return listMissing(e, c.Missing, err)
 	}
 	if err := c.groups(result); err != nil {
 		return err

@@ -28,6 +28,8 @@ func printResult(w io.Writer, name string, r *eval.Result, curves []*eval.Curve)
 	fmt.Fprintln(w)
 	if b := r.Intervals; b != nil {
 		fmt.Fprintf(w, "  95 %% over %d identities: AUC [%.5f, %.5f]   EER [%.2f, %.2f] %%\n", b.Identities, b.AUC.Low, b.AUC.High, 100*b.EER.Low, 100*b.EER.High)
+	} else if r.NoIntervals != "" {
+		fmt.Fprintf(w, "  no intervals over identities: %s\n", r.NoIntervals)
 	}
 	for _, a := range r.Protocols {
 		fmt.Fprintf(w, "  accuracy (%s) %.3f %%", a.Protocol, 100*a.Mean)

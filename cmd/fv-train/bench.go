@@ -36,6 +36,9 @@ func (c *benchCmd) Run(e *env) error {
 	config.Head, config.Batch, config.Threads, config.Seed, config.Precision, config.SampleClasses = c.Head, c.Batch, c.Threads, c.Seed, c.Precision, c.Sample
 	config.Data, config.Augment = c.Data, c.Augment
 	if c.Data != "" {
+		if err := cli.Exists("--data", c.Data, "a folder with one sub-folder of images for each identity"); err != nil {
+			return err
+		}
 		return c.loading(e, config)
 	}
 	o := pipeline.BenchOptions{Classes: c.Classes, Steps: c.Steps, Inference: c.Inference, HeadOnly: c.HeadOnly, Kernels: c.Kernels}

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -35,15 +34,15 @@ func (c *doctorCmd) Run(e *env) error {
 		if path == "" {
 			continue
 		}
-		if st, err := os.Stat(path); err == nil && st.IsDir() {
-			return cli.Usagef("%s %s is a folder: name a file", flag, path)
-		}
-		if _, err := os.Stat(filepath.Dir(path)); err != nil {
-			return cli.Usagef("%s: %w", flag, err)
+		if err := cli.NewFile(flag, path, "NAME"); err != nil {
+			return err
 		}
 	}
 	if c.Quarantine != "" {
 		return cli.Usagef("--quarantine: it goes with --fix")
+	}
+	if err := cli.Exists("FOLDER", c.Folder, "a folder with one sub-folder of images for each identity, or a pack or list of images"); err != nil {
+		return err
 	}
 	set, err := dataset.Open(c.Folder, dataset.Options{Images: c.Images})
 	if err != nil {

@@ -47,6 +47,12 @@ func (c *exportCmd) Run(e *env) error {
 	if !embed.IsONNX(c.ONNX) {
 		return cli.Usagef("--onnx %s: want a name that ends in .onnx", c.ONNX)
 	}
+	if err := cli.NewFile("--onnx", c.ONNX, "model.onnx"); err != nil {
+		return err
+	}
+	if err := cli.Exists("RUN", c.Model, "a run folder or model file"); err != nil {
+		return err
+	}
 	m, err := embed.Load(c.Model)
 	if err != nil {
 		return err

@@ -23,12 +23,8 @@ func (c *lossesCmd) lecture(e *env) error {
 		return cli.WithHint(cli.Usagef("--html and --pictures are about all losses, not about %q alone", c.Name), "leave %s out", c.Name)
 	}
 	if c.HTML != "" {
-		// Before the work: a folder, or one that is not there, is found now.
-		if s, err := os.Stat(c.HTML); err == nil && s.IsDir() {
-			return cli.WithHint(cli.Usagef("--html %s is a folder", c.HTML), "name a file, such as %s", filepath.Join(c.HTML, "losses.html"))
-		}
-		if _, err := os.Stat(filepath.Dir(c.HTML)); err != nil {
-			return cli.Usagef("--html: %w", err)
+		if err := cli.NewFile("--html", c.HTML, "losses.html"); err != nil { // before the work
+			return err
 		}
 	}
 	if c.Pictures != "" {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 
 	"github.com/faceverify/fv/internal/cli"
 	"github.com/faceverify/fv/pipeline"
@@ -59,7 +60,24 @@ func (s *settings) config(e *env) (pipeline.Config, error) {
 			return c, err
 		}
 	}
+	if err := s.idleHead(e, &c); err != nil {
+		return c, err
+	}
 	return c, s.folder(e, &c)
+}
+
+// idleHead returns an error where the command line says what the head is like, and the loss has none. A file of
+// --config may say both: that of a run holds every setting.
+func (s *settings) idleHead(e *env, c *pipeline.Config) error {
+	if c.HasHead() {
+		return nil
+	}
+	for _, p := range e.parsed.Path {
+		if p.Flag != nil && !p.Resolved && slices.Contains([]string{"head", "scale", "margin", "margin-gradient", "feature-norm", "head-params"}, p.Flag.Name) {
+			return cli.Usagef("--%s: there is no head with --loss %s; want --loss head+%s for both, or leave --%s out", p.Flag.Name, c.Loss, c.Loss, p.Flag.Name)
+		}
+	}
+	return nil
 }
 
 // errNoFolder is the mistake of a first call.

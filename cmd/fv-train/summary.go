@@ -81,6 +81,9 @@ func (c *summaryCmd) network() (*nn.Network, error) {
 	if c.Model == "" {
 		return network(c.Backbone, c.Embedding, c.Size)
 	}
+	if err := cli.Exists("--model", c.Model, "a model file, a run folder or an ONNX file"); err != nil {
+		return nil, err
+	}
 	if !embed.IsONNX(c.Model) {
 		m, err := embed.Load(c.Model)
 		if err != nil {

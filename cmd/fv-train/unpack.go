@@ -21,6 +21,9 @@ type unpackJSON struct {
 }
 
 func (c *unpackCmd) Run(e *env) error {
+	if err := cli.Exists("PACK", c.Pack, "an InsightFace pack (.rec), or an idx file of images"); err != nil {
+		return err
+	}
 	set, err := dataset.Open(c.Pack, dataset.Options{})
 	if err != nil {
 		return err

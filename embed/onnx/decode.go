@@ -72,13 +72,19 @@ func decode(b []byte, dir string) (*file, error) {
 
 // takeConstants decodes arrays, also those of Constant nodes, which it takes out of the graph.
 func (f *file) takeConstants(g *graphProto, dir string) error {
-	add := func(name string, t *tensorProto) error {
+	put := func(name string, a *array) error {
 		if name == "" || f.arrays[name] != nil {
 			return fmt.Errorf("tensor %q: its name is empty or taken", name)
 		}
-		a, err := t.array(dir)
 		f.arrays[name] = a
-		return err
+		return nil
+	}
+	add := func(name string, t *tensorProto) error {
+		a, err := t.array(dir)
+		if err != nil {
+			return err
+		}
+		return put(name, a)
 	}
 	for i := range g.tensors {
 		if err := add(g.tensors[i].name, &g.tensors[i]); err != nil {
@@ -95,25 +101,26 @@ func (f *file) takeConstants(g *graphProto, dir string) error {
 		if len(n.outputs) != 1 || len(n.attributes) != 1 {
 			return fmt.Errorf("%v: want one output and one attribute", &n)
 		}
-		a := &n.attributes[0]
-		switch a.name {
+		var err error
+		switch a := &n.attributes[0]; a.name {
 		case "value":
 			if a.t == nil {
 				return fmt.Errorf("%v: it has no value", &n)
 			}
-			if err := add(n.outputs[0], a.t); err != nil {
-				return fmt.Errorf("%v: %w", &n, err)
-			}
+			err = add(n.outputs[0], a.t)
 		case "value_float":
-			f.arrays[n.outputs[0]] = &array{floats: []float32{a.f}}
+			err = put(n.outputs[0], &array{floats: []float32{a.f}})
 		case "value_floats":
-			f.arrays[n.outputs[0]] = &array{dims: []int{len(a.floats)}, floats: a.floats}
+			err = put(n.outputs[0], &array{dims: []int{len(a.floats)}, floats: a.floats})
 		case "value_int":
-			f.arrays[n.outputs[0]] = ints(nil, a.i)
+			err = put(n.outputs[0], ints(nil, a.i))
 		case "value_ints":
-			f.arrays[n.outputs[0]] = ints([]int{len(a.ints)}, a.ints...)
+			err = put(n.outputs[0], ints([]int{len(a.ints)}, a.ints...))
 		default:
-			return fmt.Errorf("%v: attribute %q is not supported", &n, a.name)
+			err = fmt.Errorf("attribute %q is not supported", a.name)
+		}
+		if err != nil {
+			return fmt.Errorf("%v: %w", &n, err)
 		}
 	}
 	g.nodes = nodes

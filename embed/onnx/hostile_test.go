@@ -122,6 +122,8 @@ func TestHostile(t *testing.T) {
 		{"dangling", model(in, node("Add", []string{"x", "q"}, "y")), `given by no node`},
 		{"no output", model(in, node("Relu", []string{"x"}, "z")), "the graph has 0 inputs"},
 		{"given twice", model(in, node("Relu", []string{"x"}, "a"), node("Tanh", []string{"x"}, "a"), node("Relu", []string{"a"}, "y")), `two nodes give "a"`},
+		{"constant given twice", model(in, node("Constant", nil, "w", attributeOf("value_ints", []int{3})), node("Constant", nil, "w", attributeOf("value_ints", []int{2})), node("Relu", []string{"x"}, "y")), `tensor "w": its name is empty or taken`},
+		{"constant and tensor", model(in, floatsOf("w", one, 1), node("Constant", nil, "w", attributeOf("value_int", 1)), node("Relu", []string{"x"}, "y")), `tensor "w": its name is empty or taken`},
 		{"short weight", model(in, message(5, integer(1, 1000), integer(1, 1000), integer(2, 1), text(8, "w"), text(9, "abcd")), node("Add", []string{"x", "w"}, "y")), `tensor "w": a shape of [1000 1000] wants 4000000 bytes, it has 4`},
 		{"huge weight", model(in, message(5, integer(1, 1<<40), integer(2, 1), text(8, "w")), node("Add", []string{"x", "w"}, "y")), `tensor "w": its shape is [1099511627776]`},
 		{"overflowing weight", model(in, message(5, integer(1, 1<<20), integer(1, 1<<20), integer(1, 1<<20), integer(1, 1<<20), integer(2, 1), text(8, "w")), node("Add", []string{"x", "w"}, "y")), "is too large"},

@@ -1,14 +1,13 @@
 package blufr
 
 import (
-	"encoding/csv"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path"
 	"strconv"
 	"strings"
+
+	"github.com/faceverify/fv/internal/table"
 )
 
 // Lists are the images of trials that were drawn elsewhere: the benchmark's own, for instance.
@@ -33,39 +32,30 @@ func ReadLists(file string) (*Lists, error) {
 		return nil, err
 	}
 	defer f.Close()
-	in := csv.NewReader(f)
-	in.ReuseRecord = true
-	header, err := in.Read()
+	const want = `"trial,set,name"`
+	in, err := table.Open(f, file, want)
 	if err != nil {
-		return nil, fmt.Errorf("%s: no header; want \"trial,set,name\": %w", file, err)
+		return nil, err
 	}
-	at := map[string]int{}
-	for i, h := range header {
-		at[strings.ToLower(strings.TrimSpace(strings.TrimPrefix(h, "\ufeff")))] = i
+	at, err := in.Need(want, "trial", "set", "name")
+	if err != nil {
+		return nil, err
 	}
-	for _, column := range []string{"trial", "set", "name"} {
-		if _, ok := at[column]; !ok {
-			return nil, fmt.Errorf("%s:1: the header has no column %q; want \"trial,set,name\"", file, column)
-		}
-	}
+	trial, set, image := at[0], at[1], at[2]
 	l := &Lists{Path: file}
-	for {
-		record, err := in.Read()
-		if errors.Is(err, io.EOF) {
-			break
-		} else if err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
+	for record, err := range in.Records() {
+		if err != nil {
+			return nil, err
 		}
-		k, err := strconv.Atoi(strings.TrimSpace(record[at["trial"]]))
+		k, err := strconv.Atoi(strings.TrimSpace(record[trial]))
 		if err != nil || k < 1 || k > 1000 {
-			line, _ := in.FieldPos(at["trial"])
-			return nil, fmt.Errorf("%s:%d: trial %q: want a number from 1", file, line, record[at["trial"]])
+			return nil, in.Errorf(trial, "trial %q: want a number from 1", record[trial])
 		}
 		for len(l.Trials) < k {
 			l.Trials = append(l.Trials, ListTrial{})
 		}
-		t, name := &l.Trials[k-1], strings.Clone(path.Clean(strings.ReplaceAll(strings.TrimSpace(record[at["name"]]), `\`, "/")))
-		switch strings.ToLower(strings.TrimSpace(record[at["set"]])) {
+		t, name := &l.Trials[k-1], strings.Clone(path.Clean(strings.ReplaceAll(strings.TrimSpace(record[image]), `\`, "/")))
+		switch strings.ToLower(strings.TrimSpace(record[set])) {
 		case "test":
 			t.Test = append(t.Test, name)
 		case "gallery":

@@ -63,6 +63,7 @@ type Comparison struct {
 	A           string       `json:"a"`
 	B           string       `json:"b"`
 	Replicates  int          `json:"replicates"`
+	NoIntervals string       `json:"no_bootstrap"` // why there are no intervals, "" if there are or none were asked for
 	Differences []Difference `json:"differences"`
 }
 
@@ -108,7 +109,9 @@ func New(a, b System, pairs *eval.Pairs, o Options) *Comparison {
 	c := &Comparison{A: a.Name, B: b.Name}
 	var differences [][]float64
 	if n := eval.Replicates(o.Bootstrap, len(a.Scores)); o.Bootstrap > 0 {
-		if boot := eval.NewBootstrap(pairs, o.Seed); boot != nil {
+		if boot, err := eval.NewBootstrap(pairs, o.Seed); err != nil {
+			c.NoIntervals = err.Error()
+		} else {
 			va, measured := replicates(boot, n, a.Scores, quantities)
 			vb, _ := replicates(boot, n, b.Scores, quantities)
 			c.Replicates = measured

@@ -119,6 +119,10 @@ func TestNew(t *testing.T) {
 		}
 	}
 	// Without identities there is no bootstrap, and nothing is said in its place.
+	few, s2 := systems(t, 3)
+	if c := New(s2[0], s2[1], few, o); c.Differences[0].Interval != nil || c.Differences[0].P != nil || c.Replicates != 0 || c.NoIntervals == "" {
+		t.Errorf("3 people: %+v, interval %v", c, c.Differences[0].Interval)
+	}
 	for i := range pairs.Pairs {
 		pairs.Pairs[i].A, pairs.Pairs[i].B = "", ""
 	}

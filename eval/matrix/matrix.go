@@ -7,8 +7,6 @@
 package matrix
 
 import (
-	"bufio"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
@@ -20,6 +18,9 @@ import (
 	"strings"
 
 	"github.com/parquet-go/parquet-go"
+
+	"github.com/faceverify/fv/internal/parquetfile"
+	"github.com/faceverify/fv/internal/table"
 )
 
 // Matrix is N named embeddings of Dim values.
@@ -145,20 +146,14 @@ func readNpy(f *os.File) (*Matrix, error) {
 }
 
 func readParquet(f *os.File) (m *Matrix, err error) {
-	// The library panics on some damaged files.
-	defer func() {
-		if r := recover(); r != nil {
-			m, err = nil, fmt.Errorf("%s: not a whole Parquet file: %v", f.Name(), r)
-		}
-	}()
-	stat, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	file, err := parquet.OpenFile(f, stat.Size())
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", f.Name(), err)
-	}
+	err = parquetfile.Read(f, func(file *parquet.File) error {
+		m, err = parquetRows(f, file)
+		return err
+	})
+	return m, err
+}
+
+func parquetRows(f *os.File, file *parquet.File) (*Matrix, error) {
 	for _, column := range []string{"name", "identity", "vector"} {
 		if _, ok := file.Schema().Lookup(column); !ok && file.Root().Column(column) == nil {
 			return nil, fmt.Errorf("%s: no column %q; want name, identity and vector", f.Name(), column)
@@ -166,14 +161,14 @@ func readParquet(f *os.File) (m *Matrix, err error) {
 	}
 	r := parquet.NewGenericReader[parquetRow](file)
 	defer r.Close()
-	m = &Matrix{}
+	m := &Matrix{}
 	batch := make([]parquetRow, 256)
 	for {
 		n, err := r.Read(batch)
 		for _, row := range batch[:n] {
 			if m.Len() == 0 {
 				m.Dim = len(row.Vector)
-				if total := int64(m.Dim) * file.NumRows(); total <= stat.Size() { // a hint, not a promise
+				if total := int64(m.Dim) * file.NumRows(); total <= file.Size() { // a hint, not a promise
 					m.Data = make([]float32, 0, total)
 				}
 			}
@@ -195,41 +190,30 @@ func readParquet(f *os.File) (m *Matrix, err error) {
 // parseCSV reads columns identity and name, in any order, and e0, e1 ... in order; those of a
 // .names.csv file have no values, and Dim is 0.
 func parseCSV(r io.Reader, path string) (*Matrix, error) {
-	in := csv.NewReader(bufio.NewReaderSize(r, 1<<16))
-	in.ReuseRecord = true
-	header, err := in.Read()
+	in, err := table.Open(r, path, `"identity,name" and the values`)
 	if err != nil {
-		return nil, fmt.Errorf("%s: no header; want \"identity,name\" and the values: %w", path, err)
+		return nil, err
 	}
-	identity, name := -1, -1
+	identity, name := in.Column("identity"), in.Column("name")
+	if identity < 0 || name < 0 {
+		return nil, in.HeaderError("the columns identity and name, and the values e0, e1 and so on")
+	}
 	var values []int
-	for i, h := range header {
-		switch h = strings.ToLower(strings.TrimSpace(strings.TrimPrefix(h, "\ufeff"))); h {
-		case "identity":
-			identity = i
-		case "name":
-			name = i
-		case "e" + strconv.Itoa(len(values)):
+	for i, h := range in.Header() {
+		if strings.EqualFold(h, "e"+strconv.Itoa(len(values))) {
 			values = append(values, i)
 		}
 	}
-	if identity < 0 || name < 0 {
-		return nil, fmt.Errorf("%s:1: the header is %.60q; want the columns identity and name, and the values e0, e1 and so on", path, strings.Join(header, ","))
-	}
 	m := &Matrix{Path: path, Dim: len(values)}
 	people := map[string]string{} // one copy of each identity
-	for {
-		record, err := in.Read()
-		if errors.Is(err, io.EOF) {
-			return m, nil
-		} else if err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
+	for record, err := range in.Records() {
+		if err != nil {
+			return nil, err
 		}
 		for e, i := range values {
 			x, err := strconv.ParseFloat(record[i], 32)
 			if err != nil {
-				line, _ := in.FieldPos(i)
-				return nil, fmt.Errorf("%s:%d: column e%d: %q is not a number of float32's range", path, line, e, record[i])
+				return nil, in.Errorf(i, "column e%d: %q is not a number of float32's range", e, record[i])
 			}
 			m.Data = append(m.Data, float32(x))
 		}
@@ -241,4 +225,5 @@ func parseCSV(r io.Reader, path string) (*Matrix, error) {
 		m.Names = append(m.Names, strings.Clone(record[name]))
 		m.Identities = append(m.Identities, who)
 	}
+	return m, nil
 }

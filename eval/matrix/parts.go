@@ -13,6 +13,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"github.com/faceverify/fv/internal/atomicfile"
+	"github.com/faceverify/fv/internal/parquetfile"
 )
 
 // Parts are the embeddings of a long piece of work as far as it has come: a folder FILE.parts beside the
@@ -112,11 +113,7 @@ func (p *Parts) Rows() iter.Seq2[PartRow, error] {
 }
 
 func readPart(file string) (rows []PartRow, err error) {
-	defer func() { // the library panics on some damaged files
-		if r := recover(); r != nil {
-			err = fmt.Errorf("not a whole Parquet file: %v", r)
-		}
-	}()
+	defer parquetfile.Recover(file, &err)
 	return parquet.ReadFile[PartRow](file)
 }
 

@@ -172,3 +172,17 @@ func TestEditDistance(t *testing.T) {
 		}
 	}
 }
+
+// A negative number after a flag is its value; what follows is not touched.
+func TestNegativeValues(t *testing.T) {
+	g, _, err := parse(t, "", "--epochs", "-3", "--scales", "-.5,1", "imgs")
+	if err != nil || g.Train.Epochs != -3 || fmt.Sprint(g.Train.Scales) != "[-0.5 1]" || g.Train.Root != "imgs" {
+		t.Errorf("%+v, %v", g.Train, err)
+	}
+	if _, _, err := parse(t, "", "--epochs", "-x"); err == nil {
+		t.Error("-x is taken for a number")
+	}
+	if _, _, err := parse(t, "", "--epochs=2", "-3"); err == nil {
+		t.Error("-3 after a value is taken for another")
+	}
+}

@@ -8,7 +8,8 @@ import (
 
 	"github.com/alecthomas/kong"
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
+
+	"github.com/faceverify/fv/internal/yamlfile"
 )
 
 // Config is the flag that names a configuration file: a YAML mapping from flag names
@@ -90,47 +91,26 @@ func (c *config) read(path string, root *kong.Node) error {
 	if err != nil {
 		return fmt.Errorf("--config: %w", err)
 	}
-	file, err := parser.ParseBytes(text, 0)
+	entries, err := yamlfile.Parse(path, "flag", text)
 	if err != nil {
-		return fmt.Errorf("%s: not YAML: %w", path, err)
+		return err
 	}
 	c.path, c.values = path, map[string]configValue{}
 	known := flagNames(root, map[string]bool{})
-	for _, doc := range file.Docs {
-		if err := c.document(doc.Body, known); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (c *config) document(body ast.Node, known map[string]bool) error {
-	var entries []*ast.MappingValueNode
-	switch n := body.(type) {
-	case nil, *ast.NullNode:
-		return nil
-	case *ast.MappingNode:
-		entries = n.Values
-	case *ast.MappingValueNode:
-		entries = []*ast.MappingValueNode{n}
-	default:
-		return fmt.Errorf("%s:%d: want lines of the form \"flag: value\"", c.path, body.GetToken().Position.Line)
-	}
 	for _, e := range entries {
-		key, line := e.Key.GetToken().Value, e.Key.GetToken().Position.Line
-		if !known[key] {
-			err := fmt.Errorf("%s:%d: no flag is named %q", c.path, line, key)
-			if near := Nearest(key, known); near != "" {
+		if !known[e.Key] {
+			err := fmt.Errorf("%s:%d: no flag is named %q", path, e.Line, e.Key)
+			if near := Nearest(e.Key, known); near != "" {
 				err = WithHint(err, "did you mean %q?", near)
 			}
 			return err
 		}
 		value, err := scalarOrList(e.Value)
 		if err != nil {
-			return fmt.Errorf("%s:%d: %s: %w", c.path, line, key, err)
+			return fmt.Errorf("%s:%d: %s: %w", path, e.Line, e.Key, err)
 		}
 		if value != nil {
-			c.values[key] = configValue{value, line}
+			c.values[e.Key] = configValue{value, e.Line}
 		}
 	}
 	return nil

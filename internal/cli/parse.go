@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -59,11 +60,27 @@ func Parse(grammar any, name, description string, args []string, stdout, stderr 
 			panic(r)
 		}
 	}()
-	ctx, err = parser.Parse(args)
+	ctx, err = parser.Parse(joinNegative(args))
 	if err != nil {
 		return nil, Usage(config.blame(parseError(name, args, err)))
 	}
 	return ctx, nil
+}
+
+// negative is a number that kong would take for a short flag; no command has a flag that is a digit.
+var negative = regexp.MustCompile(`^-\.?[0-9]|^-(?i:inf)$`)
+
+// joinNegative writes "--flag -1" as "--flag=-1".
+func joinNegative(args []string) []string {
+	var out []string
+	for _, a := range args {
+		if n := len(out); n > 0 && negative.MatchString(a) && strings.HasPrefix(out[n-1], "--") && len(out[n-1]) > 2 && !strings.Contains(out[n-1], "=") {
+			out[n-1] += "=" + a
+			continue
+		}
+		out = append(out, a)
+	}
+	return out
 }
 
 // parseError adds to kong's errors what to do.

@@ -66,7 +66,6 @@ func (t *Training) Backward(theta, dEmbedding, dTheta []float32) {
 	}
 	t.theta, t.dTheta = theta, dTheta
 	copy(t.tensors[t.output].grad, dEmbedding[:t.n*t.Dim()])
-	clear(dTheta[:t.still])
 	for i, u := range slices.Backward(t.units) {
 		if i < t.first {
 			break
@@ -79,6 +78,7 @@ func (t *Training) Backward(theta, dEmbedding, dTheta []float32) {
 		u.backward(&t.engine)
 		t.took[i].backward += time.Since(began)
 	}
+	clear(dTheta[:t.still]) // also of frozen parameters in units that have others, as within a block
 }
 
 // runAgain computes what is needed again.

@@ -13,6 +13,8 @@ import (
 	"image/color"
 	"math/rand/v2"
 	"strings"
+
+	"github.com/faceverify/fv/internal/setting"
 )
 
 // Settings hold the probability of each transform, 0 to 1. The zero value changes nothing.
@@ -73,11 +75,11 @@ func (s Settings) Validate() error {
 		{"jitter", s.Jitter}, {"grey", s.Grey}, {"rotate", s.Rotate},
 	} {
 		if !(p.value >= 0 && p.value <= 1) {
-			errs = append(errs, fmt.Errorf("augment: %s is %v; want a probability, 0 to 1", p.name, p.value))
+			errs = append(errs, setting.Errorf(p.name, "augment: %s is %v; want a probability, 0 to 1", p.name, p.value))
 		}
 	}
 	if s.ShiftBy < 0 || s.Shift > 0 && s.ShiftBy == 0 {
-		errs = append(errs, fmt.Errorf("augment: shift-by is %d; want at least 1 pixel", s.ShiftBy))
+		errs = append(errs, setting.Errorf("shift-by", "augment: shift-by is %d; want at least 1 pixel", s.ShiftBy))
 	}
 	return errors.Join(errs...)
 }

@@ -2,7 +2,6 @@ package dataset
 
 import (
 	"bufio"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +13,9 @@ import (
 	"strings"
 
 	"github.com/parquet-go/parquet-go"
+
+	"github.com/faceverify/fv/internal/parquetfile"
+	"github.com/faceverify/fv/internal/table"
 )
 
 // list is a file that names images and says who they show.
@@ -25,7 +27,7 @@ type list struct {
 }
 
 // wantColumns is what a table should have.
-const wantColumns = "want the columns path and identity"
+const wantColumns = "the columns path and identity"
 
 func openList(file string, o Options) (*Set, error) {
 	root := o.Images
@@ -170,53 +172,36 @@ var (
 )
 
 func (l *list) readCSV(r io.Reader) error {
-	in := csv.NewReader(r)
-	in.ReuseRecord = true
-	head, err := in.Read()
-	if err != nil {
-		return fmt.Errorf("%s: no header; %s: %w", l.file, wantColumns, err)
-	}
-	at, who := column(head, pathColumn...), column(head, identityColumn...)
-	if at < 0 || who < 0 {
-		return l.errorf(1, "the header is %.60q; %s", strings.Join(head, ","), wantColumns)
-	}
-	for {
-		record, err := in.Read()
-		if errors.Is(err, io.EOF) {
-			return nil
-		} else if err != nil {
-			return fmt.Errorf("%s: %w", l.file, err)
-		}
-		row, _ := in.FieldPos(at)
-		if err := l.add(row, strings.Clone(record[at]), strings.Clone(record[who])); err != nil {
-			return err
-		}
-	}
-}
-
-// readParquet reads the columns path and identity, which hold text or whole numbers. A row is counted from 1 in errors.
-func (l *list) readParquet(f *os.File) (err error) {
-	// The library panics on some damaged files.
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("%s: not a Parquet file: %v", l.file, r)
-		}
-	}()
-	st, err := f.Stat()
+	in, err := table.Open(r, l.file, wantColumns)
 	if err != nil {
 		return err
 	}
-	in, err := parquet.OpenFile(f, st.Size())
-	if err != nil {
-		return fmt.Errorf("%s: not a Parquet file: %w", l.file, err)
+	at, who := in.Column(pathColumn...), in.Column(identityColumn...)
+	if at < 0 || who < 0 {
+		return in.HeaderError(wantColumns)
 	}
+	for record, err := range in.Records() {
+		if err != nil {
+			return err
+		}
+		if err := l.add(in.Line(at), strings.Clone(record[at]), strings.Clone(record[who])); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readParquet reads the columns path and identity, which hold text or whole numbers. A row is counted from 1 in errors.
+func (l *list) readParquet(f *os.File) error { return parquetfile.Read(f, l.parquetRows) }
+
+func (l *list) parquetRows(in *parquet.File) error {
 	var head []string
 	for _, c := range in.Schema().Columns() {
 		head = append(head, strings.Join(c, "."))
 	}
 	at, who := column(head, pathColumn...), column(head, identityColumn...)
 	if at < 0 || who < 0 {
-		return fmt.Errorf("%s: the columns are %.60q; %s", l.file, strings.Join(head, ","), wantColumns)
+		return fmt.Errorf("%s: the columns are %.60q; want %s", l.file, strings.Join(head, ","), wantColumns)
 	}
 	rows := parquet.NewReader(in)
 	defer rows.Close()

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"strings"
+
+	"github.com/faceverify/fv/internal/setting"
 )
 
 // Names of the decays of a Schedule.
@@ -40,34 +42,34 @@ type Schedule struct {
 func (s Schedule) Validate() error {
 	switch {
 	case !(s.Base > 0) || math.IsInf(s.Base, 0):
-		return fmt.Errorf("the learning rate is %v, want a number above 0", s.Base)
+		return setting.Errorf("lr", "the learning rate is %v, want a number above 0", s.Base)
 	case s.Steps < 1:
 		return fmt.Errorf("the run has %d steps, want at least 1", s.Steps)
 	case s.Warmup < 0:
-		return fmt.Errorf("the warm-up has %d steps, want 0 or more", s.Warmup)
+		return setting.Errorf("warmup", "the warm-up has %d steps, want 0 or more", s.Warmup)
 	case s.Warmup > s.Steps:
-		return fmt.Errorf("the warm-up of %d steps is longer than the run of %d", s.Warmup, s.Steps)
+		return setting.Errorf("warmup", "the warm-up of %d steps is longer than the run of %d", s.Warmup, s.Steps)
 	}
 	switch s.Decay {
 	case Constant, Cosine, Linear:
 	case Polynomial:
 		if !(s.Power > 0) || math.IsInf(s.Power, 0) {
-			return fmt.Errorf("the power of the polynomial schedule is %v, want a number above 0", s.Power)
+			return setting.Errorf("power", "the power of the polynomial schedule is %v, want a number above 0", s.Power)
 		}
 	case Step:
 		if len(s.Milestones) == 0 {
-			return fmt.Errorf("the step schedule needs milestones, such as 10,14")
+			return setting.Errorf("milestones", "the step schedule needs milestones, such as 10,14")
 		}
 		for i, m := range s.Milestones {
 			if m < 1 || i > 0 && m <= s.Milestones[i-1] {
-				return fmt.Errorf("the milestones must rise and come after the first step")
+				return setting.Errorf("milestones", "the milestones must rise and come after the first step")
 			}
 		}
 		if !(s.Gamma > 0 && s.Gamma <= 1) {
-			return fmt.Errorf("the factor of the step schedule is %v, want above 0 and at most 1", s.Gamma)
+			return setting.Errorf("gamma", "the factor of the step schedule is %v, want above 0 and at most 1", s.Gamma)
 		}
 	default:
-		return fmt.Errorf("there is no schedule %q; there are %s", s.Decay, strings.Join(Decays(), ", "))
+		return setting.Errorf("schedule", "there is no schedule %q; there are %s", s.Decay, strings.Join(Decays(), ", "))
 	}
 	return nil
 }

@@ -2,8 +2,9 @@ package optim
 
 import (
 	"errors"
-	"fmt"
 	"math"
+
+	"github.com/faceverify/fv/internal/setting"
 )
 
 // Names of the optimisers.
@@ -36,13 +37,13 @@ type Settings struct {
 func (s Settings) Validate() error {
 	unit := func(name string, v float64) error {
 		if !(v >= 0 && v < 1) {
-			return fmt.Errorf("%s is %v, want at least 0 and below 1", name, v)
+			return setting.Errorf(name, "%s is %v, want at least 0 and below 1", name, v)
 		}
 		return nil
 	}
 	notNegative := func(name string, v float64) error {
 		if !(v >= 0) || math.IsInf(v, 0) {
-			return fmt.Errorf("%s is %v, want 0 or more", name, v)
+			return setting.Errorf(name, "%s is %v, want 0 or more", name, v)
 		}
 		return nil
 	}
@@ -50,14 +51,14 @@ func (s Settings) Validate() error {
 	switch s.Name {
 	case SGD:
 		if s.Nesterov && s.Momentum == 0 {
-			err = errors.Join(err, errors.New("nesterov needs a momentum above 0"))
+			err = errors.Join(err, setting.Errorf("nesterov", "nesterov needs a momentum above 0"))
 		}
 		return errors.Join(err, unit("momentum", s.Momentum))
 	case AdamW:
 		if !(s.Epsilon > 0) {
-			err = errors.Join(err, fmt.Errorf("epsilon is %v, want a number above 0", s.Epsilon))
+			err = errors.Join(err, setting.Errorf("epsilon", "epsilon is %v, want a number above 0", s.Epsilon))
 		}
 		return errors.Join(err, unit("beta1", s.Beta1), unit("beta2", s.Beta2))
 	}
-	return fmt.Errorf("there is no optimizer %q; there are %s and %s", s.Name, SGD, AdamW)
+	return setting.Errorf("optimizer", "there is no optimizer %q; there are %s and %s", s.Name, SGD, AdamW)
 }

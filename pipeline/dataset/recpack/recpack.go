@@ -18,6 +18,9 @@ const magic = 0xced7230a
 // MaxRecord is the most bytes of a record.
 const MaxRecord = 256 << 20
 
+// chunk is how many bytes are read at once.
+const chunk = 1 << 20
+
 // Image is an encoded image of a pack.
 type Image struct {
 	Index int // of its record, from 0; InsightFace's first image is 1
@@ -105,11 +108,15 @@ func (r *Reader) record() ([]byte, error) {
 		}
 		start := len(payload)
 		padded := (length + 3) / 4 * 4
-		payload = append(payload, make([]byte, padded)...)
-		n, err = io.ReadFull(r.in, payload[start:])
-		r.offset += int64(n)
-		if err != nil {
-			return nil, r.errorf(at, "the pack is cut off: a record of %d bytes has %d", length, n)
+		// Memory grows with what is there, not with what is claimed.
+		for len(payload) < start+padded {
+			from := len(payload)
+			payload = append(payload, make([]byte, min(start+padded-from, chunk))...)
+			n, err = io.ReadFull(r.in, payload[from:])
+			r.offset += int64(n)
+			if err != nil {
+				return nil, r.errorf(at, "the pack is cut off: a record of %d bytes has %d", length, from-start+n)
+			}
 		}
 		payload = payload[:start+length]
 		if kind == 0 || kind == 3 {

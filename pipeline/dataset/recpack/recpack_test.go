@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -72,6 +73,28 @@ func TestDamaged(t *testing.T) {
 		if _, err := NewReader(strings.NewReader(text), "train.rec").Next(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", text, err, want)
 		}
+	}
+}
+
+// What a record claims to hold is not allocated before it is there.
+func TestReaderMemory(t *testing.T) {
+	claim := "\x0a\x23\xd7\xce\x00\x00\x00\x0f" // 240 MiB
+	var before, after runtime.MemStats
+	r := NewReader(strings.NewReader(claim+"abcd"), "train.rec")
+	runtime.ReadMemStats(&before)
+	_, err := r.Next()
+	runtime.ReadMemStats(&after)
+	if err == nil || !strings.Contains(err.Error(), "a record of 251658240 bytes has 4") {
+		t.Error(err)
+	}
+	if n := after.TotalAlloc - before.TotalAlloc; n > 4<<20 {
+		t.Errorf("%d bytes are allocated for a file of 12", n)
+	}
+	// A record of several chunks comes out whole.
+	large := bytes.Repeat([]byte("face"), 700_000)
+	img, err := NewReader(bytes.NewReader(rectest.Append(nil, 0, 3, nil, large)), "train.rec").Next()
+	if err != nil || !bytes.Equal(img.Data, large) {
+		t.Errorf("%v", err)
 	}
 }
 

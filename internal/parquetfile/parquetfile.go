@@ -1,0 +1,31 @@
+// Package parquetfile opens Parquet files from others: the library panics on some damaged ones.
+package parquetfile
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/parquet-go/parquet-go"
+)
+
+// Read opens the Parquet file f and calls read with it. A panic of the library, which damaged files cause
+// while they are opened and while they are read, becomes an error that names the file.
+func Read(f *os.File, read func(*parquet.File) error) (err error) {
+	defer Recover(f.Name(), &err)
+	st, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	file, err := parquet.OpenFile(f, st.Size())
+	if err != nil {
+		return fmt.Errorf("%s: not a whole Parquet file: %w", f.Name(), err)
+	}
+	return read(file)
+}
+
+// Recover turns a panic into an error that names the file. It is to be deferred.
+func Recover(name string, err *error) {
+	if r := recover(); r != nil {
+		*err = fmt.Errorf("%s: not a whole Parquet file: %v", name, r)
+	}
+}
