@@ -97,6 +97,8 @@ type Config struct {
 	Threads         int    `name:"threads" keep:"free" group:"Running" default:"0" help:"Threads; 0 means one for each processor. The result is the same. Default: ${default}."`
 	CheckpointEvery Span   `name:"checkpoint-every" keep:"free" group:"Running" default:"1epochs" placeholder:"N|Nepochs" help:"Steps or epochs between checkpoints. Default: ${default}."`
 	ValEvery        Span   `name:"val-every" keep:"free" group:"Running" default:"1epochs" placeholder:"N|Nepochs" help:"Steps or epochs between validations. Default: ${default}."`
+	OnNaN           string `name:"on-nan" keep:"free" group:"Running" default:"stop" placeholder:"stop|skip|rollback" help:"What follows a step whose loss or gradient is NaN or infinite: stop with an error; skip the step; or rollback to the last checkpoint and go on with half the learning rate. Default: ${default}."`
+	Rollbacks       int    `name:"rollbacks" keep:"free" group:"Running" default:"3" placeholder:"N" help:"Most rollbacks of a run. Default: ${default}."`
 	LogEvery        int    `name:"log-every" keep:"free" group:"Running" default:"20" help:"Steps between lines of text; log.jsonl has every step. Default: ${default}."`
 }
 
@@ -258,6 +260,8 @@ func (c *Config) checkOptimisation() error {
 		atLeast("max-steps", c.MaxSteps, 0),
 		atLeast("threads", c.Threads, 0),
 		atLeast("log-every", c.LogEvery, 1),
+		atLeast("rollbacks", c.Rollbacks, 0),
+		oneOf("on-nan", c.OnNaN, onNaNStop, onNaNSkip, onNaNRollback),
 		c.checkPrecision(),
 		c.checkRate(),
 		c.checkFineTuning(),

@@ -47,6 +47,7 @@ type trainer struct {
 	monitor   monitor
 	bad       *quarantine
 	log       *stepLog
+	unlock    func()
 	speed     float64 // images per second, smoothed
 }
 
@@ -171,6 +172,9 @@ func (t *trainer) close() {
 	if t.log != nil {
 		t.log.close()
 	}
+	if t.unlock != nil {
+		t.unlock()
+	}
 	if t.pool != nil {
 		t.pool.Close()
 	}
@@ -202,37 +206,46 @@ func (t *trainer) run(ctx context.Context) (*Result, error) {
 	if err := t.start(); err != nil {
 		return nil, err
 	}
+	for last := t.lastStep(); t.Step < last || t.Pending != nil; {
+		if err := t.advance(ctx); err != nil {
+			return nil, t.unwritten(err)
+		}
+	}
+	r, err := t.finish()
+	return r, t.unwritten(err)
+}
+
+// advance takes the next step, or ends one whose validation was interrupted, and does what is due after it.
+func (t *trainer) advance(ctx context.Context) error {
 	if line := t.Pending; line != nil {
-		if err := t.record(ctx, line); err != nil {
-			return nil, err
+		return t.record(ctx, line)
+	}
+	if ctx.Err() != nil {
+		return t.interrupt()
+	}
+	line, err := t.step(ctx)
+	var bad *notFinite
+	if errors.As(err, &bad) {
+		if line, err = t.onNaN(bad, err); err == nil && line == nil {
+			return nil // back at an earlier step
 		}
 	}
-	for last := t.lastStep(); t.Step < last; {
-		if ctx.Err() != nil {
-			return nil, t.interrupt()
+	if err != nil {
+		if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+			err = t.interrupt()
 		}
-		line, err := t.step(ctx)
-		if err != nil {
-			if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
-				err = t.interrupt()
-			}
-			return nil, err
-		}
-		if err := t.tellBad(); err != nil {
-			return nil, err
-		}
+		return err
+	}
+	if err := t.tellBad(); err != nil {
+		return err
+	}
+	if line.Skipped == "" {
 		t.progress(line)
-		err = t.monitor.step(t.Step, line.Cosine)
-		if err == nil {
-			err = t.record(ctx, line)
-		} else {
-			err = errors.Join(err, t.log.append(*line))
-		}
-		if err != nil {
-			return nil, err
+		if err := t.monitor.step(t.Step, line.Cosine); err != nil {
+			return errors.Join(err, t.log.append(*line))
 		}
 	}
-	return t.finish()
+	return t.record(ctx, line)
 }
 
 func (t *trainer) start() error {
@@ -355,8 +368,10 @@ func (t *trainer) finish() (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if n := len(lines); n > 0 {
-		r.Loss = lines[n-1].Loss
+	for _, l := range lines {
+		if l.Skipped == "" {
+			r.Loss = l.Loss
+		}
 	}
 	if t.Seconds > 0 {
 		r.ImagesPerSecond = float64(t.Step*t.config.Batch*t.config.Accumulate) / t.Seconds

@@ -67,6 +67,7 @@ func (t *Training) Backward(theta, dEmbedding, dTheta []float32) {
 	t.theta, t.dTheta = theta, dTheta
 	copy(t.tensors[t.output].grad, dEmbedding[:t.n*t.Dim()])
 	clear(dTheta[:t.still])
+	t.watchEmbedding(dTheta)
 	for i, u := range slices.Backward(t.units) {
 		if i < t.first {
 			break
@@ -78,6 +79,7 @@ func (t *Training) Backward(theta, dEmbedding, dTheta []float32) {
 		}
 		u.backward(&t.engine)
 		t.took[i].backward += time.Since(began)
+		t.watchBackward(i)
 	}
 }
 
