@@ -5,10 +5,13 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"gorgonia.org/gorgonia"
+
+	"github.com/faceverify/fv/internal/nn"
 )
 
 // faulty is a machine whose computations of some calls, counted from 1, give a gradient of NaN: as a broken processor does.
@@ -142,5 +145,25 @@ func TestNaNRollbacksEnd(t *testing.T) {
 	_, err := Train(t.Context(), c, Events{})
 	if !errors.Is(err, ErrDiverged) || !strings.Contains(err.Error(), "after 2 rollbacks") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// The layer in which numbers overflow is named.
+func TestNaNLayer(t *testing.T) {
+	c := tiny(t, drawFaces(t, 8))
+	r, err := newRun(t.Context(), c, Events{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.close()
+	const layer = "layer2.conv"
+	params := r.network.Params()
+	p := params[slices.IndexFunc(params, func(p nn.Param) bool { return p.Name == layer+".weight" })]
+	for i := range p.Len {
+		r.arena.Weights[p.Offset+i] = 3e38
+	}
+	_, err = r.run(t.Context())
+	if !errors.Is(err, ErrDiverged) || !strings.Contains(err.Error(), "it begins in layer "+layer+" (forward)") {
+		t.Errorf("error %v, want one that names layer %s", err, layer)
 	}
 }
