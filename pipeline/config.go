@@ -34,6 +34,8 @@ type Config struct {
 	Size      Size   `name:"size" group:"Data" default:"112x112" placeholder:"HxW" help:"Height and width of the network's input, multiples of 16. Default: ${default}."`
 	Cache     Bytes  `name:"cache" keep:"free" group:"Data" default:"auto" placeholder:"SIZE" help:"Memory for decoded images, such as 2GiB; auto means a quarter of RAM, 0 none. Default: ${default}."`
 
+	MaxMemory Bytes `name:"max-memory" keep:"free" group:"Data" default:"0" placeholder:"SIZE" help:"Most memory that the run may take, such as 4GiB: the cache gets what the rest leaves, and a batch that cannot fit is refused. 0 means any. Default: ${default}."`
+
 	Augment    string   `name:"augment" group:"Augmentation" default:"light" placeholder:"none|light|strong" help:"Preset of the random changes to training images. Default: ${default}."`
 	Flip       *float64 `name:"flip" group:"Augmentation" placeholder:"P" help:"Probability of mirroring. Default: the preset's."`
 	Shift      *float64 `name:"shift" group:"Augmentation" placeholder:"P" help:"Probability of shifting. Default: the preset's."`
@@ -247,7 +249,15 @@ func (c *Config) checkData() error {
 		atLeast("embedding", c.Embedding, 1),
 		oneOf("fit", c.Fit, "crop", "stretch", "pad"),
 		c.checkSize(),
+		c.checkMaxMemory(),
 	)
+}
+
+func (c *Config) checkMaxMemory() error {
+	if c.MaxMemory < 0 {
+		return settingError("max-memory", "want an amount, such as 4GiB, or 0 for any")
+	}
+	return nil
 }
 
 func (c *Config) checkOptimisation() error {

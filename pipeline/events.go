@@ -33,6 +33,7 @@ type Start struct {
 	Steps           int // at the end of this run
 	First           int // accepted steps so far: 0 for a new run
 	Bytes           int // of activations and gradients
+	Memory          MemoryPlan
 	Threads         int
 	Kernels         string // variant of the kernels: "avx512", "avx2" or "generic"
 }

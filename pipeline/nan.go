@@ -148,7 +148,7 @@ func (t *trainer) rollBack(bad *notFinite) error {
 	t.Rollbacks = append(now.Rollbacks, Rollback{bad.step, t.Step, bad.what})
 	// The model file may be that of a validation since.
 	t.Validations, t.Seconds = now.Validations, now.Seconds
-	t.monitor, t.threshold = monitor{}, nil
+	t.monitor, t.symptoms, t.threshold = monitor{}, t.newSymptoms(), nil
 	t.events.warn("step %d: %s; %s names the images of the batch. The run goes on after step %d with a learning rate of %.3g",
 		bad.step, bad.what, BadBatchFile, t.Step, t.rate(t.Step))
 	if err := errors.Join(t.reopenLog(), t.checkpoint()); err != nil {

@@ -35,7 +35,9 @@ type trainer struct {
 	sample           *classSample // nil if each step compares with all classes
 	sum              []float32    // of the parts of a step's gradient; nil if it has one batch
 	memory           [][]float32  // to give back
-	buffers, pending []float32    // running statistics: accepted, and with the step under way
+	memoryNeeds      MemoryPlan
+	freeHeap         func()    // undoes limitHeap
+	buffers, pending []float32 // running statistics: accepted, and with the step under way
 	solver           *optim.Solver
 	schedule         optim.Schedule
 	perEpoch         int // steps
@@ -45,6 +47,7 @@ type trainer struct {
 	saved     int // step of the newest checkpoint
 	threshold *embed.Threshold
 	monitor   monitor
+	symptoms  symptoms
 	bad       *quarantine
 	log       *stepLog
 	unlock    func()
@@ -80,6 +83,10 @@ func (t *trainer) prepare() (err error) {
 	if t.metric, err = c.metricLoss(len(t.faces.train.Identities), t.network.Dim()); err != nil {
 		return err
 	}
+	if err := t.planMemory(); err != nil {
+		return err
+	}
+	t.freeHeap = t.limitHeap()
 	t.bad = &quarantine{path: filepath.Join(t.dir, QuarantineFile)}
 	if err := t.openLoader(); err != nil {
 		return err
@@ -97,14 +104,10 @@ func (t *trainer) prepare() (err error) {
 
 func (t *trainer) openLoader() error {
 	c := &t.config
-	cache := int64(c.Cache)
-	if cache < 0 {
-		cache = totalMemory() / 4
-	}
 	var err error
 	t.loader, err = loader.New(loader.Options{
 		Set: t.faces.train, Contract: t.Contract, Augment: c.augmentation(),
-		Batch: c.Batch, PerIdentity: c.PerIdentity, Seed: c.Seed, Cache: cache, Workers: c.Threads,
+		Batch: c.Batch, PerIdentity: c.PerIdentity, Seed: c.Seed, Cache: t.memoryNeeds.Cache, Workers: c.Threads,
 		OnBad: t.bad.add,
 	})
 	return err
@@ -171,6 +174,9 @@ func (t *trainer) close() {
 	}
 	if t.log != nil {
 		t.log.close()
+	}
+	if t.freeHeap != nil {
+		t.freeHeap()
 	}
 	if t.unlock != nil {
 		t.unlock()
@@ -244,12 +250,14 @@ func (t *trainer) advance(ctx context.Context) error {
 		if err := t.monitor.step(t.Step, line.Cosine); err != nil {
 			return errors.Join(err, t.log.append(*line))
 		}
+		t.watch(line)
 	}
 	return t.record(ctx, line)
 }
 
 func (t *trainer) start() error {
 	t.loader.Start(t.firstBatch(t.Step))
+	t.symptoms = t.newSymptoms()
 	if t.events.Start == nil {
 		return nil
 	}
@@ -257,7 +265,7 @@ func (t *trainer) start() error {
 		Dir: t.dir, Config: t.config, Identities: len(t.faces.train.Identities), Images: len(t.faces.train.Samples),
 		Params: t.graph.backboneParams, HeadParams: arenaLen(0, t.head, len(t.faces.train.Identities), t.network.Dim()),
 		StepsPerEpoch: t.perEpoch, Steps: t.lastStep(), First: t.Step,
-		Bytes: t.backbone.Bytes(), Threads: t.pool.Threads(), Kernels: kernel.Variant(),
+		Bytes: t.backbone.Bytes(), Memory: t.memoryNeeds, Threads: t.pool.Threads(), Kernels: kernel.Variant(),
 	}
 	if t.faces.pairs != nil {
 		s.ValidationPairs = len(t.faces.pairs.Pairs)

@@ -28,8 +28,8 @@ func NewTraining(n *Network, batch int, precision Precision, pool *kernel.Pool) 
 
 // TrainingBytes returns the memory that NewTraining takes for activations and gradients, without
 // taking it.
-func TrainingBytes(n *Network, batch int) (int, error) {
-	p, err := newPlan(n, batch, FP32, nil, true)
+func TrainingBytes(n *Network, batch int, precision Precision) (int, error) {
+	p, err := newPlan(n, batch, precision, nil, true)
 	if err != nil {
 		return 0, err
 	}
