@@ -76,11 +76,17 @@ func TestSymptomsOfRuns(t *testing.T) {
 	}{
 		"sound":     {[]string{"head=normface", "scale=16"}, ""},
 		"stuck":     {[]string{"head=normface", "scale=1", "lr=1e-9"}, "stuck at that of guessing"},
-		"exploding": {[]string{"head=normface", "scale=64", "clip=0", "lr=20", "max-steps=60"}, "have grown to a length"},
+		"exploding": {[]string{"head=normface", "scale=64", "clip=0", "lr=20", "max-steps=20"}, "have grown to a length"},
 	} {
 		var told []string
-		cfg := tiny(t, data, append([]string{"size=16x16", "epochs=13", "checkpoint-every=1000", "schedule=constant"}, c.changes...)...)
-		_, err := Train(t.Context(), cfg, Events{Warning: func(s string) { told = append(told, s) }})
+		cfg := tiny(t, data, append([]string{"size=16x16", "epochs=4", "checkpoint-every=1000", "schedule=constant"}, c.changes...)...)
+		r, err := newRun(t.Context(), cfg, Events{Warning: func(s string) { told = append(told, s) }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.symptoms.window = 12 // an epoch
+		_, err = r.run(t.Context())
+		r.close()
 		text := strings.Join(told, "\n")
 		if c.want == "" && (err != nil || text != "") {
 			t.Errorf("%s: told %q, error %v", name, text, err)

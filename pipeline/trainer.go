@@ -99,7 +99,11 @@ func (t *trainer) prepare() (err error) {
 	if err := t.schedule.Validate(); err != nil {
 		return settingError("schedule", "%w", err)
 	}
-	return t.build()
+	if err := t.build(); err != nil {
+		return err
+	}
+	t.symptoms = t.newSymptoms()
+	return nil
 }
 
 func (t *trainer) openLoader() error {
@@ -257,7 +261,6 @@ func (t *trainer) advance(ctx context.Context) error {
 
 func (t *trainer) start() error {
 	t.loader.Start(t.firstBatch(t.Step))
-	t.symptoms = t.newSymptoms()
 	if t.events.Start == nil {
 		return nil
 	}
