@@ -48,7 +48,7 @@ func mebibytes(n int64) string { return fmt.Sprintf("%d MiB", (n+1<<20-1)>>20) }
 
 // programBytes is what the program takes beside what is planned: code, stacks, buffers of the kernels, and garbage that the collector
 // has not come to.
-const programBytes = 96 << 20
+const programBytes = 128 << 20
 
 // memoryPlan works out what a run of resolved settings takes for batches of a size.
 func (t *trainer) memoryPlan(batch int) (MemoryPlan, error) {
@@ -130,7 +130,8 @@ func (t *trainer) lessMemory(limit int64) string {
 	return fmt.Sprintf("the largest batch that fits is --batch %d; with --accumulate a step has several of them", largest)
 }
 
-// limitHeap holds the collector to what --max-memory leaves beside memory that it does not manage, until the function that it returns is called.
+// limitHeap holds the collector to what --max-memory leaves beside memory that it does not manage, until the function that it returns is
+// called. Before the memory is planned, all is the collector's.
 func (t *trainer) limitHeap() func() {
 	limit := int64(t.config.MaxMemory)
 	if limit == 0 {

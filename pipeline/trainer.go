@@ -72,6 +72,7 @@ func newTrainer(c Config, network *nn.Network, contract embed.Contract, events E
 // prepare opens the data and builds all that works on them.
 func (t *trainer) prepare() (err error) {
 	c := &t.config
+	t.freeHeap = t.limitHeap()
 	if t.faces, err = openFaces(c, t.events.warn); err != nil {
 		return err
 	}
@@ -86,7 +87,7 @@ func (t *trainer) prepare() (err error) {
 	if err := t.planMemory(); err != nil {
 		return err
 	}
-	t.freeHeap = t.limitHeap()
+	t.limitHeap()
 	t.bad = &quarantine{path: filepath.Join(t.dir, QuarantineFile)}
 	if err := t.openLoader(); err != nil {
 		return err
