@@ -26,6 +26,7 @@ func init() {
 			{"t-alpha", 0.01, "share of a batch in the running mean and deviation of ‖x‖"},
 		},
 		HasMargin: true,
+		Plain:     map[string]float64{"margin": 0},
 		build: func(v map[string]float64, o Options) Head {
 			return NewAdaFace(v["scale"], v["margin"], v["h"], v["t-alpha"], o.detached())
 		},

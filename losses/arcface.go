@@ -41,6 +41,7 @@ func init() {
 				{"margin", 0.5, "m in radians, added to the angle"},
 			},
 			HasMargin:   true,
+			Plain:       map[string]float64{"margin": 0},
 			FeatureNorm: Scaled,
 			build: func(p map[string]float64, o Options) Head {
 				return ArcFace{Scale: p["scale"], Margin: p["margin"], Past: v.past, Detached: o.detached()}

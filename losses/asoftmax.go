@@ -15,6 +15,7 @@ func init() {
 			{"margin", 4, "m, a whole number: the factor of the angle"},
 		}, annealingParams(Annealing{Base: 1000, Gamma: 0.12, Power: 1, Min: 5})),
 		HasMargin:   true,
+		Plain:       map[string]float64{"margin": 1},
 		FeatureNorm: Kept,
 		build: func(v map[string]float64, o Options) Head {
 			return &ASoftmax{Scale: v["scale"], Margin: v["margin"], Annealing: newAnnealing(v), Detached: o.detached()}

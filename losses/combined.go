@@ -17,6 +17,7 @@ func init() {
 			{"m3", 0.2, "taken off the cosine, as in CosFace"},
 		},
 		HasMargin:   true,
+		Plain:       map[string]float64{"m1": 1, "m2": 0, "m3": 0},
 		FeatureNorm: Scaled,
 		build: func(v map[string]float64, o Options) Head {
 			return Combined{Scale: v["scale"], M1: v["m1"], M2: v["m2"], M3: v["m3"], Detached: o.detached()}

@@ -20,6 +20,7 @@ func init() {
 				{"margin", 0.35, "m, taken off the cosine"},
 			},
 			HasMargin:   true,
+			Plain:       map[string]float64{"margin": 0},
 			FeatureNorm: Scaled,
 			build: func(p map[string]float64, _ Options) Head {
 				return CosFace{Scale: p["scale"], Margin: p["margin"], name: v.name}

@@ -16,6 +16,7 @@ func init() {
 			{"momentum", 0.99, "how much of t a batch leaves; the rest is the batch's mean cos θ_y"},
 		},
 		HasMargin: true,
+		Plain:     map[string]float64{"margin": 0},
 		build: func(v map[string]float64, o Options) Head {
 			return NewCurricularFace(v["scale"], v["margin"], v["momentum"], o.detached())
 		},

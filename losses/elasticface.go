@@ -29,6 +29,7 @@ func init() {
 				{"deviation", 0.0125, "the standard deviation of m"},
 			},
 			HasMargin:   true,
+			Plain:       map[string]float64{"margin": 0, "deviation": 0},
 			FeatureNorm: Scaled,
 			build: func(p map[string]float64, o Options) Head {
 				return &ElasticFace{Scale: p["scale"], Margin: p["margin"], Deviation: p["deviation"],

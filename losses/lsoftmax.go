@@ -14,6 +14,7 @@ func init() {
 			{"margin", 4, "m, a whole number: the factor of the angle"},
 		}, annealingParams(Annealing{Base: 1000, Gamma: 2.5e-5, Power: 35, Min: 0})),
 		HasMargin: true,
+		Plain:     map[string]float64{"margin": 1},
 		build: func(v map[string]float64, o Options) Head {
 			return &LSoftmax{Margin: v["margin"], Annealing: newAnnealing(v), Detached: o.detached()}
 		},

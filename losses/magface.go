@@ -23,6 +23,7 @@ func init() {
 			{"lambda-g", 35, "λ_g, the weight of g, which rewards length"},
 		},
 		HasMargin: true,
+		Plain:     map[string]float64{"lm": 0, "um": 0},
 		build: func(v map[string]float64, o Options) Head {
 			return MagFace{Scale: v["scale"], LowerA: v["la"], UpperA: v["ua"], LowerM: v["lm"], UpperM: v["um"],
 				Weight: v["lambda-g"], Detached: o.detached()}

@@ -25,7 +25,10 @@ type Spec struct {
 	Notes     string // which of differing implementations is followed; may be empty
 	Params    []Param
 	HasMargin bool // whether it takes a MarginGradient
-	Detached  bool // whether the margin gradient is detached by default
+	// Plain has the values of settings at which there is no margin, where a larger margin is a larger
+	// value: see WithWarmup. It is nil where there is none.
+	Plain    map[string]float64
+	Detached bool // whether the margin gradient is detached by default
 	// FeatureNorm is the default of heads that can do both; empty for the others.
 	FeatureNorm FeatureNorm
 

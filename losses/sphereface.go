@@ -13,6 +13,7 @@ func init() {
 			{"margin", 1.7, "m, the factor of the angle"},
 		},
 		HasMargin:   true,
+		Plain:       map[string]float64{"margin": 1},
 		Detached:    true,
 		FeatureNorm: Scaled,
 		build: func(v map[string]float64, o Options) Head {

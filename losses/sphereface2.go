@@ -22,6 +22,7 @@ func init() {
 			{"loss-weight", 50, "w: the loss is multiplied by w/r"},
 		},
 		HasMargin: true,
+		Plain:     map[string]float64{"margin": 0},
 		Detached:  true,
 		build: func(v map[string]float64, o Options) Head {
 			return SphereFace2{Scale: v["scale"], Margin: v["margin"], Alpha: v["alpha"], T: v["t"],

@@ -25,6 +25,7 @@ func init() {
 				{"loss-weight", 50, "w: the cross-entropy is multiplied by w/s"},
 			},
 			HasMargin: true,
+			Plain:     map[string]float64{"margin": 1},
 			Detached:  true,
 			build: func(p map[string]float64, o Options) Head {
 				return SphereFaceR{Scale: p["scale"], Margin: p["margin"], Weight: p["loss-weight"], V2: v.v2, Detached: o.detached()}

@@ -14,6 +14,7 @@ func init() {
 			{"centers", 3, "K, weights for each class"},
 		},
 		HasMargin: true,
+		Plain:     map[string]float64{"margin": 0},
 		build: func(v map[string]float64, o Options) Head {
 			return SubCenterArcFace{ArcFace{Scale: v["scale"], Margin: v["margin"], Detached: o.detached()}, v["centers"]}
 		},

@@ -10,6 +10,7 @@ import (
 
 	"gorgonia.org/gorgonia"
 
+	"github.com/faceverify/fv/embed"
 	"github.com/faceverify/fv/internal/kernel"
 	"github.com/faceverify/fv/internal/nn"
 	"github.com/faceverify/fv/internal/random"
@@ -23,6 +24,8 @@ type BenchOptions struct {
 	Inference bool // the network alone, as an Embedder runs it, in place of training steps
 	HeadOnly  bool // the head alone, from the loss to the gradients, in place of training steps
 	Kernels   bool // also what each kind of unit takes
+
+	Model *embed.Model // whose embeddings are timed, in place of those of a backbone's initial weights; Inference is then set
 }
 
 // BenchResult says how fast training steps, or embeddings, were.
@@ -93,14 +96,15 @@ func Bench(ctx context.Context, c Config, o BenchOptions) (*BenchResult, error) 
 	if o.HeadOnly && (o.Inference || o.Kernels) {
 		return nil, settingError("head-only", "a head alone is neither inference nor a network whose kernels could be shown")
 	}
-	network, err := c.network()
+	model, err := benchModel(&c, o)
 	if err != nil {
 		return nil, err
 	}
+	network := model.Network
 	pool := kernel.NewPool(c.Threads)
 	defer pool.Close()
 	r := &BenchResult{
-		Backbone: c.Backbone, Inference: o.Inference, Precision: c.Precision, Batch: batch, Threads: pool.Threads(), Variant: kernel.Variant(), Steps: o.Steps,
+		Backbone: network.Name, Inference: o.Inference, Precision: c.Precision, Batch: batch, Threads: pool.Threads(), Variant: kernel.Variant(), Steps: o.Steps,
 	}
 	if !o.Inference {
 		r.Head, r.Classes, r.Sample = c.Head, o.Classes, c.SampleClasses
@@ -110,7 +114,7 @@ func Bench(ctx context.Context, c Config, o BenchOptions) (*BenchResult, error) 
 	var b *bench
 	switch {
 	case o.Inference:
-		b, err = benchInference(&c, network, pool)
+		b, err = benchInference(&c, model, pool)
 	case o.HeadOnly:
 		r.Backbone = ""
 		b, err = benchHead(&c, o.Classes, pool)
@@ -180,11 +184,31 @@ func benchTraining(c *Config, network *nn.Network, classes int) (*bench, error) 
 	}, nil
 }
 
-// benchInference readies forward passes, of initial weights.
-func benchInference(c *Config, network *nn.Network, pool *kernel.Pool) (*bench, error) {
-	theta, buffers := make([]float32, nn.Len(network.Params())), make([]float32, nn.Len(network.Buffers()))
-	network.Init(theta, buffers, c.Seed)
-	plan, err := nn.NewInference(network, theta, buffers, c.Batch, nn.Precision(c.Precision), pool)
+// benchModel returns o's model, or a backbone with initial weights.
+func benchModel(c *Config, o BenchOptions) (*embed.Model, error) {
+	if o.Model != nil {
+		if !o.Inference {
+			return nil, settingError("model", "a model's embeddings are timed, not its training")
+		}
+		in := o.Model.Network.Input
+		c.Size = Size{Height: in.H, Width: in.W}
+		return o.Model, nil
+	}
+	network, err := c.network()
+	if err != nil {
+		return nil, err
+	}
+	return &embed.Model{Network: network}, nil
+}
+
+// benchInference readies forward passes.
+func benchInference(c *Config, m *embed.Model, pool *kernel.Pool) (*bench, error) {
+	theta, buffers := m.Theta, m.Buffers
+	if theta == nil {
+		theta, buffers = make([]float32, nn.Len(m.Network.Params())), make([]float32, nn.Len(m.Network.Buffers()))
+		m.Network.Init(theta, buffers, c.Seed)
+	}
+	plan, err := nn.NewInference(m.Network, theta, buffers, c.Batch, nn.Precision(c.Precision), pool)
 	if err != nil {
 		return nil, err
 	}

@@ -65,7 +65,7 @@ func chart(alt, xLabel string, curves ...series) string {
 		}
 		fmt.Fprintf(&b, `<polyline points="%s" fill="none" stroke="var(--plot-%d)" stroke-width="1.6" stroke-linejoin="round"/>`, strings.TrimSpace(points.String()), s.color)
 		if len(curves) > 1 {
-			fmt.Fprintf(&b, `<text x="%g" y="%g" text-anchor="end" fill="var(--plot-%d)">%s</text>`,
+			fmt.Fprintf(&b, `<text class="halo" x="%g" y="%g" text-anchor="end" fill="var(--plot-%d)">%s</text>`,
 				chartWidth-chartRight-4, chartTop+12+13*float64(i), s.color, html.EscapeString(s.name))
 		}
 	}

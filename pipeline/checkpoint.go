@@ -44,6 +44,7 @@ type checkpoint struct {
 	position
 	Weights   []float32            // the arena: backbone, then head
 	Buffers   []float32            // running statistics
+	Average   map[string][]float32 // of weights and of buffers, with --ema
 	Optimizer map[string][]float32 // moments
 	Head      map[string][]float32 // memory of a losses.Stateful head
 	Metric    map[string][]float32 // of the metric loss: centres
@@ -66,6 +67,9 @@ func (c *checkpoint) write(dir string) error {
 	add("weights", c.Weights)
 	if len(c.Buffers) > 0 {
 		add("buffers", c.Buffers)
+	}
+	for name, data := range c.Average {
+		add("average."+name, data)
 	}
 	for name, data := range c.Optimizer {
 		add("optimizer."+name, data)
@@ -140,7 +144,7 @@ func readCheckpoint(path string) (*checkpoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &checkpoint{Optimizer: map[string][]float32{}, Head: map[string][]float32{}, Metric: map[string][]float32{}}
+	c := &checkpoint{Average: map[string][]float32{}, Optimizer: map[string][]float32{}, Head: map[string][]float32{}, Metric: map[string][]float32{}}
 	if err := json.Unmarshal([]byte(f.Metadata["checkpoint"]), &c.position); err != nil {
 		return nil, fmt.Errorf("%s: not a checkpoint: %w", path, err)
 	}
@@ -153,6 +157,8 @@ func readCheckpoint(path string) (*checkpoint, error) {
 			c.Weights = t.Data
 		case "buffers":
 			c.Buffers = t.Data
+		case "average":
+			c.Average[name] = t.Data
 		case "optimizer":
 			c.Optimizer[name] = t.Data
 		case "head":

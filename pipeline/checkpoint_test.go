@@ -17,6 +17,7 @@ func testCheckpoint(step int) *checkpoint {
 			Validations: []Validation{{AUC: 0.75, Step: 2}},
 		},
 		Weights: []float32{1, 2, 3}, Buffers: []float32{4},
+		Average:   map[string][]float32{"weights": {1, 2}},
 		Optimizer: map[string][]float32{"velocity": {5, 6, 7}},
 		Head:      map[string][]float32{"iteration": {8}},
 		Metric:    map[string][]float32{"centers": {9, 10}},

@@ -13,6 +13,7 @@ import (
 	"github.com/faceverify/fv/losses"
 	"github.com/faceverify/fv/pipeline/augment"
 	"github.com/faceverify/fv/pipeline/optim"
+	"github.com/faceverify/fv/pipeline/sampler"
 )
 
 // Config is everything that a run depends on. Its fields are fv-train's flags and the keys
@@ -60,8 +61,9 @@ type Config struct {
 	Norms          string    `name:"norms" group:"Fine-tuning" default:"batch" placeholder:"batch|frozen" help:"What batch norms normalise by: the batch, or the statistics that the model of --init holds, which then stay. Where weights are frozen, so are norms. Default: ${default}."`
 
 	Head           string   `name:"head" group:"Head" default:"amsoftmax" placeholder:"NAME" help:"Classification head: softmax, modified, normface, lsoftmax, asoftmax, sphereface, sphereface-r-v1, sphereface-r-v2, amsoftmax, cosface, arcface, arcface-fallback, arcface-easy, combined, adaface, magface, curricularface, subcenter-arcface, circle, elasticface-arc, elasticface-cos or sphereface2; fv-train losses explains them. Default: ${default}."`
-	Scale          *float64 `name:"scale" group:"Head" placeholder:"S" help:"The head's scale s. Default: the head's."`
+	Scale          *Scale   `name:"scale" group:"Head" placeholder:"S|auto" help:"The head's scale s; auto takes the least that is recommended for the number of classes (CosFace, eq. 6). Default: the head's."`
 	Margin         *float64 `name:"margin" group:"Head" placeholder:"M" help:"The head's margin m; an angle is in radians. Default: the head's."`
+	MarginWarmup   float64  `name:"margin-warmup" group:"Head" default:"0" placeholder:"EPOCHS" help:"Epochs over which the margin grows, linearly from none to its value. Default: ${default}."`
 	MarginGradient string   `name:"margin-gradient" group:"Head" placeholder:"exact|detached" help:"Whether what the margin adds is differentiated. Default: the head's."`
 	FeatureNorm    string   `name:"feature-norm" group:"Head" placeholder:"scaled|kept" help:"Whether the head gives embeddings the length s, or keeps their own. Default: the head's."`
 	SampleClasses  float64  `name:"sample-classes" group:"Head" default:"1" placeholder:"SHARE" help:"Share of the classes that a step compares with: those of its batch, and others drawn at random (Partial FC). For hundreds of thousands of classes, such as 0.1. Default: ${default}."`
@@ -76,6 +78,7 @@ type Config struct {
 
 	Batch       int       `name:"batch" group:"Optimisation" default:"64" help:"Images in a batch, at least 2; the last, partial batch of an epoch is dropped. Default: ${default}."`
 	PerIdentity int       `name:"per-identity" group:"Optimisation" default:"0" placeholder:"K" help:"Images of each identity in a batch, which then has batch/K identities that take turns; 0 shows all images in any order. Default: ${default}."`
+	Sampler     string    `name:"sampler" group:"Optimisation" placeholder:"NAME" help:"Which images an epoch shows, which is as many as there are: images (each once), identities (all people equally often, however many images they have), sqrt (people by the square root of that number) or pxk (what --per-identity says). Default: pxk with --per-identity, else images."`
 	Accumulate  int       `name:"accumulate" group:"Optimisation" default:"1" help:"Batches whose gradients are averaged for one step. Default: ${default}."`
 	Epochs      int       `name:"epochs" group:"Optimisation" default:"16" help:"Passes over the data. Default: ${default}."`
 	MaxSteps    int       `name:"max-steps" keep:"free" group:"Optimisation" default:"0" help:"End after this many steps, the schedule unchanged; 0 means after the last epoch. Default: ${default}."`
@@ -93,6 +96,7 @@ type Config struct {
 	Milestones  []float64 `name:"milestones" group:"Optimisation" placeholder:"EPOCH,..." help:"Epochs after which the step schedule lowers the rate. Default: none."`
 	Gamma       float64   `name:"gamma" group:"Optimisation" default:"0.1" help:"Factor of the step schedule. Default: ${default}."`
 	Power       float64   `name:"power" group:"Optimisation" default:"1" help:"Power of the polynomial schedule. Default: ${default}."`
+	EMA         float64   `name:"ema" group:"Optimisation" default:"0" placeholder:"DECAY" help:"Average the weights over the steps, each counting this share of the one after it, such as 0.999; validation and the written model are of the average. 0 means none. Default: ${default}."`
 	Seed        uint64    `name:"seed" group:"Optimisation" default:"1" help:"Seed of every random draw. Default: ${default}."`
 
 	Precision       string `name:"precision" group:"Running" default:"fp32" placeholder:"fp32|bf16" help:"What convolutions multiply: float32, or bfloat16 (faster, and less exact) on processors that can. Default: ${default}."`
@@ -151,7 +155,9 @@ func (c *Config) resolveHead() error {
 	for name, v := range o.Params {
 		switch name {
 		case "scale":
-			c.Scale = &v
+			if s := Scale(v); !c.autoScale() {
+				c.Scale = &s
+			}
 		case "margin":
 			c.Margin = &v
 		default:
@@ -162,7 +168,7 @@ func (c *Config) resolveHead() error {
 		}
 	}
 	c.MarginGradient, c.FeatureNorm = string(o.MarginGradient), string(o.FeatureNorm)
-	return nil
+	return errors.Join(c.checkMarginWarmup(), c.checkScale())
 }
 
 // head makes the head that the settings describe.
@@ -180,8 +186,8 @@ func (c *Config) headValues() map[string]float64 {
 	for name, v := range c.HeadParams {
 		values[name] = v
 	}
-	if c.Scale != nil {
-		values["scale"] = *c.Scale
+	if c.Scale != nil && !c.autoScale() {
+		values["scale"] = float64(*c.Scale)
 	}
 	if c.Margin != nil {
 		values["margin"] = *c.Margin
@@ -266,6 +272,7 @@ func (c *Config) checkOptimisation() error {
 		c.checkPerIdentity(),
 		atLeast("accumulate", c.Accumulate, 1),
 		c.checkSample(),
+		c.checkEMA(),
 		atLeast("epochs", c.Epochs, 1),
 		atLeast("max-steps", c.MaxSteps, 0),
 		atLeast("threads", c.Threads, 0),
@@ -295,6 +302,20 @@ func (c *Config) checkOptimisation() error {
 }
 
 func (c *Config) checkPerIdentity() error {
+	if c.Sampler == "" {
+		c.Sampler = sampler.Images
+		if c.PerIdentity > 0 {
+			c.Sampler = sampler.PxK
+		}
+	}
+	switch {
+	case !slices.Contains(sampler.Names(), c.Sampler):
+		return oneOf("sampler", c.Sampler, sampler.Names()...)
+	case c.Sampler == sampler.PxK && c.PerIdentity == 0:
+		return settingError("sampler", "pxk needs --per-identity K, the number of images of each identity in a batch, such as 4")
+	case c.Sampler != sampler.PxK && c.PerIdentity > 0:
+		return settingError("sampler", "%s does not go with --per-identity %d, which is pxk; leave one of them out", c.Sampler, c.PerIdentity)
+	}
 	if k := c.PerIdentity; k < 0 || k > 0 && c.Batch%k != 0 {
 		return settingError("per-identity", "%d does not divide the batch of %d", k, c.Batch)
 	}

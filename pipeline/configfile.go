@@ -66,6 +66,9 @@ func Default() Config {
 }
 
 func fieldText(v reflect.Value) string {
+	if v.Kind() == reflect.Pointer && v.IsNil() {
+		return ""
+	}
 	switch x := v.Interface().(type) {
 	case encoding.TextMarshaler:
 		text, _ := x.MarshalText() // those of this package do not fail
@@ -78,9 +81,6 @@ func fieldText(v reflect.Value) string {
 		return strings.Join(parts, ",")
 	}
 	if v.Kind() == reflect.Pointer {
-		if v.IsNil() {
-			return ""
-		}
 		v = v.Elem()
 	}
 	return fmt.Sprint(v.Interface())

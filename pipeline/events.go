@@ -15,6 +15,8 @@ type Events struct {
 	Step func(Progress)
 	// Validated is called after each validation.
 	Validated func(v Validation, best bool)
+	// Measured is called before Validated, with all that was measured; it may keep the result.
+	Measured func(Measured)
 	// Warning is called with a sentence that the user should read, such as the name of an image
 	// that could not be.
 	Warning func(text string)
@@ -30,9 +32,10 @@ type Start struct {
 	Params          int // of the backbone
 	HeadParams      int
 	StepsPerEpoch   int
-	Steps           int // at the end of this run
-	First           int // accepted steps so far: 0 for a new run
-	Bytes           int // of activations and gradients
+	Steps           int     // at the end of this run
+	First           int     // accepted steps so far: 0 for a new run
+	LeastScale      float64 // of the head, that is recommended for so many identities; 0 where nothing is
+	Bytes           int     // of activations and gradients
 	Memory          MemoryPlan
 	Threads         int
 	Kernels         string // variant of the kernels: "avx512", "avx2" or "generic"
@@ -45,6 +48,7 @@ type Progress struct {
 	Loss            float64
 	LR              float64
 	GradNorm        float64       // before clipping
+	TargetAngle     float64       // mean angle to the own class's weight in radians; 0 without a head
 	ImagesPerSecond float64       // over the last steps
 	Remaining       time.Duration // at that speed, without validations
 }

@@ -70,6 +70,9 @@ func (t *trainer) memoryPlan(batch int) (MemoryPlan, error) {
 	if c.Accumulate > 1 {
 		arenas++
 	}
+	if c.EMA > 0 {
+		arenas++
+	}
 	images := int64(len(t.faces.train.Samples))
 	return MemoryPlan{
 		Activations: int64(activations),

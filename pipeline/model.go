@@ -99,8 +99,9 @@ func (t *trainer) model() *embed.Model {
 	c := &t.config
 	params := t.graph.backboneParams
 	weights, _ := t.whole()
+	theta, buffers, rest := t.averaged(weights)
 	m := &embed.Model{
-		Network: t.network, Theta: weights[:params], Buffers: t.buffers, Contract: t.Contract,
+		Network: t.network, Theta: theta, Buffers: buffers, Contract: t.Contract,
 		Head:    c.headInfo(),
 		Classes: t.faces.train.Identities, HeadParams: map[string]embed.Tensor{},
 		Threshold: t.threshold,
@@ -111,7 +112,7 @@ func (t *trainer) model() *embed.Model {
 	}
 	at := params
 	for _, p := range t.headShapes() {
-		m.HeadParams[p.Name] = embed.Tensor{Shape: p.Shape, Data: weights[at : at+p.Len()]}
+		m.HeadParams[p.Name] = embed.Tensor{Shape: p.Shape, Data: rest[at : at+p.Len()]}
 		at += p.Len()
 	}
 	return m
@@ -145,7 +146,7 @@ func (t *trainer) checkpoint() error {
 	}
 	t.OptimizerSteps = t.solver.Steps()
 	weights, moments := t.whole()
-	c := &checkpoint{position: t.position, Weights: weights, Buffers: t.buffers, Optimizer: moments}
+	c := &checkpoint{position: t.position, Weights: weights, Buffers: t.buffers, Average: t.average.state(), Optimizer: moments}
 	head, metric := t.memories()
 	if head != nil {
 		c.Head = head.State()
@@ -169,6 +170,9 @@ func (t *trainer) restore(c *checkpoint) error {
 	}
 	copy(weights, c.Weights)
 	copy(t.buffers, c.Buffers)
+	if err := t.average.restore(c.Average); err != nil {
+		return fmt.Errorf("the checkpoint of step %d: %w", c.Step, err)
+	}
 	moments := c.Optimizer
 	if t.sample != nil {
 		if err := t.sample.restore(t.arena, c.Optimizer); err != nil {
@@ -200,6 +204,10 @@ func (t *trainer) restore(c *checkpoint) error {
 
 // finite reports whether all that a checkpoint holds can be gone on from.
 func (t *trainer) finite() bool {
-	weights, _ := t.whole()
-	return kernel.AllFinite(t.pool, weights) && kernel.AllFinite(t.pool, t.buffers)
+	weights, moments := t.whole()
+	ok := kernel.AllFinite(t.pool, weights) && kernel.AllFinite(t.pool, t.buffers)
+	for _, m := range moments {
+		ok = ok && kernel.AllFinite(t.pool, m)
+	}
+	return ok
 }

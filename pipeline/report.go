@@ -22,7 +22,7 @@ func (t *trainer) report(r *Result, lines []logLine) error {
 		p.Lead = append(p.Lead, page.Note(fmt.Sprintf("%d images could not be read and were left out: %s names them.", r.BadImages, QuarantineFile)))
 	}
 	if len(lines) > 0 {
-		p.Sections = append(p.Sections, lossSection(lines))
+		p.Sections = append(p.Sections, lossSection(lines), featureSection(lines))
 	}
 	if len(t.Validations) > 0 {
 		p.Sections = append(p.Sections, validationSection(t.Validations))

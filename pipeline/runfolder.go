@@ -17,6 +17,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"github.com/faceverify/fv/internal/atomicfile"
+	"github.com/faceverify/fv/pipeline/tfevents"
 )
 
 // Names in a run folder.
@@ -26,6 +27,7 @@ const (
 	ModelFile      = "model.safetensors" // the best model by validation AUC; the last one without validation
 	LastModelFile  = "last.safetensors"  // the last model of a run with validation
 	ReportFile     = "report.html"       // written at the end
+	LiveFile       = "live.html"         // written at the end of a run that was shown while it went on
 	QuarantineFile = "quarantine.txt"    // images that could not be read
 	BadBatchFile   = "bad-batch.txt"     // images of steps that were not finite
 	ImagesFile     = "images.csv.gz"     // path and identity of each training image
@@ -33,10 +35,13 @@ const (
 )
 
 // runNames are what a run folder may hold, in the order in which a run is removed: as long as any is left, the folder is known for one.
-var runNames = []string{LogFile, ModelFile, LastModelFile, ReportFile, QuarantineFile, BadBatchFile, ImagesFile, checkpointsDir, ConfigFile}
+var runNames = []string{LogFile, ModelFile, LastModelFile, ReportFile, LiveFile, QuarantineFile, BadBatchFile, ImagesFile, checkpointsDir, ConfigFile}
 
 // isRunName reports whether a run writes files of this name.
-func isRunName(name string) bool { return slices.Contains(runNames, name) || name == lockFile }
+func isRunName(name string) bool {
+	event, _ := filepath.Match(tfevents.Pattern, name)
+	return event || slices.Contains(runNames, name) || name == lockFile
+}
 
 // ErrRunExists is what creating a run folder over another run returns.
 var ErrRunExists = errors.New("the folder holds a run already")
@@ -121,7 +126,11 @@ func clearRunFolder(dir string, force bool) error {
 	if err := errors.Join(checkRunFolder(dir, force), sweepRunFolder(dir)); err != nil {
 		return err
 	}
-	for _, name := range runNames {
+	events, err := fs.Glob(os.DirFS(dir), tfevents.Pattern)
+	if err != nil {
+		return err
+	}
+	for _, name := range append(events, runNames...) {
 		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
 			return fmt.Errorf("cannot remove the run that was there: %w", err)
 		}
@@ -152,22 +161,27 @@ type Validation struct {
 
 // logLine is a line of log.jsonl: an accepted step.
 type logLine struct {
-	Step     int         `json:"step"`  // from 1
-	Epoch    float64     `json:"epoch"` // passes over the data so far
-	Loss     float64     `json:"loss"`
-	LR       float64     `json:"lr"`
-	GradNorm float64     `json:"grad_norm"` // before clipping
-	Cosine   float64     `json:"batch_cosine"`
-	ImgS     float64     `json:"img_s"`
-	Val      *Validation `json:"val,omitempty"`
+	Step     int     `json:"step"`  // from 1
+	Epoch    float64 `json:"epoch"` // passes over the data so far
+	Loss     float64 `json:"loss"`
+	LR       float64 `json:"lr"`
+	GradNorm float64 `json:"grad_norm"` // before clipping
+	Cosine   float64 `json:"batch_cosine"`
+	ImgS     float64 `json:"img_s"`
+	stepStats
+	Val *Validation `json:"val,omitempty"`
 	// Skipped says why the step changed nothing, if it did not: it has neither loss nor gradient then.
 	Skipped string `json:"skipped,omitempty"`
 	// Rollbacks are those that led back to before this step.
 	Rollbacks []Rollback `json:"rollbacks,omitempty"`
 }
 
-// stepLog is the file log.jsonl.
-type stepLog struct{ file *os.File }
+// stepLog is the file log.jsonl, and TensorBoard's events of the same steps.
+type stepLog struct {
+	dir    string
+	file   *os.File
+	events *tfevents.Writer // nil before the first step
+}
 
 // openLog opens the log for the step after the given one and drops what a process that
 // died wrote of that step and later ones.
@@ -194,7 +208,7 @@ func openLog(dir string, step int) (*stepLog, error) {
 		f.Close()
 		return nil, err
 	}
-	return &stepLog{f}, nil
+	return &stepLog{dir: dir, file: f}, nil
 }
 
 func seekTo(f *os.File, offset int64) error {
@@ -208,13 +222,26 @@ func (l *stepLog) append(line logLine) error {
 	if err != nil {
 		return err
 	}
-	_, err = l.file.Write(append(text, '\n'))
-	return err
+	if _, err := l.file.Write(append(text, '\n')); err != nil {
+		return err
+	}
+	if l.events == nil {
+		if l.events, err = tfevents.Create(l.dir, line.Step); err != nil {
+			return err
+		}
+	}
+	return l.events.Write(line.Step, line.scalars())
 }
 
 // sync returns when all lines are on the disk.
-func (l *stepLog) sync() error  { return l.file.Sync() }
-func (l *stepLog) close() error { return l.file.Close() }
+func (l *stepLog) sync() error { return l.file.Sync() }
+
+func (l *stepLog) close() error {
+	if l.events == nil {
+		return l.file.Close()
+	}
+	return errors.Join(l.file.Close(), l.events.Close())
+}
 
 // readLog returns the lines of a run's log.
 func readLog(dir string) ([]logLine, error) {

@@ -56,6 +56,7 @@ func (t *trainer) step(ctx context.Context) (*logLine, error) {
 		if what := t.wrong(loss); what != "" {
 			return nil, t.refuse(line, b.Paths, what+", and "+t.locate(b, labels, line.Step))
 		}
+		t.observe(line, labels)
 		b.Release()
 		line.Loss += loss / float64(c.Accumulate)
 		line.Cosine += meanCosine(t.graph.embeddings(), c.Batch) / float64(c.Accumulate)
@@ -79,6 +80,7 @@ func (t *trainer) step(ctx context.Context) (*logLine, error) {
 	}
 	t.buffers, t.pending = t.pending, t.buffers
 	t.Step++
+	t.followAverage()
 	t.threshold = nil
 	line.Epoch = t.epoch()
 	seconds := max(time.Since(started).Seconds(), tick) // by the monotonic clock: setting the other one changes nothing

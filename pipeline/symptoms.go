@@ -34,7 +34,7 @@ const (
 // symptoms watches the losses of a run in windows for what is known to go wrong. Each symptom is told of once.
 type symptoms struct {
 	window int     // steps; 0: nothing is watched
-	first  int     // the last step of warm-up, before which nothing is said
+	first  int     // the last step of the rate's and the margin's warm-up, before which nothing is said
 	chance float64 // the loss of guessing, ln(classes); 0 where the loss is no cross-entropy alone
 	eased  bool    // the margin grows with time, and so may the loss of a sound run
 
@@ -49,7 +49,7 @@ func (t *trainer) newSymptoms() symptoms {
 	c := &t.config
 	s := symptoms{
 		window: min(max(t.perEpoch, shortestWindow), longestWindow),
-		first:  max(c.Warmup.Steps(t.perEpoch), c.FreezeBackbone.Steps(t.perEpoch)),
+		first:  max(c.Warmup.Steps(t.perEpoch), c.FreezeBackbone.Steps(t.perEpoch), int(c.MarginWarmup*float64(t.perEpoch))),
 		eased:  c.HeadParams["lambda-base"] > c.HeadParams["lambda-min"],
 	}
 	if t.head == nil || t.metric != nil || t.head.Geometry().Binary != 0 {

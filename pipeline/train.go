@@ -79,6 +79,7 @@ func (t *trainer) begin(ctx context.Context, from *embed.Model, force bool) (err
 			return err
 		}
 	}
+	t.startAverage()
 	return t.checkpoint()
 }
 

@@ -33,6 +33,7 @@ type trainer struct {
 
 	arena            *optim.Arena
 	sample           *classSample // nil if each step compares with all classes
+	average          *average     // of the weights; nil without --ema
 	sum              []float32    // of the parts of a step's gradient; nil if it has one batch
 	memory           [][]float32  // to give back
 	memoryNeeds      MemoryPlan
@@ -40,8 +41,9 @@ type trainer struct {
 	buffers, pending []float32 // running statistics: accepted, and with the step under way
 	solver           *optim.Solver
 	schedule         optim.Schedule
-	perEpoch         int // steps
-	frozen           int // parameters of the backbone that are never trained
+	perEpoch         int     // steps
+	leastScale       float64 // that is recommended; 0 where nothing is
+	frozen           int     // parameters of the backbone that are never trained
 
 	position
 	saved     int // step of the newest checkpoint
@@ -76,6 +78,7 @@ func (t *trainer) prepare() (err error) {
 	if t.faces, err = openFaces(c, t.events.warn); err != nil {
 		return err
 	}
+	t.chooseScale()
 	if head, _ := c.objective(); head {
 		if t.head, err = c.head(); err != nil {
 			return err
@@ -94,6 +97,11 @@ func (t *trainer) prepare() (err error) {
 	}
 	t.perEpoch = t.loader.StepsPerEpoch() / c.Accumulate
 	t.schedule = c.schedule(t.perEpoch)
+	if t.head != nil && c.MarginWarmup > 0 {
+		if t.head, err = c.growingHead(t.perEpoch); err != nil {
+			return err
+		}
+	}
 	if t.frozen, err = frozenBelow(t.network, c.FreezeUntil); err != nil {
 		return err
 	}
@@ -112,7 +120,7 @@ func (t *trainer) openLoader() error {
 	var err error
 	t.loader, err = loader.New(loader.Options{
 		Set: t.faces.train, Contract: t.Contract, Augment: c.augmentation(),
-		Batch: c.Batch, PerIdentity: c.PerIdentity, Seed: c.Seed, Cache: t.memoryNeeds.Cache, Workers: c.Threads,
+		Batch: c.Batch, PerIdentity: c.PerIdentity, Sampler: c.Sampler, Seed: c.Seed, Cache: t.memoryNeeds.Cache, Workers: c.Threads,
 		OnBad: t.bad.add,
 	})
 	return err
@@ -144,6 +152,11 @@ func (t *trainer) build() (err error) {
 	t.arena = optim.NewArena(weights, gradients)
 	stats := nn.Len(t.network.Buffers())
 	t.buffers, t.pending = make([]float32, stats), make([]float32, stats)
+	if c.EMA > 0 {
+		if err := t.newAverage(params, size, stats); err != nil {
+			return err
+		}
+	}
 	t.graph, err = newGraph(t.backbone, t.head, t.metric, graphSize{
 		batch: c.Batch, height: c.Size.Height, width: c.Size.Width, params: params, classes: classes,
 	}, t.arena.Weights, t.arena.Gradients, losses.NodeOptions{Pool: t.pool, Filter: c.Filter})
@@ -269,7 +282,7 @@ func (t *trainer) start() error {
 		Dir: t.dir, Config: t.config, Identities: len(t.faces.train.Identities), Images: len(t.faces.train.Samples),
 		Params: t.graph.backboneParams, HeadParams: arenaLen(0, t.head, len(t.faces.train.Identities), t.network.Dim()),
 		StepsPerEpoch: t.perEpoch, Steps: t.lastStep(), First: t.Step,
-		Bytes: t.backbone.Bytes(), Memory: t.memoryNeeds, Threads: t.pool.Threads(), Kernels: kernel.Variant(),
+		Bytes: t.backbone.Bytes(), Memory: t.memoryNeeds, Threads: t.pool.Threads(), Kernels: kernel.Variant(), LeastScale: t.leastScale,
 	}
 	if t.faces.pairs != nil {
 		s.ValidationPairs = len(t.faces.pairs.Pairs)
@@ -298,8 +311,13 @@ func (t *trainer) progress(line *logLine) {
 		return
 	}
 	images := float64((t.lastStep() - t.Step) * t.config.Batch * t.config.Accumulate)
+	target := 0.0
+	if line.TargetAngle != nil {
+		target = *line.TargetAngle
+	}
 	t.events.Step(Progress{
-		Step: t.Step, Steps: t.lastStep(), Epoch: line.Epoch, Loss: line.Loss, LR: line.LR, GradNorm: line.GradNorm,
+		TargetAngle: target,
+		Step:        t.Step, Steps: t.lastStep(), Epoch: line.Epoch, Loss: line.Loss, LR: line.LR, GradNorm: line.GradNorm,
 		ImagesPerSecond: t.speed, Remaining: time.Duration(images / t.speed * float64(time.Second)),
 	})
 }
@@ -313,6 +331,9 @@ func (t *trainer) due(every Span) bool {
 // record does what is due after a step that was accepted: it validates, writes the step's
 // line and a checkpoint.
 func (t *trainer) record(ctx context.Context, line *logLine) error {
+	if t.due(t.config.ValEvery) {
+		t.measureClasses(line)
+	}
 	if t.faces.pairs != nil && t.due(t.config.ValEvery) {
 		v, err := t.validate(ctx)
 		if ctx.Err() != nil {

@@ -108,8 +108,8 @@ var variants = map[string][]string{
 	"bf16":       {"precision=bf16", "backbone=sfnet4-bn", "head=subcenter-arcface"},
 	"center":     {"loss=head+center", "loss-weight=0.01", "head=softmax", "interclass-filter=0.3"},
 	"triplet":    {"loss=triplet", "per-identity=2"},
-	"classes":    {"sample-classes=0.6", "head=sphereface2"},
-	"accumulate": {"epochs=4", "optimizer=adamw", "lr=0.001", "accumulate=3", "head=adaface", "backbone=sfnet4-bn", "augment=strong"},
+	"classes":    {"sample-classes=0.6", "head=sphereface2", "ema=0.5"},
+	"accumulate": {"epochs=4", "ema=0.9", "optimizer=adamw", "lr=0.001", "accumulate=3", "head=adaface", "margin-warmup=2.5", "backbone=sfnet4-bn", "augment=strong"},
 }
 
 // A run that is stopped in mid-epoch and resumed on other threads is the run that was never

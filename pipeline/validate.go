@@ -57,6 +57,9 @@ func (t *trainer) validate(ctx context.Context) (*Validation, error) {
 	if same {
 		t.events.warn("validation after step %d is too early to mean anything: all embeddings are alike as long as batch norms' running statistics have not settled", t.Step)
 	}
+	if t.events.Measured != nil {
+		t.events.Measured(Measured{Step: t.Step, Result: r, Load: load})
+	}
 	return v, nil
 }
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# scripts/bench.sh train|inference|losses [ROUNDS [NET ...]]
+# scripts/bench.sh train|inference|losses|onnx [ROUNDS [NET|FILE ...]]
 #
 # Times this program and its peers in turn on this machine, on 2 threads at
 # 112x112, and writes this processor's rows of BENCHMARKS.md anew: medians over the rounds, their
@@ -12,6 +12,7 @@
 #   losses     a head alone (AM-Softmax, fp32, batch 64, embeddings of 512 numbers), from the loss to the gradients,
 #              over 10 575 classes, and over a tenth of 1 000 000 (Partial FC) with the step of SGD, against
 #              scripts/torch_head.py, eager and compiled
+#   onnx       FILE.onnx ... in fp32, batches of 1 and 64, against onnxruntime; a batch that the file fixes is opened for it
 #
 # ROUNDS is 3, the nets are mobilefacenet sfnet20 iresnet18 iresnet50, if not given; losses takes none.
 #
@@ -22,10 +23,11 @@ cd "$(dirname "$0")/.."
 
 usage() { sed -n '2s/^# /usage: /p' "$0" >&2; exit 2; }
 what=${1-}
-case "$what" in train|inference|losses) shift ;; *) usage ;; esac
+case "$what" in train|inference|losses|onnx) shift ;; *) usage ;; esac
 rounds=${1:-3}
 [ $# -gt 0 ] && shift
 [ "$what" != losses ] || [ $# = 0 ] || usage
+[ "$what" != onnx ] || [ $# -gt 0 ] || usage
 nets=${*:-mobilefacenet sfnet20 iresnet18 iresnet50}
 [ "$what" = losses ] && peers=$PWD/scripts || peers=$(cd "${PEERS:-../shared/peers}" && pwd)
 python=${PEER_PYTHON:-python3}
@@ -114,14 +116,56 @@ losses() { # CLASSES SHARE STEPS
 	row losses "$1 | $2" "$(spread "$f.ours") | $(spread "$f.eager") | $(ratio "$f.eager" "$f.ours") | $(spread "$f.compiled") | $(ratio "$f.compiled" "$f.ours") | $(median "$f.memory") | $(median "$f.theirmemory")"
 }
 
+onnx() { # FILE
+	local name file f="$tmp/file"
+	name=$(basename "$1" .onnx) file=$tmp/open.onnx
+	"$python" - "$1" "$file" <<-'EOF'
+		import sys, onnx
+		from onnx import numpy_helper
+		m = onnx.load(sys.argv[1])
+		for v in list(m.graph.input) + list(m.graph.output):
+		    v.type.tensor_type.shape.dim[0].dim_param = 'n'
+		shapes = {n.input[1] for n in m.graph.node if n.op_type == 'Reshape'}
+		def open_batch(t):
+		    a = numpy_helper.to_array(t).copy()
+		    if a.size > 1 and a[0] == 1 and (a > 0).all():
+		        a[0] = -1
+		        t.CopyFrom(numpy_helper.from_array(a, t.name))
+		for t in m.graph.initializer:
+		    if t.name in shapes: open_batch(t)
+		for n in m.graph.node:
+		    if n.op_type == 'Constant' and n.output[0] in shapes: open_batch(n.attribute[0].t)
+		onnx.save(m, sys.argv[2])
+	EOF
+	for batch in 1 64; do
+		local steps=8
+		[ "$batch" -gt 1 ] || steps=150
+		rm -f "$f".*
+		for _ in $(seq "$rounds"); do
+			"$tmp/fv-train" bench --model "$1" --batch "$batch" --threads 2 --steps "$steps" --json | field img_s >>"$f.ours"
+			peer ort_infer.py "$file" "$batch" | field img_s >>"$f.theirs"
+		done
+		row onnx "$name | $batch" "$(spread "$f.ours") | $(spread "$f.theirs") | $(ratio "$f.ours" "$f.theirs")"
+	done
+}
+
+if [ "$what" = onnx ]; then
+	for file in $nets; do onnx "$(realpath "$file")"; done
+	exit
+fi
 if [ "$what" = losses ]; then
 	losses 10575 1 60
 	losses 1000000 0.1 10
 	exit
 fi
 
+precisions="fp32 bf16"
+if ! "$tmp/fv-train" bench --head-only --classes 2 --steps 1 --precision bf16 >/dev/null 2>&1; then
+	echo "bench: this processor has no instructions for bf16: fp32 alone" >&2
+	precisions=fp32
+fi
 for net in $nets; do
-	for precision in fp32 bf16; do
+	for precision in $precisions; do
 		if [ "$what" = train ]; then
 			train "$net" "$precision"
 		else

@@ -5,6 +5,8 @@ import (
 	"context"
 	"io"
 
+	"github.com/alecthomas/kong"
+
 	"github.com/faceverify/fv/internal/cli"
 )
 
@@ -23,6 +25,8 @@ type grammar struct {
 	Contract  contractCmd  `cmd:"" help:"Try the usual ways to make a model's input of images on labelled pairs, and say which fits."`
 	Features  featuresCmd  `cmd:"" help:"Picture embeddings of 2 or 3 numbers on the circle or the sphere, with the angles of positive and negative pairs."`
 	Same      sameCmd      `cmd:"" help:"Compare two images: cosine, angle, and same person or not."`
+
+	Completion cli.Completion `cmd:"" help:"Print a script that lets a shell complete commands, flags and their values."`
 }
 
 // env is what the sub-commands share.
@@ -45,7 +49,7 @@ func main() { cli.Main("fv-eval", run) }
 
 func run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writer) error {
 	var g grammar
-	parsed, err := cli.Parse(&g, "fv-eval", description, args, stdout, stderr)
+	parsed, err := cli.Parse(&g, "fv-eval", description, args, stdout, stderr, kong.Bind(cli.Choices{}))
 	if err != nil {
 		return err
 	}

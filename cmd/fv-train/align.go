@@ -1,157 +1,172 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"image/jpeg"
-	"os"
-	"path"
 	"path/filepath"
 	"strings"
+	"text/tabwriter"
 
+	"github.com/faceverify/fv/internal/atomicfile"
 	"github.com/faceverify/fv/internal/cli"
 	"github.com/faceverify/fv/pipeline/align"
-	"github.com/faceverify/fv/pipeline/dataset"
+	"github.com/faceverify/fv/pipeline/align/detect"
+	"github.com/faceverify/fv/pipeline/align/photos"
 )
 
 type alignCmd struct {
-	Photos string `arg:"" help:"Folder of photographs."`
-	Out    string `arg:"" help:"Folder for the aligned faces, under the same names, as JPEG."`
+	Photos string `arg:"" help:"Folder of photographs, with or without sub-folders, which stay."`
+	Out    string `arg:"" help:"Folder for the aligned faces, under the same names, as JPEG; with faces.csv, which lists what became of every photograph, and contact-sheet.html."`
 
-	Landmarks string `required:"" placeholder:"FILE" help:"Where the faces are: lines of a path below the folder and x and y of left eye, right eye, nose, left and right corner of the mouth; with commas, or as published for LFW."`
-	Size      string `default:"112x112" enum:"112x112,112x96" help:"Template: 112x112 (InsightFace's) or 112x96 (SphereFace's), height x width. Default: ${default}."`
+	Detector     string  `placeholder:"FILE" help:"Find the faces with this detector: an ONNX file of the kind scrfd (InsightFace), yunet (OpenCV) or retinaface (biubug6), or a folder with MTCNN's pnet.onnx, rnet.onnx and onet.onnx. Default: none; give this or --landmarks."`
+	DetectorKind string  `default:"auto" enum:"auto,scrfd,yunet,retinaface,mtcnn" help:"How the detector's outputs are read: scrfd, yunet, retinaface, mtcnn, or auto: as their shapes tell. Default: ${default}."`
+	DetectorSize int     `default:"640" placeholder:"PIXELS" help:"Photographs larger than so many pixels square are made smaller for the detector, where its file takes any size; a multiple of 32. Default: ${default}."`
+	MinScore     float64 `default:"0" help:"Faces that the detector scores lower are none, 0 to 1; 0 means 0.5 of scrfd, 0.6 of yunet and retinaface, 0.7 of mtcnn. Default: ${default}."`
+	Faces        string  `default:"main" enum:"main,largest,centre,all" help:"Of several faces a detector finds: main (large and central: area less twice the squared distance from the middle), largest, centre (nearest to the middle) or all. Default: ${default}."`
+
+	Landmarks string `placeholder:"FILE" help:"Where the faces are: lines of a path below the folder and x and y of left eye, right eye, nose, left and right corner of the mouth; with commas, as published for LFW, or a faces.csv. Default: none; give this or --detector."`
+
+	Size     string  `default:"112x112" enum:"112x112,112x96" help:"Template: 112x112 (InsightFace's) or 112x96 (SphereFace's), height x width. Default: ${default}."`
+	MinFace  float64 `default:"40" placeholder:"PIXELS" help:"Leave faces out whose crop would span fewer pixels of the photograph from top to bottom. Default: ${default}."`
+	Profiles string  `default:"keep" enum:"keep,skip" help:"Faces from the side, whose nose is not between the eyes or whose landmarks fit the template badly: keep or skip. Default: ${default}."`
+	Again    bool    `help:"Make all faces anew, also with other settings. Default: what is there is kept."`
+	Threads  int     `default:"0" help:"Photographs that are worked on at a time; 0 means all processors. Default: ${default}."`
 }
 
 // alignJSON is what --json prints.
 type alignJSON struct {
-	Out        string `json:"out"`
-	Aligned    int    `json:"aligned"`
-	Unreadable int    `json:"unreadable"` // photographs
-	NoFace     int    `json:"no_face"`    // landmarks that are no face's
-	Small      int    `json:"small"`      // of those aligned: made over twice as large
-	Oblique    int    `json:"oblique"`    // of those aligned: landmarks fit badly, as those of a face from the side do
+	Out string `json:"out"`
+	photos.Summary
+	UnreadableList []problemJSON `json:"unreadable_list"`
+	Table          string        `json:"table"`
+	ContactSheet   string        `json:"contact_sheet"`
 }
 
-// Beyond these a crop is written and counted.
-const (
-	largestScale = 2 // of a face that is not small
-	worstFit     = 6 // pixels
-)
+type problemJSON struct {
+	Path    string `json:"path"`
+	Problem string `json:"problem"`
+}
 
 func (c *alignCmd) Run(e *env) error {
-	template := align.Templates[0]
-	for _, t := range align.Templates {
-		if t.Name == c.Size {
-			template = t
-		}
-	}
-	if err := apart(c.Photos, c.Out); err != nil {
-		return cli.Usage(err)
-	}
-	entries, err := align.Read(c.Landmarks)
-	if err != nil {
-		return cli.Usage(fmt.Errorf("--landmarks: %w", err))
-	}
-	written := map[string]int{}
-	for _, x := range entries {
-		name := jpegName(x.Path)
-		if first, ok := written[name]; ok {
-			return cli.Usagef("--landmarks: %s:%d: %s and that of line %d would both be written to %s", c.Landmarks, x.Line, x.Path, first, name)
-		}
-		written[name] = x.Line
-	}
-	if err := os.MkdirAll(c.Out, 0o777); err != nil {
-		return err
-	}
-	root, err := os.OpenRoot(c.Out) // links in it lead nowhere else
+	o, err := c.options()
 	if err != nil {
 		return err
 	}
-	defer root.Close()
-	out := alignJSON{Out: c.Out}
-	for _, x := range entries {
-		if err := e.ctx.Err(); err != nil {
-			return err
-		}
-		img, err := dataset.DecodeFile(filepath.Join(c.Photos, filepath.FromSlash(x.Path)), dataset.Limits{})
-		if err != nil {
-			out.Unreadable++
-			fmt.Fprintf(e.stderr, "warning: %v\n", err)
-			continue
-		}
-		s, err := align.Fit(x.Landmarks, template.Landmarks)
-		if err != nil {
-			out.NoFace++
-			fmt.Fprintf(e.stderr, "warning: %s:%d: %s: %v\n", c.Landmarks, x.Line, x.Path, err)
-			continue
-		}
-		if s.Scale() > largestScale {
-			out.Small++
-		}
-		if template.Residual(s, x.Landmarks) > worstFit {
-			out.Oblique++
-		}
-		var b bytes.Buffer
-		if err := jpeg.Encode(&b, template.Crop(img, s), &jpeg.Options{Quality: 95}); err != nil {
-			return err
-		}
-		if err := writeBelow(root, jpegName(x.Path), b.Bytes()); err != nil {
-			return err
-		}
-		out.Aligned++
+	o.Progress = e.counter("photographs")
+	r, err := photos.Run(e.ctx, o)
+	if errors.Is(err, photos.ErrOtherSettings) {
+		return cli.WithHint(cli.Usage(err), "name another folder, or make all anew with --again")
 	}
-	fmt.Fprintf(e.text(), "%s: %d faces of %d; %d photographs cannot be read, %d have landmarks of no face; of those aligned %d are small and %d oblique\n",
-		c.Out, out.Aligned, len(entries), out.Unreadable, out.NoFace, out.Small, out.Oblique)
+	if err != nil {
+		return err
+	}
+	sheet := filepath.Join(c.Out, photos.ContactSheet)
+	if err := atomicfile.Write(sheet, r.Page(c.command(), "fv-train "+cli.Version()).Write); err != nil {
+		return err
+	}
+	out := alignJSON{Out: c.Out, Summary: r.Summary(), UnreadableList: []problemJSON{}, Table: filepath.Join(c.Out, photos.Table), ContactSheet: sheet}
+	for i, row := range r.Rows {
+		if row.Problem == "" || row.Outcome == photos.Unreadable && i > 0 && r.Rows[i-1].Path == row.Path {
+			continue
+		}
+		fmt.Fprintf(e.stderr, "warning: %s: %s\n", row.Path, row.Problem)
+		if row.Outcome == photos.Unreadable {
+			out.UnreadableList = append(out.UnreadableList, problemJSON{row.Path, row.Problem})
+		}
+	}
+	if err := c.print(e, out); err != nil {
+		return err
+	}
 	if e.json {
 		if err := cli.WriteJSON(e.stdout, out); err != nil {
 			return err
 		}
 	}
-	if out.Aligned == 0 {
-		return cli.WithHint(fmt.Errorf("no face was aligned"), "the paths in %s start from %s", c.Landmarks, c.Photos)
+	if out.Faces == 0 {
+		err := fmt.Errorf("no face was aligned")
+		if c.Landmarks != "" {
+			return cli.WithHint(err, "the paths in %s start from %s", c.Landmarks, c.Photos)
+		}
+		return cli.WithHint(err, "%s shows what the detector saw; --min-score and --min-face leave faces out", sheet)
 	}
 	return nil
 }
 
-// apart returns an error if one folder is in the other: a photograph must not be written over.
-func apart(photos, out string) error {
-	if st, err := os.Stat(photos); err != nil {
-		return fmt.Errorf("PHOTOS: %w", err)
-	} else if !st.IsDir() {
-		return fmt.Errorf("PHOTOS: %s is a file; want a folder", photos)
+// options reads what the flags name.
+func (c *alignCmd) options() (o photos.Options, err error) {
+	if (c.Detector == "") == (c.Landmarks == "") {
+		return o, cli.WithHint(cli.Usagef("want either --detector or --landmarks"), "a detector is an ONNX file such as InsightFace's det_10g.onnx or OpenCV's YuNet; --landmarks is a file that says where the faces are")
 	}
-	var real [2]string
-	for i, p := range []string{photos, out} {
-		p, err := filepath.Abs(p)
+	if err := photos.Apart(c.Photos, c.Out); err != nil {
+		return o, cli.Usage(err)
+	}
+	if !(c.MinFace >= 0 && c.MinFace <= 1e4) {
+		return o, cli.Usagef("--min-face: %v; want 0 to 10000 pixels", c.MinFace)
+	}
+	if c.Threads < 0 || c.Threads > 1024 {
+		return o, cli.Usagef("--threads: %d; want 0 to 1024", c.Threads)
+	}
+	o = photos.Options{Photos: c.Photos, Out: c.Out, Faces: photos.Choice(c.Faces), MinSide: c.MinFace, NoProfiles: c.Profiles == "skip", Again: c.Again, Threads: c.Threads}
+	for _, t := range align.Templates {
+		if t.Name == c.Size {
+			o.Template = t
+		}
+	}
+	if c.Landmarks != "" {
+		o.EntriesFile = c.Landmarks
+		if o.Entries, err = align.Read(c.Landmarks); err == nil {
+			err = photos.Check(o.Entries, c.Landmarks)
+		}
 		if err != nil {
-			return err
+			return o, cli.Usage(fmt.Errorf("--landmarks: %w", err))
 		}
-		if r, err := filepath.EvalSymlinks(p); err == nil {
-			p = r
-		}
-		real[i] = p
+		return o, nil
 	}
-	for i := range real {
-		if rel, err := filepath.Rel(real[i], real[1-i]); err == nil && filepath.IsLocal(rel) {
-			return fmt.Errorf("%s and %s must not be in each other", photos, out)
-		}
+	d := detect.Options{Size: c.DetectorSize, MinScore: c.MinScore}
+	if c.DetectorKind != "auto" {
+		d.Kind = detect.Kind(c.DetectorKind)
 	}
-	return nil
+	if o.Detector, err = detect.Open(c.Detector, d); err != nil {
+		return o, cli.Usage(fmt.Errorf("--detector: %w", err))
+	}
+	return o, nil
 }
 
-func jpegName(name string) string { return strings.TrimSuffix(name, path.Ext(name)) + ".jpg" }
+// print writes the summary as a table.
+func (c *alignCmd) print(e *env, s alignJSON) error {
+	t := tabwriter.NewWriter(e.text(), 0, 0, 2, ' ', 0)
+	for _, x := range []struct {
+		what   string
+		n      int
+		detail string
+	}{
+		{"photographs", s.Photographs, fmt.Sprintf("%d of them were done already", s.Kept)},
+		{"faces aligned", s.Faces, fmt.Sprintf("%d are enlarged over twice", s.Enlarged)},
+		{"from the side", s.Profile, map[string]string{"keep": "aligned all the same", "skip": "left out"}[c.Profiles]},
+		{"several faces", s.Several, "photographs; --faces " + c.Faces},
+		{"no face", s.None, "left out"},
+		{"too small", s.Small, fmt.Sprintf("left out, below %g pixels", c.MinFace)},
+		{"unreadable", s.Unreadable, "named above"},
+	} {
+		fmt.Fprintf(t, "%s\t%d\t%s\n", x.what, x.n, x.detail)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(e.text(), "list: %s\ncontact sheet: %s\n", s.Table, s.ContactSheet)
+	return err
+}
 
-// writeBelow writes a file that is whole or not there.
-func writeBelow(root *os.Root, name string, data []byte) error {
-	part := name + ".part"
-	if dir := path.Dir(name); dir != "." {
-		if err := root.MkdirAll(dir, 0o777); err != nil {
-			return err
+// command is what to type for the same faces.
+func (c *alignCmd) command() string {
+	words := []string{"fv-train align", c.Photos, c.Out}
+	for _, x := range []struct{ flag, value, usual string }{
+		{"--detector", c.Detector, ""}, {"--detector-kind", c.DetectorKind, "auto"}, {"--detector-size", fmt.Sprint(c.DetectorSize), "640"}, {"--min-score", fmt.Sprint(c.MinScore), "0"},
+		{"--faces", c.Faces, "main"}, {"--landmarks", c.Landmarks, ""}, {"--size", c.Size, "112x112"}, {"--min-face", fmt.Sprint(c.MinFace), "40"}, {"--profiles", c.Profiles, "keep"},
+	} {
+		if x.value != x.usual {
+			words = append(words, x.flag, x.value)
 		}
 	}
-	if err := root.WriteFile(part, data, 0o666); err != nil {
-		return errors.Join(err, root.Remove(part))
-	}
-	return root.Rename(part, name)
+	return strings.Join(words, " ")
 }

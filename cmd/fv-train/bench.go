@@ -5,6 +5,7 @@ import (
 	"io"
 	"text/tabwriter"
 
+	"github.com/faceverify/fv/embed"
 	"github.com/faceverify/fv/internal/cli"
 	"github.com/faceverify/fv/pipeline"
 )
@@ -13,6 +14,7 @@ type benchCmd struct {
 	Backbone  string        `default:"mobilefacenet" placeholder:"NAME" help:"Network. Default: ${default}."`
 	Embedding int           `default:"512" help:"Numbers in an embedding. Default: ${default}."`
 	Size      pipeline.Size `default:"112x112" placeholder:"HxW" help:"Height and width of the input, multiples of 16. Default: ${default}."`
+	Model     string        `placeholder:"FILE" help:"Time the embeddings of this model file, run folder or ONNX file, in place of a backbone's. An ONNX file that takes any size gets that of --size. Default: none."`
 	Inference bool          `help:"Time embeddings in place of training steps."`
 	HeadOnly  bool          `help:"Time the head alone on random embeddings, from the loss to the gradients; with --sample-classes also the optimiser's step."`
 	Data      string        `placeholder:"FOLDER" help:"Time how batches of this folder's images are made, in place of training steps: decoded, augmented and converted."`
@@ -36,7 +38,15 @@ func (c *benchCmd) Run(e *env) error {
 	if c.Data != "" {
 		return c.loading(e, config)
 	}
-	r, err := pipeline.Bench(e.ctx, config, pipeline.BenchOptions{Classes: c.Classes, Steps: c.Steps, Inference: c.Inference, HeadOnly: c.HeadOnly, Kernels: c.Kernels})
+	o := pipeline.BenchOptions{Classes: c.Classes, Steps: c.Steps, Inference: c.Inference, HeadOnly: c.HeadOnly, Kernels: c.Kernels}
+	if c.Model != "" {
+		var err error
+		if o.Model, err = c.model(); err != nil {
+			return cli.Usage(fmt.Errorf("--model: %w", err))
+		}
+		o.Inference = true
+	}
+	r, err := pipeline.Bench(e.ctx, config, o)
 	if err != nil {
 		return err
 	}
@@ -45,6 +55,14 @@ func (c *benchCmd) Run(e *env) error {
 		return cli.WriteJSON(e.stdout, r)
 	}
 	return nil
+}
+
+// model reads the model to time. How images become its input does not matter to noise, so any contract will do.
+func (c *benchCmd) model() (*embed.Model, error) {
+	if !embed.IsONNX(c.Model) {
+		return embed.Load(c.Model)
+	}
+	return embed.LoadONNX(c.Model, embed.ONNXOptions{Height: c.Size.Height, Width: c.Size.Width, Mean: []float32{127.5}, Std: []float32{127.5}})
 }
 
 // loading times the making of batches.

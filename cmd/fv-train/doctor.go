@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/faceverify/fv/embed"
 	"github.com/faceverify/fv/internal/atomicfile"
@@ -50,7 +49,7 @@ func (c *doctorCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	o := doctor.Options{Progress: c.progress(e)}
+	o := doctor.Options{Progress: e.counter("images")}
 	if c.Against != "" {
 		if o.Against, err = dataset.Open(c.Against, dataset.Options{}); err != nil {
 			return cli.Usage(fmt.Errorf("--against: %w", err))
@@ -93,23 +92,6 @@ func (c *doctorCmd) command() string {
 		}
 	}
 	return strings.Join(words, " ")
-}
-
-// progress tells how far it is, every few seconds.
-func (c *doctorCmd) progress(e *env) func(done, total int) {
-	last := time.Now()
-	lock := make(chan struct{}, 1)
-	return func(done, total int) {
-		select {
-		case lock <- struct{}{}:
-			if time.Since(last) > 5*time.Second {
-				last = time.Now()
-				fmt.Fprintf(e.stderr, "%d of %d images\n", done, total)
-			}
-			<-lock
-		default:
-		}
-	}
 }
 
 func (c *doctorCmd) print(e *env, f *doctor.Findings) {

@@ -24,10 +24,12 @@ type grammar struct {
 	Export  exportCmd  `cmd:"" help:"Write a model as an ONNX file, tried on real images first."`
 	Bench   benchCmd   `cmd:"" help:"Time training steps on random images."`
 	Doctor  doctorCmd  `cmd:"" help:"Look for images that cannot be read, are there twice or under a wrong name, and set them aside."`
-	Align   alignCmd   `cmd:"" help:"Cut aligned faces out of photographs whose landmarks a file has."`
+	Align   alignCmd   `cmd:"" help:"Cut aligned faces out of photographs, where a detector finds them or a file says."`
 	Unpack  unpackCmd  `cmd:"" help:"Write the images of a pack to a folder with one sub-folder for each identity."`
 	Recipes recipesCmd `cmd:"" help:"List the named training recipes, or show one."`
 	Losses  lossesCmd  `cmd:"" help:"List the losses with equation, defaults and paper, explain one, or draw them on a page."`
+
+	Completion cli.Completion `cmd:"" help:"Print a script that lets a shell complete commands, flags and their values."`
 }
 
 // env is what the sub-commands share.
@@ -50,7 +52,7 @@ func main() { cli.Main("fv-train", run) }
 
 func run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writer) error {
 	var g grammar
-	parsed, err := cli.Parse(&g, "fv-train", description, args, stdout, stderr)
+	parsed, err := cli.Parse(&g, "fv-train", description, args, stdout, stderr, kong.Bind(choices()))
 	if err != nil {
 		return err
 	}

@@ -62,6 +62,9 @@ func (r *reporter) start(s pipeline.Start) {
 		s.Config.Backbone, count(s.Params), s.Config.Objective(), count(s.HeadParams), s.Threads, s.Kernels, s.Config.Precision)
 	fmt.Fprintf(&b, "memory: about %s, %s of it activations; up to %s more for decoded images\n",
 		bytesText(int(s.Memory.Needed())), bytesText(s.Bytes), bytesText(int(s.Memory.Cache)))
+	if s.LeastScale > 0 {
+		fmt.Fprintf(&b, "scale s = %g; at least %.1f is recommended for %d identities\n", float64(*s.Config.Scale), s.LeastScale, s.Identities)
+	}
 	io.WriteString(r.lines, b.String())
 	if r.bars == nil {
 		return
@@ -150,4 +153,21 @@ func bytesText(n int) string {
 		return fmt.Sprintf("%.2f GiB", float64(n)/(1<<30))
 	}
 	return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
+}
+
+// counter returns a function that tells how far a piece of work is, every few seconds; several goroutines may call it.
+func (e *env) counter(of string) func(done, total int) {
+	last := time.Now()
+	lock := make(chan struct{}, 1)
+	return func(done, total int) {
+		select {
+		case lock <- struct{}{}:
+			if time.Since(last) > 5*time.Second {
+				last = time.Now()
+				fmt.Fprintf(e.stderr, "%d of %d %s\n", done, total, of)
+			}
+			<-lock
+		default:
+		}
+	}
 }

@@ -11,6 +11,7 @@ import (
 
 type trainCmd struct {
 	settings
+	Serve  string `placeholder:"[HOST]:PORT" help:"Show the run in a browser while it goes on; :0 takes any free port. Without HOST only this machine can see it. The page stays as live.html in the run folder. Default: none."`
 	Resume string `placeholder:"DIR" help:"Go on with the run in this folder, from its last checkpoint. Default: a new run."`
 }
 
@@ -20,7 +21,12 @@ func (c *trainCmd) Run(e *env) error {
 		return err
 	}
 	r := newReporter(e, "")
-	result, err := train(r.events())
+	events, done, err := c.live(r)
+	if err != nil {
+		return err
+	}
+	result, err := train(events)
+	err = done(err)
 	r.close()
 	if err != nil {
 		return explain(e, err)

@@ -29,6 +29,7 @@ var rules = []struct {
 	{"cmd/", []string{"pipeline", "pipeline/", "embed", "embed/", "losses", "losses/", "eval", "eval/", "internal/cli", "internal/kernel", "internal/nn"}},
 	{"scripts/", []string{"pipeline", "pipeline/", "embed", "embed/", "losses", "losses/", "eval", "eval/"}},
 	{"pipeline", []string{"pipeline/", "embed", "embed/", "losses", "losses/", "eval", "internal/ops", "internal/nn", "internal/kernel"}},
+	{"pipeline/align/detect", []string{"pipeline/align", "embed/onnx", "internal/nn", "internal/kernel"}},
 	{"pipeline/", []string{"pipeline/", "embed", "eval", "internal/kernel"}},
 	{"embed", []string{"embed/", "internal/ops", "internal/nn", "internal/kernel"}},
 	{"embed/", []string{"embed/", "internal/nn", "internal/kernel"}},

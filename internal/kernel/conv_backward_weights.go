@@ -1,9 +1,12 @@
 package kernel
 
 const (
-	// weightBlock is how many floats of x and dy are worked on at a time: they
-	// are read once for each tile of dw and should stay in a second-level cache.
+	// weightSums and weightBlock are how many floats of dw, and of x and dy, are worked on at a time: a
+	// second-level cache holds both.
+	weightSums  = 64 << 10
 	weightBlock = 80 << 10
+	// weightPixels is about how many outputs those are: a panel of their dy stays in a first-level cache.
+	weightPixels = 192
 	// weightPartials bounds the floats of the partial sums of dw.
 	weightPartials = 5 << 20
 	// maxSplits bounds the number of partial sums, and splitPixels is the least that one is worth its memory for.
@@ -38,79 +41,117 @@ func (c *Conv) weightsChunk(chunk int) {
 	s, q := &c.s, &c.pending
 	split, ky := chunk/s.KH, chunk%s.KH
 	n0, n1 := split*q.n/q.chunks, (split+1)*q.n/q.chunks
-	size := c.gradientLen()
-	sum := q.w[split*size+ky*size/s.KH:][:size/s.KH]
+	ins, outs := c.weightsParts()
+	panels := even(c.og, tileCols())
+	size := c.gradientLen() / s.KH
+	part := weightsPart{ky: ky, sum: q.w[split*size*s.KH+ky*size:][:size]}
+	for part.group = range s.Groups {
+		for i := range ins {
+			part.i0, part.i1 = i*c.cg/ins, (i+1)*c.cg/ins
+			for o := range outs {
+				part.o0, part.o1 = o*panels/outs*tileCols(), min(c.og, (o+1)*panels/outs*tileCols())
+				c.weightsOf(&part, n0, n1)
+			}
+		}
+	}
+}
 
-	// A block is some rows of an image or, where images are small, several of them.
-	rowLen := s.Out.W * (s.StrideH*s.StrideW*s.In.C + s.Out.C)
-	rows := min(s.Out.H, max(1, weightBlock/rowLen))
+// weightsParts returns how many parts the channels of a group, of x and of dy, are cut into.
+func (c *Conv) weightsParts() (ins, outs int) {
+	const least = 32
+	s := &c.s
+	ins, outs = 1, 1
+	for {
+		i, o := even(c.cg, ins), even(c.og, outs)
+		if s.KW*i*o <= weightSums && weightPixels*(s.StrideW*i+o) <= weightBlock || max(i, o) <= least {
+			return ins, outs
+		}
+		if s.StrideW*i >= o && i > least || o <= least {
+			ins *= 2
+		} else {
+			outs *= 2
+		}
+	}
+}
+
+// weightsPart is a part of dw: one row of the kernel, channels i0 to i1 and o0 to o1 of a group. sum [groups, KW*in/groups, out/groups] is
+// of all channels.
+type weightsPart struct {
+	ky, group      int
+	i0, i1, o0, o1 int
+	sum            []float32
+}
+
+// weightsOf computes a part of dw over images n0 to n1, a block of pixels at a time: some rows of an image or,
+// where images are small, several of them.
+func (c *Conv) weightsOf(p *weightsPart, n0, n1 int) {
+	s := &c.s
+	rows := min(s.Out.H, max(1, weightPixels/s.Out.W))
 	rows = (s.Out.H + even(s.Out.H, rows) - 1) / even(s.Out.H, rows)
 	imgs := 1
 	if rows == s.Out.H {
-		imgs = max(1, weightBlock/(rowLen*rows))
+		imgs = max(1, weightPixels/(s.Out.W*rows))
 	}
-	first := 0
+	add := 0
 	for n := n0; n < n1; n += imgs {
 		for y := 0; y < s.Out.H; y += rows {
-			c.weightsBlock(sum, ky, n, min(imgs, n1-n), y, min(rows, s.Out.H-y), first)
-			first = 1
+			c.weightsBlock(p, n, min(imgs, n1-n), y, min(rows, s.Out.H-y), add)
+			add = 1
 		}
 	}
 }
 
-// weightsBlock adds the pixels of rows y to y+rows of images n to n+imgs to sum
-// [groups, KW*in/groups, out/groups], or sets it to them if add is 0.
-func (c *Conv) weightsBlock(sum []float32, ky, n, imgs, y, rows, add int) {
+// weightsGap keeps the pixels of many channels from starting in the same set of a cache.
+const weightsGap = 16
+
+// weightsPitch returns the distance from one pixel to the next where channels are copied.
+func weightsPitch(channels int) int {
+	if channels < 64 {
+		return channels
+	}
+	return channels + weightsGap
+}
+
+// weightsBlock adds the pixels of rows y to y+rows of images n to n+imgs to a part of dw, or sets it to them if add is 0. They
+// are copied first, since each is read for many tiles of dw.
+func (c *Conv) weightsBlock(p *weightsPart, n, imgs, y, rows, add int) {
 	s, q := &c.s, &c.pending
 	nr, mr := tileCols(), tileRows()
-	top := y*s.StrideH + ky - s.PadH
-	x := q.x.view(n, n+imgs, top, top+(rows-1)*s.StrideH+1, s.PadW)
-	defer x.close()
-	t := tile{
-		aRow: 1, aK: s.StrideW * x.C, aSeg: s.StrideH * x.RowStride(),
-		aNext: x.ImageStride() - rows*s.StrideH*x.RowStride(),
-		ldc:   c.og, k: s.Out.W, segs: rows, imgs: imgs, add: add,
+	in, out := p.i1-p.i0, p.o1-p.o0
+	inPitch, outPitch := weightsPitch(in), weightsPitch(out)
+	inRow, outRow := ((s.Out.W-1)*s.StrideW+s.KW)*inPitch, s.Out.W*outPitch
+	x, dy := sumBuffers.get(imgs*rows*inRow), sumBuffers.get(imgs*rows*outRow+nr)
+	defer sumBuffers.put(x)
+	defer sumBuffers.put(dy)
+	gradient := reader{Source: Source{X: q.y, Layout: s.Out}}
+	for i := range imgs * rows {
+		n, y := n+i/rows, y+i%rows
+		q.x.compact(x[i*inRow:][:inRow], n, y*s.StrideH+p.ky-s.PadH, -s.PadW, p.group*c.cg+p.i0, in, inPitch)
+		gradient.compact(dy[i*outRow:][:outRow], n, y, 0, p.group*c.og+p.o0, out, outPitch)
 	}
-	// With one group (kx, channel) is contiguous in x; with more, only channels are.
-	m, runs := s.KW*c.cg, 1
-	if s.Groups > 1 {
-		m, runs = c.cg, s.KW
+
+	t := tile{
+		aRow: 1, aK: s.StrideW * inPitch, aSeg: inRow, bK: outPitch, bSeg: outRow,
+		ldc: c.og, k: s.Out.W, segs: imgs * rows, imgs: 1, add: add,
+	}
+	// (kx, channel) is contiguous where nothing lies between pixels.
+	m, runs := in, s.KW
+	if inPitch == c.cg {
+		m, runs = s.KW*in, 1
 	}
 	tiles := even(m, mr)
-	for g := range s.Groups {
-		for j := 0; j < c.og; j += nr {
-			t.cols = min(nr, c.og-j)
-			t.b, t.bK = q.y[s.Out.Offset(n, y, 0)+g*c.og+j:], s.Out.C
-			t.bSeg, t.bNext = s.Out.RowStride(), s.Out.ImageStride()-rows*s.Out.RowStride()
-			if t.cols < nr {
-				t.b = c.padColumns(n, imgs, y, rows, g*c.og+j, t.cols)
-				t.bK, t.bSeg, t.bNext = nr, s.Out.W*nr, 0
-			}
-			for run := range runs {
-				a := x.at(n, top, run-s.PadW) + g*c.cg
-				for i := range tiles {
-					i0, i1 := i*m/tiles, (i+1)*m/tiles
-					t.a = x.x[a+i0:]
-					t.c = sum[((g*runs+run)*m+i0)*c.og+j:]
-					t.run(i1 - i0)
-				}
+	for j := 0; j < out; j += nr {
+		t.cols = min(nr, out-j)
+		t.b = dy[j:]
+		for run := range runs {
+			for i := range tiles {
+				i0, i1 := i*m/tiles, (i+1)*m/tiles
+				t.a = x[run*inPitch+i0:]
+				t.c = p.sum[((p.group*s.KW+run)*c.cg+p.i0+i0)*c.og+p.o0+j:]
+				t.run(i1 - i0)
 			}
 		}
 	}
-}
-
-// padColumns copies cols channels of a block of dy, with zeros after them.
-func (c *Conv) padColumns(n, imgs, y, rows, channel, cols int) []float32 {
-	nr, l := tileCols(), c.s.Out
-	b := make([]float32, imgs*rows*l.W*nr)
-	for i := range imgs {
-		for r := range rows {
-			for x := range l.W {
-				copy(b[((i*rows+r)*l.W+x)*nr:][:cols], c.pending.y[l.Offset(n+i, y+r, x)+channel:])
-			}
-		}
-	}
-	return b
 }
 
 // reduceChunk adds up the partial sums, in order, for some channels of dy.

@@ -35,14 +35,19 @@ var convShapes = []ConvShape{
 // oracle computes the convolution and its gradients in float64, straight from
 // the definition.
 func oracle(s ConvShape, n int, x, w, bias, dy []float32) (y, dx, dw []float64) {
-	y, dx, dw = make([]float64, s.Out.Len()), make([]float64, s.In.Len()), make([]float64, len(w))
+	return sumsInOrder[float64](s, n, x, w, bias, dy)
+}
+
+// sumsInOrder is the definition of a convolution and its gradients, one product after the other in F.
+func sumsInOrder[F float32 | float64](s ConvShape, n int, x, w, bias, dy []float32) (y, dx, dw []F) {
+	y, dx, dw = make([]F, s.Out.Len()), make([]F, s.In.Len()), make([]F, len(w))
 	cg, og := s.In.C/s.Groups, s.Out.C/s.Groups
 	for n := range n {
 		for oy := range s.Out.H {
 			for ox := range s.Out.W {
 				for o := range s.Out.C {
 					at := s.Out.Offset(n, oy, ox) + o
-					y[at] = float64(bias[o])
+					y[at] = F(bias[o])
 					for ky := range s.KH {
 						for kx := range s.KW {
 							iy, ix := oy*s.StrideH+ky-s.PadH, ox*s.StrideW+kx-s.PadW
@@ -52,9 +57,9 @@ func oracle(s ConvShape, n int, x, w, bias, dy []float32) (y, dx, dw []float64) 
 							for i := range cg {
 								xi := s.In.Offset(n, iy, ix) + o/og*cg + i
 								wi := ((o*cg+i)*s.KH+ky)*s.KW + kx
-								y[at] += float64(x[xi]) * float64(w[wi])
-								dx[xi] += float64(dy[at]) * float64(w[wi])
-								dw[wi] += float64(dy[at]) * float64(x[xi])
+								y[at] += F(x[xi]) * F(w[wi])
+								dx[xi] += F(dy[at]) * F(w[wi])
+								dw[wi] += F(dy[at]) * F(x[xi])
 							}
 						}
 					}

@@ -68,6 +68,18 @@ func AddScaled(p *Pool, y, x []float32, a float32) {
 	})
 }
 
+// Follow computes y += rate (x - y), a step of y's exponential moving average of x.
+func Follow(p *Pool, y, x []float32, rate float32) {
+	checkFlat(len(y), len(x))
+	flat(p, len(y), func(_, from, to int) {
+		x := x[from:to]
+		y := y[from:to][:len(x)]
+		for i, v := range x {
+			y[i] += rate * (v - y[i])
+		}
+	})
+}
+
 // SGDStep is a step of stochastic gradient descent with momentum, as PyTorch defines it:
 //
 //	d = gradScale g + decay w

@@ -53,6 +53,13 @@ func TestFlatSums(t *testing.T) {
 					}
 				}
 			}
+			half := make([]float32, n)
+			Follow(p, half, x, 0.5)
+			for i := range half {
+				if half[i] != x[i]/2 { // exact
+					t.Fatalf("halfway from 0 to %v is %v", x[i], half[i])
+				}
+			}
 			y := slices.Clone(x)
 			AddScaled(p, y, x, -0.5)
 			for i := range y {

@@ -1,8 +1,10 @@
 package kernel
 
 import (
+	"runtime"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 func TestPoolRunsEachChunkOnce(t *testing.T) {
@@ -21,6 +23,31 @@ func TestPoolRunsEachChunkOnce(t *testing.T) {
 			}
 		}
 		p.Close()
+	}
+}
+
+// Rounds that follow at once, late, and where there are fewer processors than threads: none is lost.
+func TestPoolRounds(t *testing.T) {
+	for _, processors := range []int{1, 2, 4} {
+		old := runtime.GOMAXPROCS(processors)
+		p := NewPool(3)
+		var sum atomic.Int64
+		for round := range 600 {
+			if round%100 == 99 {
+				time.Sleep(2 * time.Millisecond) // the workers sleep
+			}
+			p.Run(4, func(i int) {
+				if round%150 == 149 && i == 3 {
+					time.Sleep(2 * time.Millisecond) // so does Run
+				}
+				sum.Add(1)
+			})
+			if got := sum.Load(); got != int64(4*(round+1)) {
+				t.Fatalf("%d processors: %d chunks after %d rounds", processors, got, round+1)
+			}
+		}
+		p.Close()
+		runtime.GOMAXPROCS(old)
 	}
 }
 

@@ -30,7 +30,7 @@ func (s *Scratch) pairWeights(own *[]Pair, n int) []Pair {
 // take returns the first n elements of *x, which it makes anew if it is too short. Their values are any.
 func take[T any](x *[]T, n int) []T {
 	if len(*x) < n {
-		*x = make([]T, n)
+		*x = room[T](n)
 	}
 	return (*x)[:n]
 }

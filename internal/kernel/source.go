@@ -67,6 +67,35 @@ func (r *reader) row(dst []float32, n, y, x int) {
 	}
 }
 
+// compact writes channels c0 to c0+channels of row y of image n, from pixel x0 on, to dst, where a pixel takes pitch floats; outside the
+// image there are zeros.
+func (r *reader) compact(dst []float32, n, y, x0, c0, channels, pitch int) {
+	l := r.Layout
+	if y < 0 || y >= l.H {
+		clear(dst)
+		return
+	}
+	var src []float32
+	if r.plain() {
+		src = r.X[l.Offset(n, y, 0):]
+	} else {
+		src = sumBuffers.get(l.W * l.C)
+		defer sumBuffers.put(src)
+		r.row(src, n, y, 0)
+	}
+	pixels := len(dst) / pitch
+	first, last := min(pixels, max(0, -x0)), max(0, min(pixels, l.W-x0))
+	clear(dst[:first*pitch])
+	clear(dst[last*pitch:])
+	if pitch == l.C && channels == l.C {
+		copy(dst[first*pitch:last*pitch], src[(x0+first)*l.C:])
+		return
+	}
+	for x := first; x < last; x++ {
+		copy(dst[x*pitch:][:channels], src[(x0+x)*l.C+c0:])
+	}
+}
+
 // view is some images and rows as a kernel reads them: with zeros around them, and values computed. Pixel (y, x) of
 // image n is at Offset(n-n0, y-y0, x).
 type view struct {

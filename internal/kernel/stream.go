@@ -1,7 +1,5 @@
 package kernel
 
-import "sync"
-
 // stream is how images are read as pairs: one long row of pixels, so that blocks of 32 outputs
 // need not end where a row of the image does.
 //
@@ -235,51 +233,3 @@ func (s *stream) clear(y []float32, j *streamJob, at part, panel int) {
 		}
 	}
 }
-
-// freeList keeps buffers for reuse, from the reach of the garbage collector.
-type freeList[T any] struct {
-	mu   sync.Mutex
-	list [][]T
-}
-
-// get returns a buffer of n elements with any content: the smallest that is large enough or, if there is none, a new
-// one in the place of the largest. So a step that is like the last one finds what that gave back.
-func (f *freeList[T]) get(n int) []T {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	best, largest := -1, -1
-	for i, b := range f.list {
-		if cap(b) >= n && (best < 0 || cap(b) < cap(f.list[best])) {
-			best = i
-		}
-		if largest < 0 || cap(b) > cap(f.list[largest]) {
-			largest = i
-		}
-	}
-	switch {
-	case best >= 0:
-		return f.remove(best)[:n]
-	case largest >= 0:
-		f.remove(largest)
-	}
-	return make([]T, n)
-}
-
-// remove takes buffer i off the list.
-func (f *freeList[T]) remove(i int) []T {
-	b, last := f.list[i], len(f.list)-1
-	f.list[i], f.list[last] = f.list[last], nil
-	f.list = f.list[:last]
-	return b
-}
-
-func (f *freeList[T]) put(b []T) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.list = append(f.list, b)
-}
-
-var (
-	pairBuffers freeList[Pair]
-	sumBuffers  freeList[float32]
-)

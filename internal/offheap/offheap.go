@@ -1,5 +1,5 @@
 // Package offheap takes large memory from the operating system instead of the Go heap, so
-// that the collector neither scans it nor lets the process grow to twice its size.
+// that the collector neither scans it nor lets the process grow to twice its size, and asks for huge pages.
 package offheap
 
 import "unsafe"
@@ -32,5 +32,19 @@ func Free(b []byte) {
 func FreeFloats(x []float32) {
 	if len(x) > 0 {
 		free(unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(x))), 4*len(x)))
+	}
+}
+
+// hugePage is the size of a huge page on amd64, and on arm64 with pages of 4 KiB.
+const hugePage = 2 << 20
+
+// AdviseHuge asks for huge pages under the whole ones of them that x, of the Go heap, covers. It should be new: a page that
+// has been written to stays small for long.
+func AdviseHuge[T any](x []T) {
+	var element T
+	n := cap(x) * int(unsafe.Sizeof(element))
+	first := int(-uintptr(unsafe.Pointer(unsafe.SliceData(x))) & (hugePage - 1))
+	if pages := (n - first) / hugePage; pages > 0 {
+		advise(unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(x))), n)[first:][:pages*hugePage])
 	}
 }

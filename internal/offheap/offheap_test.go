@@ -18,3 +18,19 @@ func TestFloats(t *testing.T) {
 		t.Errorf("no floats: %v, %v", x, err)
 	}
 }
+
+func TestAdviseHuge(t *testing.T) {
+	AdviseHuge([]float32(nil))
+	AdviseHuge(make([]float32, 100))
+	x := make([]float32, 5<<20)
+	AdviseHuge(x)
+	for i := range x {
+		if x[i] != 0 {
+			t.Fatalf("x[%d] is %v", i, x[i])
+		}
+		x[i] = float32(i)
+	}
+	if x[len(x)-1] != float32(len(x)-1) {
+		t.Errorf("the last is %v", x[len(x)-1])
+	}
+}

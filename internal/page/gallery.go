@@ -1,8 +1,13 @@
 package page
 
 import (
+	"bytes"
 	"encoding/base64"
 	"html/template"
+	"image"
+	"image/jpeg"
+
+	"github.com/disintegration/imaging"
 )
 
 // Thumb is a small photograph with its name and a word about it.
@@ -26,4 +31,16 @@ func (Gallery) template() string { return "gallery" }
 // Source returns the photograph as the source of an <img>.
 func (t Thumb) Source() template.URL {
 	return template.URL("data:image/jpeg;base64," + base64.StdEncoding.EncodeToString(t.JPEG))
+}
+
+// thumbQuality is that of the JPEGs of Shrink.
+const thumbQuality = 80
+
+// Shrink returns a photograph as a JPEG of at most side x side pixels, or nil if it cannot be written.
+func Shrink(img image.Image, side int) []byte {
+	var b bytes.Buffer
+	if jpeg.Encode(&b, imaging.Fit(img, side, side, imaging.Linear), &jpeg.Options{Quality: thumbQuality}) != nil {
+		return nil
+	}
+	return b.Bytes()
 }

@@ -19,6 +19,7 @@ const (
 	Synth   Purpose = "synth"   // procedural faces
 	Head    Purpose = "head"    // draws of a head; epoch: the step, index: the sample's place in it
 	Classes Purpose = "classes" // which classes a step compares with; epoch: the step
+	Stats   Purpose = "stats"   // which classes statistics are of; epoch: the step
 
 	Bootstrap Purpose = "bootstrap" // identities of an evaluation; index: the replicate
 	Trial     Purpose = "trial"     // splits of a protocol; index: the trial

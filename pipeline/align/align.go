@@ -84,6 +84,18 @@ func (t *Template) Residual(s Similarity, from Landmarks) float64 {
 	return math.Sqrt(sum / 5)
 }
 
+// Side returns how many pixels of the photograph the crop's height spans under s: below Height the crop is enlarged.
+func (t *Template) Side(s Similarity) float64 { return float64(t.Height) / s.Scale() }
+
+// Profile reports whether the tip of the nose lies outside the eyes: seen along the line through them it comes before the one or after the other. So it
+// does in a face from the side.
+func (l *Landmarks) Profile() bool {
+	left, right, nose := l[0], l[1], l[2]
+	ex, ey := right.X-left.X, right.Y-left.Y
+	along := (nose.X-left.X)*ex + (nose.Y-left.Y)*ey
+	return !(along >= 0 && along <= ex*ex+ey*ey)
+}
+
 // Crop returns the picture under s, with bilinear interpolation; where it is made smaller, each pixel is the mean of those that it
 // covers. What lies outside img is black.
 func (t *Template) Crop(img image.Image, s Similarity) *image.NRGBA {

@@ -6,6 +6,7 @@ import (
 	"image/color"
 	"math"
 	"math/rand/v2"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -104,6 +105,20 @@ func TestCrop(t *testing.T) {
 	}
 }
 
+// The nose of a face from the side comes before one eye or after the other, however the head is turned in the picture.
+func TestProfile(t *testing.T) {
+	for _, turn := range []Similarity{{1, 0, 0, 0}, {0.8, -0.6, 3, 4}, {0, 2, 0, 0}, {-1, 0, 0, 0}} {
+		for nose, want := range map[float64]bool{30: true, 39: false, 56: false, 73: false, 80: true} {
+			l := Templates[0].Landmarks
+			l[2].X = nose
+			l = under(turn, l)
+			if got := l.Profile(); got != want {
+				t.Errorf("%v, nose at %v: %v", turn, nose, got)
+			}
+		}
+	}
+}
+
 func TestParse(t *testing.T) {
 	const ten = "1 2 3 4 5 6 7 8 9 10.5"
 	tabs, commas := strings.ReplaceAll(ten, " ", "\t"), strings.ReplaceAll(ten, " ", ",")
@@ -118,7 +133,29 @@ func TestParse(t *testing.T) {
 			t.Errorf("%s: %+v, %v", name, list, err)
 		}
 	}
+	// A table with a header: columns in any order, quotes, and rows that are passed over.
+	const header = "outcome,crop,path,x1,y1,x2,y2,x3,y3,x4,y4,x5,y5,problem\n"
+	list, err := Parse(strings.NewReader("\ufeff"+header+`aligned,c.jpg,"a/b, c.jpg",`+commas+",\r\nnone,,d.jpg"+strings.Repeat(",", 10)+",\nsmall,,e.jpg,"+commas+",\naligned,c.2.jpg,\"a/b, c.jpg\","+commas+",\n"), "l.csv")
+	if err != nil || len(list) != 2 || list[0].Path != "a/b, c.jpg" || list[0].Crop != "c.jpg" || list[1].Crop != "c.2.jpg" || list[1].Line != 5 || list[1].Landmarks != (Landmarks{{1, 2}, {3, 4}, {5, 6}, {7, 8}, {9, 10.5}}) {
+		t.Errorf("table: %+v, %v", list, err)
+	}
+	row := func(crop, path, numbers string) string {
+		return header + "aligned," + crop + "," + path + "," + numbers + ",\n"
+	}
 	for text, want := range map[string]string{
+		header:                                    "no landmarks",
+		row("c.jpg", "", commas):                  "l.txt:2: the path is empty",
+		row("../c.jpg", "a.jpg", commas):          `l.txt:2: "../c.jpg" leads out of`,
+		row("c.jpg", "/a.jpg", commas):            `l.txt:2: "/a.jpg" leads out of`,
+		row("c.jpg", "a.jpg", "inf"+commas[1:]):   `l.txt:2: "inf" is no coordinate`,
+		row("c.jpg", "a.jpg", "2e6"+commas[1:]):   `l.txt:2: "2e6" is no coordinate`,
+		row("c.jpg", "a.jpg", ","+commas[2:]+","): "l.txt: record on line 2: wrong number of fields",
+		row("c.jpg", "a.jpg", ","+commas[2:]):     `l.txt:2: "" is no coordinate`,
+		row("c.jpg", `"a.jpg`, commas):            "l.txt: ",
+		row("c.jpg", "a.jpg", commas) + "aligned,./c.jpg,b.jpg," + commas + ",": "l.txt:3: the crop c.jpg stands on line 2 already",
+		"a.jpg " + ten + strings.Repeat(" ", 1<<17):                             "l.txt:1: bufio.Scanner: token too long",
+		" \t" + strings.ReplaceAll(ten, " ", "\t"):                              "l.txt:1: 10 fields",
+		" ," + commas:                            "l.txt:1: the path is empty",
 		"":                                       "l.txt: no landmarks; want lines of a path",
 		"a.jpg 1 2 3":                            "l.txt:1: 4 fields; want a path and 10 numbers",
 		"a.jpg " + ten + "\nb.jpg one" + ten[1:]: `l.txt:2: "one" is no coordinate`,
@@ -136,12 +173,24 @@ func TestParse(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add("a.jpg 1 2 3 4 5 6 7 8 9 10\n")
 	f.Add("path,x1,y1,x2,y2,x3,y3,x4,y4,x5,y5\na.jpg,1,2,3,4,5,6,7,8,9,10\n")
+	f.Add("path,crop,x1,y1,x2,y2,x3,y3,x4,y4,x5,y5\n\"a, b.jpg\",a.jpg,1,2,3,4,5,6,7,8,9,10\nb.jpg,,,,,,,,,,,\n")
+	f.Add("a.jpg NaN Inf -Inf 4 5 6 7 8 9 1e300\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		list, err := Parse(strings.NewReader(text), "x")
 		if err != nil {
 			return
 		}
 		for _, e := range list {
+			for _, p := range []string{e.Path, e.Crop} {
+				if p != "" && !filepath.IsLocal(p) {
+					t.Errorf("%q leads out", p)
+				}
+			}
+			for _, p := range e.Landmarks {
+				if !(math.Abs(p.X) <= 1e6 && math.Abs(p.Y) <= 1e6) {
+					t.Errorf("%v", e.Landmarks)
+				}
+			}
 			if s, err := Fit(e.Landmarks, Templates[0].Landmarks); err == nil && math.IsNaN(s.Scale()) {
 				t.Error(fmt.Sprint(e, s))
 			}

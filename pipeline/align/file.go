@@ -2,6 +2,8 @@ package align
 
 import (
 	"bufio"
+	"encoding/csv"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -12,9 +14,10 @@ import (
 	"strings"
 )
 
-// Entry is the landmarks of a photograph.
+// Entry is the landmarks of a face in a photograph.
 type Entry struct {
-	Path      string // slash-separated, below the folder of the photographs
+	Path      string // of the photograph: slash-separated, below their folder
+	Crop      string // where the face is to be written, below the folder of the crops; "" if the file does not say
 	Landmarks Landmarks
 	Line      int // in the file, from 1
 }
@@ -32,18 +35,130 @@ func Read(path string) ([]Entry, error) {
 	return Parse(f, path)
 }
 
-// Parse reads landmarks in one of two forms, each with the path of a photograph and x and y of the five in their order; name is used in errors:
+// Parse reads landmarks in one of three forms, each with the path of a photograph and x and y of the five in their order; name is used in errors:
 //
-//   - a table with commas, with a header or without; the path may not have commas.
+//   - a CSV table whose header names the columns path and x1, y1 ... x5, y5, as fv-train align writes it. Others are passed over, but for crop, where the
+//     face is to be written. Rows without landmarks, or without a crop where there is that column, are left out.
+//   - lines of a path and ten numbers with commas, with any header or without; the path may not have commas.
 //   - as they are published for LFW and CASIA-WebFace: separated by tabs or blanks, perhaps with a label between the path and the numbers.
 //
-// A path that leads out of the folder, or stands there twice, is an error.
+// A path that leads out of its folder is an error, and so is one that stands there twice, unless the crops differ.
 func Parse(r io.Reader, name string) ([]Entry, error) {
+	in := bufio.NewReaderSize(r, 1<<16)
+	first, _ := in.Peek(1 << 12)
 	var entries []Entry
+	var err error
+	if columns := columnsOf(first); columns != nil {
+		entries, err = parseTable(in, name, columns)
+	} else {
+		entries, err = parseLines(in, name)
+	}
+	if err != nil {
+		return nil, err
+	}
 	seen := map[string]int{}
+	for _, e := range entries {
+		key, what, want := e.Path, e.Path, "one face of each photograph"
+		if e.Crop != "" {
+			key, what, want = "crop "+e.Crop, "the crop "+e.Crop, "another name for each"
+		}
+		for _, p := range []string{e.Path, e.Crop} {
+			if p != "" && !filepath.IsLocal(filepath.FromSlash(p)) {
+				return nil, fmt.Errorf("%s:%d: %q leads out of its folder", name, e.Line, p)
+			}
+		}
+		if first, ok := seen[key]; ok {
+			return nil, fmt.Errorf("%s:%d: %s stands on line %d already; want %s", name, e.Line, what, first, want)
+		}
+		seen[key] = e.Line
+	}
+	if len(entries) == 0 {
+		return nil, fmt.Errorf("%s: no landmarks; want lines of a path and x and y of two eyes, nose and two corners of the mouth", name)
+	}
+	return entries, nil
+}
+
+const byteOrderMark = "\ufeff"
+
+// columnsOf returns where the columns of a table stand, by name; nil if the beginning of the file is no header of one.
+func columnsOf(begin []byte) map[string]int {
+	line, _, _ := strings.Cut(strings.TrimPrefix(string(begin), byteOrderMark), "\n")
+	columns := map[string]int{}
+	for i, cell := range strings.Split(strings.TrimSpace(line), ",") {
+		columns[strings.ToLower(strings.Trim(cell, ` "`))] = i
+	}
+	for _, want := range append([]string{"path"}, coordinateNames()...) {
+		if _, ok := columns[want]; !ok {
+			return nil
+		}
+	}
+	return columns
+}
+
+// coordinateNames returns x1, y1 ... x5, y5.
+func coordinateNames() []string {
+	var names []string
+	for i := range numbers {
+		names = append(names, fmt.Sprintf("%c%d", "xy"[i%2], 1+i/2))
+	}
+	return names
+}
+
+// parseTable reads the rows of a table with a header.
+func parseTable(r io.Reader, name string, columns map[string]int) ([]Entry, error) {
+	table := csv.NewReader(r)
+	table.ReuseRecord = true
+	cropAt, hasCrop := columns["crop"]
+	var entries []Entry
+	for header := true; ; header = false {
+		row, err := table.Read()
+		if err == io.EOF {
+			return entries, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		if header {
+			continue
+		}
+		e := Entry{}
+		e.Line, _ = table.FieldPos(0)
+		var cells []string
+		for _, c := range coordinateNames() {
+			cells = append(cells, row[columns[c]])
+		}
+		if hasCrop {
+			e.Crop = cleanPath(row[cropAt])
+		}
+		if hasCrop && e.Crop == "" || strings.TrimSpace(strings.Join(cells, "")) == "" {
+			continue
+		}
+		if e.Path = cleanPath(row[columns["path"]]); e.Path == "" {
+			return nil, fmt.Errorf("%s:%d: the path is empty", name, e.Line)
+		}
+		if err := e.Landmarks.set(cells); err != nil {
+			return nil, fmt.Errorf("%s:%d: %w", name, e.Line, err)
+		}
+		entries = append(entries, e)
+	}
+}
+
+// cleanPath returns a path as it is compared; "" if there is none.
+func cleanPath(cell string) string {
+	cell = strings.TrimSpace(cell)
+	if cell == "" {
+		return ""
+	}
+	return path.Clean(filepath.ToSlash(cell))
+}
+
+// parseLines reads the other forms.
+func parseLines(r io.Reader, name string) ([]Entry, error) {
+	var entries []Entry
 	scan := bufio.NewScanner(r)
-	for line := 1; scan.Scan(); line++ {
-		text := strings.TrimSpace(strings.TrimPrefix(scan.Text(), "\ufeff"))
+	line := 1
+	for ; scan.Scan(); line++ {
+		text := strings.TrimSpace(strings.TrimPrefix(scan.Text(), byteOrderMark))
 		if text == "" {
 			continue
 		}
@@ -54,20 +169,11 @@ func Parse(r io.Reader, name string) ([]Entry, error) {
 			}
 			return nil, fmt.Errorf("%s:%d: %w", name, line, err)
 		}
-		if e.Line = line; !filepath.IsLocal(filepath.FromSlash(e.Path)) {
-			return nil, fmt.Errorf("%s:%d: %q leads out of the folder of photographs", name, line, e.Path)
-		}
-		if first, ok := seen[e.Path]; ok {
-			return nil, fmt.Errorf("%s:%d: %s stands on line %d already; want one face of each photograph", name, line, e.Path, first)
-		}
-		seen[e.Path] = line
+		e.Line = line
 		entries = append(entries, e)
 	}
 	if err := scan.Err(); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	if len(entries) == 0 {
-		return nil, fmt.Errorf("%s: no landmarks; want lines of a path and x and y of two eyes, nose and two corners of the mouth", name)
+		return nil, fmt.Errorf("%s:%d: %w", name, line, err)
 	}
 	return entries, nil
 }
@@ -100,17 +206,24 @@ func entry(text string) (e Entry, err error) {
 	if n != 1 && n != 2 {
 		return e, fmt.Errorf("%d fields; want a path and %d numbers, x and y of two eyes, nose and two corners of the mouth", len(cells), numbers)
 	}
-	for i, c := range cells[n:] {
+	if e.Path = cleanPath(cells[0]); e.Path == "" {
+		return e, errors.New("the path is empty")
+	}
+	return e, e.Landmarks.set(cells[n:])
+}
+
+// set takes x and y of the five from text.
+func (l *Landmarks) set(cells []string) error {
+	for i, c := range cells {
 		v, err := strconv.ParseFloat(strings.TrimSpace(c), 64)
 		if err != nil || math.IsNaN(v) || math.Abs(v) > 1e6 {
-			return e, fmt.Errorf("%.40q is no coordinate", c)
+			return fmt.Errorf("%.40q is no coordinate", c)
 		}
-		if p := &e.Landmarks[i/2]; i%2 == 0 {
+		if p := &l[i/2]; i%2 == 0 {
 			p.X = v
 		} else {
 			p.Y = v
 		}
 	}
-	e.Path = path.Clean(filepath.ToSlash(strings.TrimSpace(cells[0])))
-	return e, nil
+	return nil
 }

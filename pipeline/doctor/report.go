@@ -1,16 +1,12 @@
 package doctor
 
 import (
-	"bytes"
 	"cmp"
 	"fmt"
 	"html"
-	"image/jpeg"
 	"maps"
 	"slices"
 	"strings"
-
-	"github.com/disintegration/imaging"
 
 	"github.com/faceverify/fv/internal/page"
 	"github.com/faceverify/fv/pipeline/dataset"
@@ -216,10 +212,7 @@ func thumb(set *dataset.Set, i int, detail string) page.Thumb {
 	if err != nil {
 		return t
 	}
-	var b bytes.Buffer
-	if jpeg.Encode(&b, imaging.Fit(img, thumbSide, thumbSide, imaging.Linear), &jpeg.Options{Quality: 80}) == nil {
-		t.JPEG = b.Bytes()
-	}
+	t.JPEG = page.Shrink(img, thumbSide)
 	return t
 }
 

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"image"
 	"runtime"
+	"slices"
+	"strings"
 
 	"github.com/faceverify/fv/embed"
 	"github.com/faceverify/fv/pipeline/augment"
@@ -33,6 +35,9 @@ type Options struct {
 	// PerIdentity is how many images of each identity a batch has, which must divide Batch; 0 shows
 	// the images in any order.
 	PerIdentity int
+	// Sampler is the name of what decides which images an epoch shows; empty means sampler.PxK where
+	// PerIdentity is not 0, which goes with no other, and else sampler.Images. An epoch has as many batches in any case.
+	Sampler string
 
 	// Cache is the memory for decoded images of the contract's size, in bytes. Images that
 	// do not fit in are decoded each time.
@@ -75,7 +80,18 @@ func New(o Options) (*Loader, error) {
 	case n < o.Batch:
 		err = errors.Join(err, fmt.Errorf("loader: %d images in %s make no batch of %d; use a smaller batch or more images", n, o.Set.Root, o.Batch))
 	}
-	if o.PerIdentity != 0 {
+	if o.Sampler == "" {
+		o.Sampler = sampler.Images
+		if o.PerIdentity != 0 {
+			o.Sampler = sampler.PxK
+		}
+	}
+	switch {
+	case !slices.Contains(sampler.Names(), o.Sampler):
+		err = errors.Join(err, fmt.Errorf("loader: there is no sampler %q; there are %s", o.Sampler, strings.Join(sampler.Names(), ", ")))
+	case (o.Sampler == sampler.PxK) != (o.PerIdentity != 0):
+		err = errors.Join(err, fmt.Errorf("loader: sampler %s with %d images of each identity in a batch; %s goes with a number of images, the others do not", o.Sampler, o.PerIdentity, sampler.PxK))
+	case o.PerIdentity != 0:
 		err = errors.Join(err, o.checkGroups())
 	}
 	if o.Workers < 0 || o.Cache < 0 {
@@ -114,12 +130,18 @@ func (o *Options) checkGroups() error {
 // order returns the samples of an epoch's batches.
 func (l *Loader) order(epoch int) []int {
 	n, k := len(l.o.Set.Samples), l.o.PerIdentity
-	if k == 0 {
+	if l.o.Sampler == sampler.Images {
 		return sampler.Order(n, l.o.Seed, epoch)
 	}
 	identity := make([]int, n)
 	for i, s := range l.o.Set.Samples {
 		identity[i] = s.Identity
+	}
+	switch l.o.Sampler {
+	case sampler.Identities:
+		return sampler.Weighted(identity, n, 0, l.o.Seed, epoch)
+	case sampler.Sqrt:
+		return sampler.Weighted(identity, n, 0.5, l.o.Seed, epoch)
 	}
 	return sampler.Grouped(identity, l.StepsPerEpoch(), l.o.Batch/k, k, l.o.Seed, epoch)
 }

@@ -14,15 +14,7 @@ import (
 //
 // It depends on its arguments only. It panics if there are fewer than p identities.
 func Grouped(identity []int, batches, p, k int, seed uint64, epoch int) []int {
-	images := map[int]*deck{}
-	var people []int // in the order of the samples, as a map has none
-	for i, id := range identity {
-		if images[id] == nil {
-			images[id] = &deck{}
-			people = append(people, id)
-		}
-		images[id].all = append(images[id].all, i)
-	}
+	people, images := decks(identity)
 	if len(people) < p {
 		panic(fmt.Sprintf("sampler: %d identities for batches of %d", len(people), p))
 	}
@@ -46,6 +38,19 @@ func Grouped(identity []int, batches, p, k int, seed uint64, epoch int) []int {
 		}
 	}
 	return order
+}
+
+// decks returns the identities, in the order of the samples, and the samples of each.
+func decks(identity []int) (people []int, images map[int]*deck) {
+	images = map[int]*deck{}
+	for i, id := range identity {
+		if images[id] == nil {
+			images[id] = &deck{}
+			people = append(people, id)
+		}
+		images[id].all = append(images[id].all, i)
+	}
+	return people, images
 }
 
 // deck deals out all its cards in random order before it is shuffled again.

@@ -112,7 +112,7 @@ func (o objective) about(c *pipeline.Config) string {
 			params[name] = v
 		}
 		if c.Scale != nil {
-			params["scale"] = *c.Scale
+			params["scale"] = float64(*c.Scale)
 		}
 		if c.Margin != nil {
 			params["margin"] = *c.Margin

@@ -1,0 +1,73 @@
+package pipeline
+
+import (
+	"math"
+
+	"github.com/faceverify/fv/internal/kernel"
+)
+
+// nearestRows is how many rows are compared at a time: their products with a few dozen queries stay in a second-level cache.
+const nearestRows = 1024
+
+// nearest returns, for each query q [n,d], the smallest angle in radians to a row of w [rows,d] of another class than
+// own [n]; a class has so many rows, its centers, next to each other. The nearest row is found in float32 and its angle then worked out in float64. Where there
+// is no other class the angle is NaN. The results do not depend on the number of threads.
+func nearest(pool *kernel.Pool, q []float32, own []int, w []float32, d, centers int) []float64 {
+	n, rows := len(own), len(w)/d
+	blocks := (rows + nearestRows - 1) / nearestRows
+	best, at := make([]float32, blocks*n), make([]int, blocks*n)
+	pool.Run(blocks, func(b int) {
+		first := b * nearestRows
+		count := min(nearestRows, rows-first)
+		part := w[first*d:][:count*d]
+		length, dot := make([]float32, count), make([]float32, count*n)
+		kernel.DotRows(length, part, part)
+		kernel.Gemm(oneThread, count, n, d, part, d, false, q, d, true, dot, n, false)
+		best, at := best[b*n:][:n], at[b*n:][:n]
+		for i := range best {
+			best[i], at[i] = float32(math.Inf(-1)), -1
+		}
+		for j, l := range length {
+			inverse := float32(0)
+			if l > 0 {
+				inverse = float32(1 / math.Sqrt(float64(l)))
+			}
+			class := (first + j) / centers
+			for i, u := range dot[j*n:][:n] {
+				if u *= inverse; u > best[i] && class != own[i] {
+					best[i], at[i] = u, first+j
+				}
+			}
+		}
+	})
+	angles := make([]float64, n)
+	for i := range angles {
+		row, top := -1, float32(math.Inf(-1))
+		for b := range blocks {
+			if u := best[b*n+i]; u > top {
+				row, top = at[b*n+i], u
+			}
+		}
+		angles[i] = math.NaN()
+		if row >= 0 {
+			angles[i] = angleBetween(q[i*d:][:d], w[row*d:][:d])
+		}
+	}
+	return angles
+}
+
+// oneThread runs matrix products on the goroutine that asks for them.
+var oneThread = kernel.NewPool(1)
+
+// angleBetween returns the angle between two vectors in radians; a vector of length 0 is at a right angle to all.
+func angleBetween(x, y []float32) float64 {
+	var xx, yy, xy float64
+	for i, v := range x {
+		a, b := float64(v), float64(y[i])
+		xx, yy, xy = xx+a*a, yy+b*b, xy+a*b
+	}
+	if xx == 0 || yy == 0 {
+		return math.Pi / 2
+	}
+	return math.Acos(min(max(xy/math.Sqrt(xx*yy), -1), 1))
+}
