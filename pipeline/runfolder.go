@@ -218,6 +218,7 @@ func seekTo(f *os.File, offset int64) error {
 
 // append writes a line. It is in the file when append returns, though not yet on the disk.
 func (l *stepLog) append(line logLine) error {
+	line.dropNotFinite()
 	text, err := json.Marshal(line)
 	if err != nil {
 		return err
