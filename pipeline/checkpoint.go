@@ -35,6 +35,8 @@ type position struct {
 	Validations    []Validation   `json:"validations,omitempty"`
 	Pending        *logLine       `json:"pending,omitempty"` // this step's line, its validation still to be made
 	Seconds        float64        `json:"seconds"`           // of training so far
+	Rollbacks      []Rollback     `json:"rollbacks,omitempty"`
+	SkippedInARow  int            `json:"skipped_in_a_row,omitempty"` // steps just before the next one
 }
 
 // checkpoint is all that a run needs to go on as if it had not stopped.
@@ -101,16 +103,20 @@ func checkpointSteps(dir string) ([]int, error) {
 	}
 	var steps []int
 	for _, e := range entries {
-		if n, ok := strings.CutPrefix(e.Name(), "step-"); ok {
-			if n, ok = strings.CutSuffix(n, ".safetensors"); ok {
-				if step, err := strconv.Atoi(n); err == nil {
-					steps = append(steps, step)
-				}
-			}
+		if step, ok := checkpointStep(e.Name()); ok {
+			steps = append(steps, step)
 		}
 	}
 	slices.Sort(steps)
 	return steps, nil
+}
+
+// checkpointStep is the inverse of checkpointName.
+func checkpointStep(name string) (step int, ok bool) {
+	n, isStep := strings.CutPrefix(name, "step-")
+	n, isTensors := strings.CutSuffix(n, ".safetensors")
+	step, err := strconv.Atoi(n)
+	return step, isStep && isTensors && err == nil
 }
 
 // readNewestCheckpoint reads the newest checkpoint of a folder. If that one is damaged

@@ -88,8 +88,18 @@ func TestLogResume(t *testing.T) {
 
 func TestRunFolder(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "a", "run")
-	if err := createRunFolder(dir, false); err != nil {
+	create := func(force bool) error {
+		unlock, err := createRunFolder(dir, force)
+		if err == nil {
+			unlock()
+		}
+		return err
+	}
+	if err := create(false); err != nil {
 		t.Fatal(err)
+	}
+	if err := create(false); err != nil {
+		t.Errorf("error %v of a run that was killed before it began", err)
 	}
 	write := func(name string) {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte("x"), 0o600); err != nil {
@@ -97,15 +107,15 @@ func TestRunFolder(t *testing.T) {
 		}
 	}
 	write("notes.txt")
-	if err := createRunFolder(dir, true); err == nil || !strings.Contains(err.Error(), "holds no run") {
+	if err := create(true); err == nil || !strings.Contains(err.Error(), "holds no run") {
 		t.Errorf("error %v of a folder with other things", err)
 	}
 	write(ConfigFile)
 	write(ModelFile)
-	if err := createRunFolder(dir, false); err == nil || !strings.Contains(err.Error(), ErrRunExists.Error()) {
+	if err := create(false); err == nil || !strings.Contains(err.Error(), ErrRunExists.Error()) {
 		t.Errorf("error %v of a folder with a run", err)
 	}
-	if err := createRunFolder(dir, true); err != nil {
+	if err := create(true); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(filepath.Join(dir, ModelFile)); err == nil {

@@ -34,6 +34,8 @@ type Config struct {
 	Size      Size   `name:"size" group:"Data" default:"112x112" placeholder:"HxW" help:"Height and width of the network's input, multiples of 16. Default: ${default}."`
 	Cache     Bytes  `name:"cache" keep:"free" group:"Data" default:"auto" placeholder:"SIZE" help:"Memory for decoded images, such as 2GiB; auto means a quarter of RAM, 0 none. Default: ${default}."`
 
+	MaxMemory Bytes `name:"max-memory" keep:"free" group:"Data" default:"0" placeholder:"SIZE" help:"Most memory that the run may take, such as 4GiB: the cache gets what the rest leaves, and a batch that cannot fit is refused. 0 means any. Default: ${default}."`
+
 	Augment    string   `name:"augment" group:"Augmentation" default:"light" placeholder:"none|light|strong" help:"Preset of the random changes to training images. Default: ${default}."`
 	Flip       *float64 `name:"flip" group:"Augmentation" placeholder:"P" help:"Probability of mirroring. Default: the preset's."`
 	Shift      *float64 `name:"shift" group:"Augmentation" placeholder:"P" help:"Probability of shifting. Default: the preset's."`
@@ -100,6 +102,8 @@ type Config struct {
 	Threads         int    `name:"threads" keep:"free" group:"Running" default:"0" help:"Threads; 0 means one for each processor. The result is the same. Default: ${default}."`
 	CheckpointEvery Span   `name:"checkpoint-every" keep:"free" group:"Running" default:"1epochs" placeholder:"N|Nepochs" help:"Steps or epochs between checkpoints. Default: ${default}."`
 	ValEvery        Span   `name:"val-every" keep:"free" group:"Running" default:"1epochs" placeholder:"N|Nepochs" help:"Steps or epochs between validations. Default: ${default}."`
+	OnNaN           string `name:"on-nan" keep:"free" group:"Running" default:"stop" placeholder:"stop|skip|rollback" help:"What follows a step whose loss or gradient is NaN or infinite: stop with an error; skip the step; or rollback to the last checkpoint and go on with half the learning rate. Default: ${default}."`
+	Rollbacks       int    `name:"rollbacks" keep:"free" group:"Running" default:"3" placeholder:"N" help:"Most rollbacks of a run. Default: ${default}."`
 	LogEvery        int    `name:"log-every" keep:"free" group:"Running" default:"20" help:"Steps between lines of text; log.jsonl has every step. Default: ${default}."`
 }
 
@@ -235,7 +239,15 @@ func (c *Config) checkData() error {
 		atLeast("embedding", c.Embedding, 1),
 		oneOf("fit", c.Fit, "crop", "stretch", "pad"),
 		c.checkSize(),
+		c.checkMaxMemory(),
 	)
+}
+
+func (c *Config) checkMaxMemory() error {
+	if c.MaxMemory < 0 {
+		return settingError("max-memory", "want an amount, such as 4GiB, or 0 for any")
+	}
+	return nil
 }
 
 func (c *Config) checkOptimisation() error {
@@ -249,6 +261,8 @@ func (c *Config) checkOptimisation() error {
 		atLeast("max-steps", c.MaxSteps, 0),
 		atLeast("threads", c.Threads, 0),
 		atLeast("log-every", c.LogEvery, 1),
+		atLeast("rollbacks", c.Rollbacks, 0),
+		oneOf("on-nan", c.OnNaN, onNaNStop, onNaNSkip, onNaNRollback),
 		c.checkPrecision(),
 		c.checkRate(),
 		c.checkFineTuning(),

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -19,9 +20,12 @@ type dataDigest struct {
 func digest(identities []string, labels []int, names []string) dataDigest {
 	d := dataDigest{Identities: identities, Images: make([]int, len(identities))}
 	h := sha256.New()
+	var line []byte // "%d %q\n"
 	for i, name := range names {
 		d.Images[labels[i]]++
-		fmt.Fprintf(h, "%d %q\n", labels[i], name)
+		line = strconv.AppendInt(line[:0], int64(labels[i]), 10)
+		line = append(strconv.AppendQuote(append(line, ' '), name), '\n')
+		h.Write(line)
 	}
 	d.Sum = hex.EncodeToString(h.Sum(nil))
 	return d

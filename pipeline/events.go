@@ -36,6 +36,7 @@ type Start struct {
 	First           int     // accepted steps so far: 0 for a new run
 	LeastScale      float64 // of the head, that is recommended for so many identities; 0 where nothing is
 	Bytes           int     // of activations and gradients
+	Memory          MemoryPlan
 	Threads         int
 	Kernels         string // variant of the kernels: "avx512", "avx2" or "generic"
 }

@@ -14,7 +14,6 @@ import (
 	"github.com/faceverify/fv/embed"
 	"github.com/faceverify/fv/eval"
 	"github.com/faceverify/fv/internal/nn"
-	"github.com/faceverify/fv/pipeline/dataset"
 )
 
 // ownNetwork is the Backbone of a run whose network is that of the model it starts from.
@@ -188,7 +187,7 @@ func (t *trainer) headFromMeans(ctx context.Context) error {
 	set, dim := t.faces.train, t.network.Dim()
 	sums := make([]float64, len(set.Identities)*dim)
 	load := func(name string) (image.Image, error) {
-		return dataset.DecodeFile(filepath.Join(set.Root, filepath.FromSlash(name)), dataset.Limits{})
+		return set.Decode(set.FileOf(name)) // which may lie in a pack
 	}
 	var v []float32
 	for chunk := range slices.Chunk(set.Samples, meansChunk) {

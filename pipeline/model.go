@@ -204,6 +204,10 @@ func (t *trainer) restore(c *checkpoint) error {
 
 // finite reports whether all that a checkpoint holds can be gone on from.
 func (t *trainer) finite() bool {
-	weights, _ := t.whole()
-	return kernel.AllFinite(t.pool, weights) && kernel.AllFinite(t.pool, t.buffers)
+	weights, moments := t.whole()
+	ok := kernel.AllFinite(t.pool, weights) && kernel.AllFinite(t.pool, t.buffers)
+	for _, m := range moments {
+		ok = ok && kernel.AllFinite(t.pool, m)
+	}
+	return ok
 }

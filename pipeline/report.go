@@ -58,6 +58,9 @@ func percent(share float64) string { return fmt.Sprintf("%.2f %%", 100*share) }
 func lossSection(lines []logLine) page.Section {
 	var epoch, loss, rate, norm []float64
 	for _, l := range lines {
+		if l.Skipped != "" {
+			continue
+		}
 		epoch, loss = append(epoch, l.Epoch), append(loss, l.Loss)
 		rate, norm = append(rate, l.LR), append(norm, l.GradNorm)
 	}

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -28,9 +29,19 @@ const (
 	ReportFile     = "report.html"       // written at the end
 	LiveFile       = "live.html"         // written at the end of a run that was shown while it went on
 	QuarantineFile = "quarantine.txt"    // images that could not be read
-	BadBatchFile   = "bad-batch.txt"     // images of the step that was not finite
+	BadBatchFile   = "bad-batch.txt"     // images of steps that were not finite
+	ImagesFile     = "images.csv.gz"     // path and identity of each training image
 	checkpointsDir = "checkpoints"
 )
+
+// runNames are what a run folder may hold, in the order in which a run is removed: as long as any is left, the folder is known for one.
+var runNames = []string{LogFile, ModelFile, LastModelFile, ReportFile, LiveFile, QuarantineFile, BadBatchFile, ImagesFile, checkpointsDir, ConfigFile}
+
+// isRunName reports whether a run writes files of this name.
+func isRunName(name string) bool {
+	event, _ := filepath.Match(tfevents.Pattern, name)
+	return event || slices.Contains(runNames, name) || name == lockFile
+}
 
 // ErrRunExists is what creating a run folder over another run returns.
 var ErrRunExists = errors.New("the folder holds a run already")
@@ -51,7 +62,14 @@ func checkRunFolder(dir string, force bool) error {
 		return nil
 	}
 	if _, err := os.Stat(filepath.Join(dir, ConfigFile)); err != nil {
-		return settingError("out", "%s is not empty and holds no run: choose another folder", dir)
+		if steps, err := checkpointSteps(filepath.Join(dir, checkpointsDir)); err != nil || len(steps) == 0 {
+			if slices.ContainsFunc(entries, func(e fs.DirEntry) bool {
+				return !isRunName(e.Name()) && !isRunName(atomicfile.Leftover(e.Name()))
+			}) {
+				return settingError("out", "%s is not empty and holds no run: choose another folder", dir)
+			}
+			return nil // a run that was killed before it began
+		}
 	}
 	if !force {
 		return settingError("out", "%s: %w", dir, ErrRunExists)
@@ -88,26 +106,42 @@ func lockRun(dir string) (release func(), err error) {
 	return func() { l.Unlock() }, nil
 }
 
-// createRunFolder makes dir a new run folder. The files of a run that is there are removed
-// if force is set.
-func createRunFolder(dir string, force bool) error {
-	if err := checkRunFolder(dir, force); err != nil {
+// createRunFolder makes dir a new run folder and locks it. The files of a run that is there are removed
+// if force is set and nobody trains there.
+func createRunFolder(dir string, force bool) (release func(), err error) {
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return nil, settingError("out", "%w", err)
+	}
+	if release, err = lockRun(dir); err != nil {
+		return nil, err
+	}
+	if err := clearRunFolder(dir, force); err != nil {
+		release()
+		return nil, err
+	}
+	return release, nil
+}
+
+func clearRunFolder(dir string, force bool) error {
+	if err := errors.Join(checkRunFolder(dir, force), sweepRunFolder(dir)); err != nil {
 		return err
 	}
-	old := []string{ConfigFile, LogFile, ModelFile, LastModelFile, ReportFile, LiveFile, QuarantineFile, BadBatchFile, checkpointsDir}
 	events, err := fs.Glob(os.DirFS(dir), tfevents.Pattern)
 	if err != nil {
 		return err
 	}
-	for _, name := range append(old, events...) {
+	for _, name := range append(events, runNames...) {
 		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
 			return fmt.Errorf("cannot remove the run that was there: %w", err)
 		}
 	}
-	if err := os.MkdirAll(filepath.Join(dir, checkpointsDir), 0o777); err != nil {
-		return settingError("out", "%w", err)
-	}
-	return nil
+	return os.Mkdir(filepath.Join(dir, checkpointsDir), 0o777)
+}
+
+// sweepRunFolder removes the half files that a process left that was killed.
+func sweepRunFolder(dir string) error {
+	checkpoint := func(name string) bool { _, ok := checkpointStep(name); return ok }
+	return errors.Join(atomicfile.Sweep(dir, isRunName), atomicfile.Sweep(filepath.Join(dir, checkpointsDir), checkpoint))
 }
 
 // Validation is the outcome of a validation.
@@ -136,6 +170,10 @@ type logLine struct {
 	ImgS     float64 `json:"img_s"`
 	stepStats
 	Val *Validation `json:"val,omitempty"`
+	// Skipped says why the step changed nothing, if it did not: it has neither loss nor gradient then.
+	Skipped string `json:"skipped,omitempty"`
+	// Rollbacks are those that led back to before this step.
+	Rollbacks []Rollback `json:"rollbacks,omitempty"`
 }
 
 // stepLog is the file log.jsonl, and TensorBoard's events of the same steps.
@@ -180,6 +218,7 @@ func seekTo(f *os.File, offset int64) error {
 
 // append writes a line. It is in the file when append returns, though not yet on the disk.
 func (l *stepLog) append(line logLine) error {
+	line.dropNotFinite()
 	text, err := json.Marshal(line)
 	if err != nil {
 		return err

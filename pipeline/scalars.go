@@ -4,6 +4,9 @@ import "github.com/faceverify/fv/pipeline/tfevents"
 
 // scalars returns what TensorBoard shows of a step: docs/log.md has the tags. Angles are in degrees there.
 func (l *logLine) scalars() []tfevents.Scalar {
+	if l.Skipped != "" {
+		return []tfevents.Scalar{{Tag: "epoch", Value: l.Epoch}, {Tag: "lr", Value: l.LR}}
+	}
 	s := []tfevents.Scalar{
 		{Tag: "epoch", Value: l.Epoch}, {Tag: "loss", Value: l.Loss}, {Tag: "lr", Value: l.LR}, {Tag: "grad_norm", Value: l.GradNorm},
 		{Tag: "batch_cosine", Value: l.Cosine}, {Tag: "img_s", Value: l.ImgS}, {Tag: "feature_norm", Value: l.FeatureNorm},

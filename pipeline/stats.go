@@ -121,3 +121,20 @@ func mean(v []float64) float64 {
 	}
 	return sum / float64(len(v))
 }
+
+// dropNotFinite leaves out statistics that are not finite, as lengths and angles of weights near the end of float32's range may be though
+// the loss is: they are no reason to end a run.
+func (s *stepStats) dropNotFinite() {
+	odd := func(v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) }
+	if odd(s.FeatureNorm) {
+		s.FeatureNorm = 0
+	}
+	for _, angle := range []**float64{&s.TargetAngle, &s.OtherAngle} {
+		if *angle != nil && odd(**angle) {
+			*angle = nil
+		}
+	}
+	if c := s.Classes; c != nil && odd(c.Smallest+c.Mean) {
+		s.Classes = nil
+	}
+}

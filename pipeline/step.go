@@ -2,17 +2,13 @@ package pipeline
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"math"
-	"path/filepath"
 	"time"
 
 	"gorgonia.org/gorgonia"
 
 	"github.com/faceverify/fv/internal/kernel"
 	"github.com/faceverify/fv/pipeline/loader"
-	"github.com/faceverify/fv/pipeline/optim"
 )
 
 // firstBatch returns the number of the batch that the step after so many begins with. Batches at the end of an epoch that are
@@ -32,6 +28,9 @@ func (t *trainer) batch(ctx context.Context, number int) (*loader.Batch, error) 
 	}
 }
 
+// tick is the least time in seconds that a step takes: clocks may be coarser.
+const tick = 1e-9
+
 // step takes the next step. If it is not accepted, an error says why and nothing has changed.
 func (t *trainer) step(ctx context.Context) (*logLine, error) {
 	started := time.Now()
@@ -39,44 +38,42 @@ func (t *trainer) step(ctx context.Context) (*logLine, error) {
 	t.beginLoss(t.Step + 1)
 	copy(t.pending, t.buffers)
 	t.freeze()
-	line := &logLine{Step: t.Step + 1, LR: t.schedule.At(t.Step)}
-	var paths []string
+	line := &logLine{Step: t.Step + 1, LR: t.rate(t.Step), Rollbacks: t.ledHere()}
 	for i := range c.Accumulate {
 		b, err := t.batch(ctx, t.firstBatch(t.Step)+i)
 		if err != nil {
 			return nil, err
 		}
 		ctx = context.WithoutCancel(ctx) // a step that has begun is finished
-		paths = append(paths, b.Paths...)
 		labels := b.Labels
 		if t.sample != nil {
 			labels = t.sample.begin(line.Step, labels, t.arena, t.solver.State())
 		}
 		loss, err := t.graph.run(b.Images, labels)
-		if err == nil {
-			t.observe(line, labels)
-		}
-		b.Release()
 		if err != nil {
 			return nil, fmt.Errorf("step %d: %w", line.Step, err)
 		}
+		if what := t.wrong(loss); what != "" {
+			return nil, t.refuse(line, b.Paths, what+", and "+t.locate(b, labels, line.Step))
+		}
+		t.observe(line, labels)
+		b.Release()
 		line.Loss += loss / float64(c.Accumulate)
 		line.Cosine += meanCosine(t.graph.embeddings(), c.Batch) / float64(c.Accumulate)
-		if math.IsNaN(line.Loss) || math.IsInf(line.Loss, 0) {
-			return nil, t.refuse(line, paths, fmt.Sprintf("the loss is %v", loss))
-		}
 		t.backbone.UpdateBuffers(t.pending)
 		t.accumulate(i)
 	}
 	t.solver.SetRate(line.LR)
 	err := t.solver.Step([]gorgonia.ValueGrad{t.arena})
 	line.GradNorm = t.solver.Norm()
-	if errors.Is(err, optim.ErrNotFinite) {
-		return nil, t.refuse(line, paths, fmt.Sprintf("the norm of the gradient is %v", line.GradNorm))
-	}
 	if err != nil {
 		return nil, fmt.Errorf("step %d: %w", line.Step, err)
 	}
+	if !kernel.AllFinite(t.pool, t.arena.Weights) || !kernel.AllFinite(t.pool, t.pending) {
+		what := fmt.Sprintf("weights or running statistics are not finite after a step of learning rate %.3g and a gradient of norm %.3g", line.LR, line.GradNorm)
+		return nil, &notFinite{line.Step, what, true, t.diverged("%s", what)}
+	}
+	t.SkippedInARow = 0
 	t.commitLoss()
 	if t.sample != nil {
 		t.sample.end(t.arena, t.solver.State())
@@ -86,7 +83,7 @@ func (t *trainer) step(ctx context.Context) (*logLine, error) {
 	t.followAverage()
 	t.threshold = nil
 	line.Epoch = t.epoch()
-	seconds := time.Since(started).Seconds()
+	seconds := max(time.Since(started).Seconds(), tick) // by the monotonic clock: setting the other one changes nothing
 	t.Seconds += seconds
 	line.ImgS = float64(c.Batch*c.Accumulate) / seconds
 	return line, nil
@@ -106,18 +103,4 @@ func (t *trainer) accumulate(i int) {
 	if i == n-1 {
 		copy(t.arena.Gradients, t.sum)
 	}
-}
-
-// refuse names the images of a step that is not finite in a file.
-func (t *trainer) refuse(line *logLine, paths []string, what string) error {
-	names := append([]string{fmt.Sprintf("# step %d: %s", line.Step, what)}, paths...)
-	list := filepath.Join(t.dir, BadBatchFile)
-	err := t.diverged("%s; %s names the images of the step", what, list)
-	return errors.Join(err, writeList(list, names))
-}
-
-// diverged returns the error of a run that cannot go on after its last accepted step.
-func (t *trainer) diverged(format string, args ...any) error {
-	return fmt.Errorf("step %d: %w: %s. The checkpoint of step %d is as it was; try a lower --lr, a longer --warmup or a lower --clip",
-		t.Step+1, ErrDiverged, fmt.Sprintf(format, args...), t.saved)
 }

@@ -14,10 +14,20 @@ import (
 // must not hold another run, unless c.Force is set.
 //
 // A cancelled context ends the run after the step under way with an *InterruptedError. A loss or
-// gradient that is not finite ends it with an error that wraps ErrDiverged, embeddings that
-// are all alike with one that wraps ErrCollapsed; the last checkpoint is good then. A mistake in a
-// setting is a *SettingError.
+// gradient that is not finite ends it with an error that wraps ErrDiverged, unless Config.OnNaN says otherwise; embeddings that
+// are all alike with one that wraps ErrCollapsed; a folder that cannot be written to with a *WriteError. The last
+// checkpoint is good then. A mistake in a setting is a *SettingError.
 func Train(ctx context.Context, c Config, events Events) (*Result, error) {
+	t, err := newRun(ctx, c, events)
+	if err != nil {
+		return nil, err
+	}
+	defer t.close()
+	return t.run(ctx)
+}
+
+// newRun makes a run folder with the checkpoint of a run that has taken no step.
+func newRun(ctx context.Context, c Config, events Events) (*trainer, error) {
 	if c.Data == "" {
 		return nil, settingError("data", "name the folder that has one sub-folder of images for each identity")
 	}
@@ -45,36 +55,36 @@ func Train(ctx context.Context, c Config, events Events) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer t.close()
-	if err := createRunFolder(t.dir, force); err != nil {
-		return nil, err
+	if err := t.begin(ctx, from, force); err != nil {
+		t.close()
+		return nil, t.unwritten(err)
 	}
-	unlock, err := lockRun(t.dir)
-	if err != nil {
-		return nil, err
+	return t, nil
+}
+
+// begin makes the run folder and the checkpoint of step 0.
+func (t *trainer) begin(ctx context.Context, from *embed.Model, force bool) (err error) {
+	if t.unlock, err = createRunFolder(t.dir, force); err != nil {
+		return err
 	}
-	defer unlock()
-	if err := t.begin(); err != nil {
-		return nil, err
+	if err := errors.Join(writeImages(t.dir, t.faces.train), t.describe()); err != nil {
+		return err
 	}
 	if t.log, err = openLog(t.dir, 0); err != nil {
-		return nil, err
+		return err
 	}
 	t.initialise(from)
-	if c.HeadInit == headMeans {
+	if t.config.HeadInit == headMeans {
 		if err := t.headFromMeans(ctx); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	t.startAverage()
-	if err := t.checkpoint(); err != nil {
-		return nil, err
-	}
-	return t.run(ctx)
+	return t.checkpoint()
 }
 
-// begin writes the settings to the run folder and readies the position.
-func (t *trainer) begin() error {
+// describe writes the settings to the run folder and readies the position.
+func (t *trainer) describe() error {
 	text := t.config.encode()
 	t.position.Config, t.Data = string(text), t.faces.digest
 	return writeList(filepath.Join(t.dir, ConfigFile), []string{string(text)})
@@ -82,18 +92,66 @@ func (t *trainer) begin() error {
 
 // Resume goes on with the run in the folder dir from its newest checkpoint, to the bit as if it
 // had not stopped. Settings that are given must be those of the run, but for those that are Free.
+//
+// A run that was killed before its first checkpoint is begun anew.
 func Resume(ctx context.Context, dir string, given []Field, events Events) (*Result, error) {
-	if _, err := os.Stat(filepath.Join(dir, ConfigFile)); err != nil {
-		if _, err := os.Stat(dir); err != nil {
-			return nil, fmt.Errorf("there is no run to resume: %w", err)
-		}
-		return nil, fmt.Errorf("%s is not a run folder: it has no %s", dir, ConfigFile)
+	steps, err := checkpointSteps(filepath.Join(dir, checkpointsDir))
+	if err != nil {
+		return nil, err
 	}
+	if len(steps) == 0 {
+		c, err := unbegun(dir, given)
+		if err != nil {
+			return nil, err
+		}
+		events.warn("%s was stopped before its first checkpoint: it is begun anew", dir)
+		return Train(ctx, c, events)
+	}
+	t, err := oldRun(dir, given, events)
+	if err != nil {
+		return nil, err
+	}
+	defer t.close()
+	return t.run(ctx)
+}
+
+// unbegun returns the settings of a run that has no checkpoint yet.
+func unbegun(dir string, given []Field) (Config, error) {
+	c := Default()
+	if _, err := os.Stat(dir); err != nil {
+		return c, fmt.Errorf("there is no run to resume: %w", err)
+	}
+	path := filepath.Join(dir, ConfigFile)
+	if _, err := os.Stat(path); err != nil {
+		return c, fmt.Errorf("%s is not a run folder: it has no %s", dir, ConfigFile)
+	}
+	if st, err := os.Stat(filepath.Join(dir, LogFile)); err == nil && st.Size() > 0 {
+		return c, fmt.Errorf("%s holds no checkpoint to go on from, though %s has steps: were they removed?", filepath.Join(dir, checkpointsDir), LogFile)
+	}
+	if err := c.ReadConfig(path); err != nil {
+		return c, err
+	}
+	if err := c.override(given); err != nil {
+		return c, err
+	}
+	c.Out, c.Force = dir, true
+	return c, nil
+}
+
+// oldRun returns a run at the position of its newest checkpoint.
+func oldRun(dir string, given []Field, events Events) (_ *trainer, err error) {
 	unlock, err := lockRun(dir)
 	if err != nil {
 		return nil, err
 	}
-	defer unlock()
+	defer func() {
+		if err != nil {
+			unlock()
+		}
+	}()
+	if err := sweepRunFolder(dir); err != nil {
+		return nil, err
+	}
 	saved, warning, err := readNewestCheckpoint(filepath.Join(dir, checkpointsDir))
 	if err != nil {
 		return nil, err
@@ -122,19 +180,35 @@ func Resume(ctx context.Context, dir string, given []Field, events Events) (*Res
 	if err != nil {
 		return nil, err
 	}
-	defer t.close()
-	if err := saved.Data.diff(t.faces.digest); err != nil {
-		return nil, err
+	if err := t.goOn(saved); err != nil {
+		t.close()
+		return nil, t.unwritten(err)
 	}
-	if err := errors.Join(t.begin(), t.restore(saved), t.bad.read()); err != nil {
-		return nil, err
+	t.unlock = unlock
+	return t, nil
+}
+
+// goOn brings the run to the position of a checkpoint.
+func (t *trainer) goOn(saved *checkpoint) error {
+	if err := saved.Data.diff(t.faces.digest); err != nil {
+		return changedData(err, t.dir, t.faces.train)
+	}
+	t.saved = saved.Step
+	if err := errors.Join(t.describe(), t.restore(saved), t.bad.read()); err != nil {
+		return err
+	}
+	return t.reopenLog()
+}
+
+// reopenLog drops the log's lines after the present position.
+func (t *trainer) reopenLog() (err error) {
+	if t.log != nil {
+		t.log.close()
 	}
 	step := t.Step
 	if t.Pending != nil {
 		step--
 	}
-	if t.log, err = openLog(t.dir, step); err != nil {
-		return nil, err
-	}
-	return t.run(ctx)
+	t.log, err = openLog(t.dir, step)
+	return err
 }

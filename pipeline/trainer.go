@@ -36,7 +36,9 @@ type trainer struct {
 	average          *average     // of the weights; nil without --ema
 	sum              []float32    // of the parts of a step's gradient; nil if it has one batch
 	memory           [][]float32  // to give back
-	buffers, pending []float32    // running statistics: accepted, and with the step under way
+	memoryNeeds      MemoryPlan
+	freeHeap         func()    // undoes limitHeap
+	buffers, pending []float32 // running statistics: accepted, and with the step under way
 	solver           *optim.Solver
 	schedule         optim.Schedule
 	perEpoch         int     // steps
@@ -47,8 +49,10 @@ type trainer struct {
 	saved     int // step of the newest checkpoint
 	threshold *embed.Threshold
 	monitor   monitor
+	symptoms  symptoms
 	bad       *quarantine
 	log       *stepLog
+	unlock    func()
 	speed     float64 // images per second, smoothed
 }
 
@@ -70,6 +74,7 @@ func newTrainer(c Config, network *nn.Network, contract embed.Contract, events E
 // prepare opens the data and builds all that works on them.
 func (t *trainer) prepare() (err error) {
 	c := &t.config
+	t.freeHeap = t.limitHeap()
 	if t.faces, err = openFaces(c, t.events.warn); err != nil {
 		return err
 	}
@@ -82,6 +87,10 @@ func (t *trainer) prepare() (err error) {
 	if t.metric, err = c.metricLoss(len(t.faces.train.Identities), t.network.Dim()); err != nil {
 		return err
 	}
+	if err := t.planMemory(); err != nil {
+		return err
+	}
+	t.limitHeap()
 	t.bad = &quarantine{path: filepath.Join(t.dir, QuarantineFile)}
 	if err := t.openLoader(); err != nil {
 		return err
@@ -99,19 +108,19 @@ func (t *trainer) prepare() (err error) {
 	if err := t.schedule.Validate(); err != nil {
 		return blame("schedule", "", err)
 	}
-	return t.build()
+	if err := t.build(); err != nil {
+		return err
+	}
+	t.symptoms = t.newSymptoms()
+	return nil
 }
 
 func (t *trainer) openLoader() error {
 	c := &t.config
-	cache := int64(c.Cache)
-	if cache < 0 {
-		cache = totalMemory() / 4
-	}
 	var err error
 	t.loader, err = loader.New(loader.Options{
 		Set: t.faces.train, Contract: t.Contract, Augment: c.augmentation(),
-		Batch: c.Batch, PerIdentity: c.PerIdentity, Sampler: c.Sampler, Seed: c.Seed, Cache: cache, Workers: c.Threads,
+		Batch: c.Batch, PerIdentity: c.PerIdentity, Sampler: c.Sampler, Seed: c.Seed, Cache: t.memoryNeeds.Cache, Workers: c.Threads,
 		OnBad: t.bad.add,
 	})
 	return err
@@ -184,6 +193,12 @@ func (t *trainer) close() {
 	if t.log != nil {
 		t.log.close()
 	}
+	if t.freeHeap != nil {
+		t.freeHeap()
+	}
+	if t.unlock != nil {
+		t.unlock()
+	}
 	if t.pool != nil {
 		t.pool.Close()
 	}
@@ -215,37 +230,47 @@ func (t *trainer) run(ctx context.Context) (*Result, error) {
 	if err := t.start(); err != nil {
 		return nil, err
 	}
+	for last := t.lastStep(); t.Step < last || t.Pending != nil; {
+		if err := t.advance(ctx); err != nil {
+			return nil, t.unwritten(err)
+		}
+	}
+	r, err := t.finish()
+	return r, t.unwritten(err)
+}
+
+// advance takes the next step, or ends one whose validation was interrupted, and does what is due after it.
+func (t *trainer) advance(ctx context.Context) error {
 	if line := t.Pending; line != nil {
-		if err := t.record(ctx, line); err != nil {
-			return nil, err
+		return t.record(ctx, line)
+	}
+	if ctx.Err() != nil {
+		return t.interrupt()
+	}
+	line, err := t.step(ctx)
+	var bad *notFinite
+	if errors.As(err, &bad) {
+		if line, err = t.onNaN(bad, err); err == nil && line == nil {
+			return nil // back at an earlier step
 		}
 	}
-	for last := t.lastStep(); t.Step < last; {
-		if ctx.Err() != nil {
-			return nil, t.interrupt()
+	if err != nil {
+		if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+			err = t.interrupt()
 		}
-		line, err := t.step(ctx)
-		if err != nil {
-			if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
-				err = t.interrupt()
-			}
-			return nil, err
-		}
-		if err := t.tellBad(); err != nil {
-			return nil, err
-		}
+		return err
+	}
+	if err := t.tellBad(); err != nil {
+		return err
+	}
+	if line.Skipped == "" {
 		t.progress(line)
-		err = t.monitor.step(t.Step, line.Cosine)
-		if err == nil {
-			err = t.record(ctx, line)
-		} else {
-			err = errors.Join(err, t.log.append(*line))
+		if err := t.monitor.step(t.Step, line.Cosine); err != nil {
+			return errors.Join(err, t.log.append(*line))
 		}
-		if err != nil {
-			return nil, err
-		}
+		t.watch(line)
 	}
-	return t.finish()
+	return t.record(ctx, line)
 }
 
 func (t *trainer) start() error {
@@ -257,7 +282,7 @@ func (t *trainer) start() error {
 		Dir: t.dir, Config: t.config, Identities: len(t.faces.train.Identities), Images: len(t.faces.train.Samples),
 		Params: t.graph.backboneParams, HeadParams: arenaLen(0, t.head, len(t.faces.train.Identities), t.network.Dim()),
 		StepsPerEpoch: t.perEpoch, Steps: t.lastStep(), First: t.Step,
-		Bytes: t.backbone.Bytes(), Threads: t.pool.Threads(), Kernels: kernel.Variant(), LeastScale: t.leastScale,
+		Bytes: t.backbone.Bytes(), Memory: t.memoryNeeds, Threads: t.pool.Threads(), Kernels: kernel.Variant(), LeastScale: t.leastScale,
 	}
 	if t.faces.pairs != nil {
 		s.ValidationPairs = len(t.faces.pairs.Pairs)
@@ -376,8 +401,10 @@ func (t *trainer) finish() (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if n := len(lines); n > 0 {
-		r.Loss = lines[n-1].Loss
+	for _, l := range lines {
+		if l.Skipped == "" {
+			r.Loss = l.Loss
+		}
 	}
 	if t.Seconds > 0 {
 		r.ImagesPerSecond = float64(t.Step*t.config.Batch*t.config.Accumulate) / t.Seconds

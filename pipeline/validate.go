@@ -53,6 +53,7 @@ func (t *trainer) validate(ctx context.Context) (*Validation, error) {
 	if err := t.monitor.validated(t.Step, v, same); err != nil {
 		return nil, err
 	}
+	t.tell(t.symptoms.validated(t.Step, v))
 	if same {
 		t.events.warn("validation after step %d is too early to mean anything: all embeddings are alike as long as batch norms' running statistics have not settled", t.Step)
 	}

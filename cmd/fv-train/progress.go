@@ -58,8 +58,10 @@ func (r *reporter) start(s pipeline.Start) {
 	if s.ValidationPairs > 0 {
 		fmt.Fprintf(&b, "; validation on %d pairs", s.ValidationPairs)
 	}
-	fmt.Fprintf(&b, "\n%s with %s parameters, %s with %s; %s of activations; %d threads, %s kernels, %s\n",
-		s.Config.Backbone, count(s.Params), s.Config.Objective(), count(s.HeadParams), bytesText(s.Bytes), s.Threads, s.Kernels, s.Config.Precision)
+	fmt.Fprintf(&b, "\n%s with %s parameters, %s with %s; %d threads, %s kernels, %s\n",
+		s.Config.Backbone, count(s.Params), s.Config.Objective(), count(s.HeadParams), s.Threads, s.Kernels, s.Config.Precision)
+	fmt.Fprintf(&b, "memory: about %s, %s of it activations; up to %s more for decoded images\n",
+		bytesText(int(s.Memory.Needed())), bytesText(s.Bytes), bytesText(int(s.Memory.Cache)))
 	if s.LeastScale > 0 {
 		fmt.Fprintf(&b, "scale s = %g; at least %.1f is recommended for %d identities\n", float64(*s.Config.Scale), s.LeastScale, s.Identities)
 	}

@@ -49,7 +49,7 @@ func (c *summaryCmd) Run(e *env) error {
 		return cli.Usagef("--classes %d: want 0 or more", c.Classes)
 	}
 	s := network.Summary()
-	activations, cannot := nn.TrainingBytes(network, c.Batch)
+	activations, cannot := nn.TrainingBytes(network, c.Batch, nn.FP32)
 	const floats = 4 * 3 // weight, gradient and momentum
 	m := trainingMemory{Activations: activations, Parameters: floats * (s.Params + c.Classes*s.Dim)}
 	m.Total = m.Activations + m.Parameters

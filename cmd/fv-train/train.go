@@ -73,7 +73,7 @@ func explain(e *env, err error) error {
 	case errors.Is(err, pipeline.ErrRunExists):
 		return cli.WithHint(err, "--force overwrites it, --resume goes on with it, --out DIR writes elsewhere")
 	case errors.Is(err, pipeline.ErrDiverged):
-		return cli.WithHint(err, "the last good checkpoint stays; train anew with a lower --lr, a longer --warmup or a smaller --margin")
+		return cli.WithHint(err, "fv-train --resume DIR --on-nan rollback goes on from the last checkpoint with half the learning rate, --on-nan skip without the batch; or train anew with a lower --lr, a longer --warmup or a smaller --margin")
 	case errors.Is(err, pipeline.ErrCollapsed):
 		return cli.WithHint(err, "train anew with a lower --lr or a longer --warmup, or begin with --head normface, which has no margin")
 	}

@@ -340,7 +340,7 @@ func TestSummary(t *testing.T) {
 	if s.Params != Len(networks[1].Params()) || s.Dim != 5 {
 		t.Errorf("%d parameters in all, Dim %d", s.Params, s.Dim)
 	}
-	bytes, err := TrainingBytes(networks[1], 8)
+	bytes, err := TrainingBytes(networks[1], 8, FP32)
 	tr, err2 := NewTraining(networks[1], 8, FP32, kernel.NewPool(1))
 	if err != nil || err2 != nil || bytes != tr.Bytes() {
 		t.Errorf("TrainingBytes is %d, %v; Bytes %d, %v", bytes, err, tr.Bytes(), err2)

@@ -72,6 +72,7 @@ type plan struct {
 	bytes   int
 	took    []took // of each unit
 	again   again
+	watch   watch
 }
 
 // again says which units are run a second time, for the backward pass of unit before and those after it: the network's first
@@ -340,6 +341,7 @@ func (p *plan) forward(images []float32, n int) []float32 {
 		}
 		u.forward(&p.engine)
 		p.took[i].forward += time.Since(began)
+		p.watchForward(i)
 	}
 	return p.tensors[p.output].data[:n*p.Dim()]
 }

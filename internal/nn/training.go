@@ -28,8 +28,8 @@ func NewTraining(n *Network, batch int, precision Precision, pool *kernel.Pool) 
 
 // TrainingBytes returns the memory that NewTraining takes for activations and gradients, without
 // taking it.
-func TrainingBytes(n *Network, batch int) (int, error) {
-	p, err := newPlan(n, batch, FP32, nil, true)
+func TrainingBytes(n *Network, batch int, precision Precision) (int, error) {
+	p, err := newPlan(n, batch, precision, nil, true)
 	if err != nil {
 		return 0, err
 	}
@@ -66,6 +66,7 @@ func (t *Training) Backward(theta, dEmbedding, dTheta []float32) {
 	}
 	t.theta, t.dTheta = theta, dTheta
 	copy(t.tensors[t.output].grad, dEmbedding[:t.n*t.Dim()])
+	t.watchEmbedding(dTheta)
 	for i, u := range slices.Backward(t.units) {
 		if i < t.first {
 			break
@@ -77,6 +78,7 @@ func (t *Training) Backward(theta, dEmbedding, dTheta []float32) {
 		}
 		u.backward(&t.engine)
 		t.took[i].backward += time.Since(began)
+		t.watchBackward(i)
 	}
 	clear(dTheta[:t.still]) // also of frozen parameters in units that have others, as within a block
 }

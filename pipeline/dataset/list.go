@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -20,10 +21,8 @@ import (
 
 // list is a file that names images and says who they show.
 type list struct {
-	file   string
-	images map[string][]string // of each identity, in the file's order
-	row    map[string]int      // of each path, for an error
-	first  string
+	file string
+	*index
 }
 
 // wantColumns is what a table should have.
@@ -48,7 +47,7 @@ func openList(file string, o Options) (*Set, error) {
 	} else if !st.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s: not a regular file", file)
 	}
-	l := &list{file: file, images: map[string][]string{}, row: map[string]int{}}
+	l := &list{file: file, index: newIndex()}
 	switch strings.ToLower(filepath.Ext(file)) {
 	case ".lst":
 		err = l.readLST(f)
@@ -60,41 +59,38 @@ func openList(file string, o Options) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(l.row) == 0 {
+	if len(l.paths) == 0 {
 		return nil, fmt.Errorf("%s: no images; it names none", file)
 	}
 	w := &walk{root: root, set: &Set{Root: root}}
 	if err := l.look(w.set); err != nil {
 		return nil, err
 	}
-	var names []string
-	for name, images := range l.images {
-		slices.Sort(images)
-		names = append(names, name)
+	images := l.grouped()
+	for _, of := range images {
+		slices.Sort(of)
 	}
-	slices.Sort(names)
-	l.row = nil
-	return w.fill(names, o, func(name string) []string { return l.images[name] })
+	number := l.number
+	l.index = nil // for the collector
+	return w.fill(slices.Sorted(maps.Keys(number)), o, func(name string) []string { return images[number[name]] })
 }
 
 // look returns an error if the images seem to be elsewhere: a few that vanished are reported when they are used.
 func (l *list) look(s *Set) error {
-	const looked = 16
-	n := 0
-	for _, images := range l.images {
-		if _, err := os.Stat(s.FileOf(images[0])); err == nil {
+	const looked = 16 // spread over the list
+	n := len(l.paths)
+	for i := range min(looked, n) {
+		if _, err := os.Stat(s.FileOf(l.paths[i*n/min(looked, n)])); err == nil {
 			return nil
 		}
-		if n++; n == looked {
-			break
-		}
 	}
+	first, line := s.FileOf(l.paths[0]), l.line[0]
 	if pack := strings.TrimSuffix(l.file, filepath.Ext(l.file)) + ".rec"; pack != l.file {
 		if _, err := os.Stat(pack); err == nil {
-			return fmt.Errorf("%s:%d: there is no %s; the images are in the pack beside the list: give %s", l.file, l.row[l.first], s.FileOf(l.first), pack)
+			return fmt.Errorf("%s:%d: there is no %s; the images are in the pack beside the list: give %s", l.file, line, first, pack)
 		}
 	}
-	return fmt.Errorf("%s:%d: there is no %s; say with --images which folder the paths start from", l.file, l.row[l.first], s.FileOf(l.first))
+	return fmt.Errorf("%s:%d: there is no %s; say with --images which folder the paths start from", l.file, line, first)
 }
 
 func (l *list) errorf(row int, format string, args ...any) error {
@@ -113,14 +109,9 @@ func (l *list) add(row int, name, identity string) error {
 		return l.errorf(row, "%q is no path", name)
 	}
 	name = path.Clean(filepath.ToSlash(name))
-	if first, ok := l.row[name]; ok {
+	if first, twice := l.index.add(name, identity, row); twice {
 		return l.errorf(row, "%s stands on line %d already", name, first)
 	}
-	if len(l.row) == 0 {
-		l.first = name
-	}
-	l.row[name] = row
-	l.images[identity] = append(l.images[identity], name)
 	return nil
 }
 
@@ -184,7 +175,7 @@ func (l *list) readCSV(r io.Reader) error {
 		if err != nil {
 			return err
 		}
-		if err := l.add(in.Line(at), strings.Clone(record[at]), strings.Clone(record[who])); err != nil {
+		if err := l.add(in.Line(at), record[at], record[who]); err != nil {
 			return err
 		}
 	}

@@ -133,7 +133,7 @@ func FuzzList(f *testing.F) {
 	f.Add("1\t2\tx\n", false)
 	f.Add("1\tx\t2\t3\n", false)
 	f.Fuzz(func(t *testing.T, text string, table bool) {
-		l := &list{file: "x", images: map[string][]string{}, row: map[string]int{}}
+		l := &list{file: "x", index: newIndex()}
 		var err error
 		if table {
 			err = l.readCSV(strings.NewReader(text))
@@ -141,14 +141,14 @@ func FuzzList(f *testing.F) {
 			err = l.readLST(strings.NewReader(text))
 		}
 		n := 0
-		for identity, images := range l.images {
-			if identity == "" {
+		for k, images := range l.grouped() {
+			if l.names[k] == "" {
 				t.Error("an identity without a name")
 			}
 			n += len(images)
 		}
-		if err == nil && n != len(l.row) {
-			t.Errorf("%d images, %d rows", n, len(l.row))
+		if n != len(l.paths) {
+			t.Errorf("%d images of identities, %d rows: %v", n, len(l.paths), err)
 		}
 	})
 }

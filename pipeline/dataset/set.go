@@ -73,6 +73,15 @@ func (s *Set) Content(path string) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
+// PathBytes returns the memory that the samples' paths take.
+func (s *Set) PathBytes() int64 {
+	n := int64(0)
+	for _, x := range s.Samples {
+		n += int64(len(x.Path))
+	}
+	return n
+}
+
 // Counts returns the number of images of each identity.
 func (s *Set) Counts() []int {
 	counts := make([]int, len(s.Identities))

@@ -22,6 +22,9 @@ import (
 // the few slow images of a batch, not a disk that is slower than the training.
 const ahead = 4
 
+// Held is how many batches a Loader holds at most: those ahead, the one being handed out, the one in use, and a spare.
+const Held = ahead + 3
+
 // Options say what a Loader loads.
 type Options struct {
 	Set      *dataset.Set

@@ -61,7 +61,18 @@ type Writer struct {
 func Create(dir string, first int) (*Writer, error) {
 	w := &Writer{now: time.Now}
 	// TensorBoard reads the files of a folder in the order of their names: the time comes first.
-	for at := w.now().Unix(); w.file == nil; at++ {
+	at := w.now().Unix()
+	older, err := fs.Glob(os.DirFS(dir), Pattern)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range older { // the clock may have been set back
+		var then int64
+		if _, err := fmt.Sscanf(name, "events.out.tfevents.%d.", &then); err == nil {
+			at = max(at, then+1)
+		}
+	}
+	for ; w.file == nil; at++ {
 		name := fmt.Sprintf("events.out.tfevents.%010d.%09d", at, first)
 		f, err := os.OpenFile(filepath.Join(dir, name), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666)
 		if err != nil && !errors.Is(err, fs.ErrExist) {
