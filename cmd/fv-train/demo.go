@@ -1,11 +1,13 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"image"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/faceverify/fv/embed"
@@ -18,7 +20,7 @@ import (
 )
 
 type demoCmd struct {
-	Out     string `short:"o" default:"fv-demo" placeholder:"DIR" help:"Folder for the faces, the two models and the report; what an earlier demo left there is replaced. Default: ${default}."`
+	Out     string `short:"o" default:"fv-demo" placeholder:"DIR" help:"Folder for the faces, the two models and the report; a finished demo that is there is replaced, an interrupted one goes on. Default: ${default}."`
 	Seed    uint64 `default:"1" help:"Seed of the faces and of the training. Default: ${default}."`
 	Threads int    `default:"0" help:"Threads; 0 means one for each processor. Default: ${default}."`
 	Quick   bool   `hidden:"" help:"A few people and steps, for tests."`
@@ -32,8 +34,11 @@ var (
 	quickDemo = demoData{train: 8, trainImages: 8, test: 6, testImages: 4, epochs: 1}
 )
 
-// demoMark is a file that says that a folder is a demo's, to be replaced.
-const demoMark = "faces"
+// What is in a demo's folder beside the two run folders.
+const (
+	demoMark   = "faces"       // says that a folder is a demo's
+	demoReport = "report.html" // written last: a demo without it was interrupted
+)
 
 // demoRun is one of the two models.
 type demoRun struct {
@@ -55,26 +60,46 @@ func (c *demoCmd) Run(e *env) error {
 		data = quickDemo
 	}
 	began := time.Now()
-	if err := c.draw(e, data); err != nil {
-		return err
-	}
 	runs := []*demoRun{
 		{folder: "plain", name: "without a margin", set: [][2]string{{"head", "normface"}},
 			about: "NormFace: softmax over scaled cosines. The loss is content as soon as an embedding is nearer to its own class than to the others."},
 		{folder: "margin", name: "with a margin", set: [][2]string{{"head", "amsoftmax"}},
 			about: "AM-Softmax: the same, but an embedding must be nearer to its own class by a margin of 0.35 in the cosine."},
 	}
-	for i, r := range runs {
-		fmt.Fprintf(e.text(), "\n[%d/2] training %s\n", i+1, r.name)
-		if err := c.train(e, r, data); err != nil {
-			return err
-		}
+	if err := c.clear(runs); err != nil {
+		return err
 	}
-	report, err := c.report(e, runs, data)
+	report, err := c.make(e, runs, data)
+	if errors.Is(err, context.Canceled) {
+		fmt.Fprintf(e.stderr, "%s goes on from there\n", c.command())
+	}
 	if err != nil {
 		return err
 	}
 	return c.finish(e, runs, report, time.Since(began))
+}
+
+// command is what the user types for this demo.
+func (c *demoCmd) command() string {
+	s := "fv-train demo --out " + c.Out
+	if c.Seed != 1 {
+		s += fmt.Sprintf(" --seed %d", c.Seed)
+	}
+	return s
+}
+
+// make draws, trains and measures, and returns the path of the report.
+func (c *demoCmd) make(e *env, runs []*demoRun, d demoData) (string, error) {
+	if err := c.draw(e, d); err != nil {
+		return "", err
+	}
+	for i, r := range runs {
+		fmt.Fprintf(e.text(), "\n[%d/2] training %s\n", i+1, r.name)
+		if err := c.train(e, r, d); err != nil {
+			return "", err
+		}
+	}
+	return c.report(e, runs, d)
 }
 
 // check returns an error if the folder holds anything but an earlier demo.
@@ -90,6 +115,21 @@ func (c *demoCmd) check() error {
 		return cli.WithHint(cli.Usagef("--out %s: the folder is not empty and holds no demo", c.Out), "give a folder that does not exist yet")
 	}
 	return nil
+}
+
+// clear makes room for another demo where one was finished. It leaves the runs of one that was
+// interrupted. The report goes last, so that clear itself may be interrupted.
+func (c *demoCmd) clear(runs []*demoRun) error {
+	report := filepath.Join(c.Out, demoReport)
+	if _, err := os.Stat(report); err != nil {
+		return nil
+	}
+	for _, r := range runs {
+		if err := os.RemoveAll(filepath.Join(c.Out, r.folder)); err != nil {
+			return err
+		}
+	}
+	return os.Remove(report)
 }
 
 // draw draws the faces to train on, and those of other people to be tested on.
@@ -151,9 +191,19 @@ func (c *demoCmd) train(e *env, r *demoRun, d demoData) error {
 		config.Epochs, config.Batch, config.Warmup = d.epochs, 16, pipeline.Span{}
 	}
 	reporter := newReporter(e, "")
-	r.training, err = pipeline.Train(e.ctx, config, reporter.events())
+	if begun(config) {
+		threads := pipeline.Field{Name: "threads", Value: strconv.Itoa(c.Threads)}
+		r.training, err = pipeline.Resume(e.ctx, config.Out, []pipeline.Field{threads}, reporter.events())
+	} else {
+		r.training, err = pipeline.Train(e.ctx, config, reporter.events())
+	}
 	reporter.close()
 	if err != nil {
+		var interrupted *pipeline.InterruptedError
+		if errors.As(err, &interrupted) { // what explain says of it would finish one run, not the demo
+			fmt.Fprintf(e.stderr, "interrupted after step %d of the training %s\n", interrupted.Step, r.name)
+			return err
+		}
 		return explain(e, err)
 	}
 	model, err := embed.OpenWith(config.Out, embed.Options{Threads: c.Threads})
@@ -175,4 +225,14 @@ func (c *demoCmd) train(e *env, r *demoRun, d demoData) error {
 	}
 	r.result, err = eval.Verify(e.ctx, model, load, pairs, eval.Options{Flip: model.Contract().Flip})
 	return err
+}
+
+// begun says whether a run with these settings was interrupted in its folder, or finished before
+// another was interrupted.
+func begun(want pipeline.Config) bool {
+	have := pipeline.Default()
+	if err := have.ReadConfig(filepath.Join(want.Out, pipeline.ConfigFile)); err != nil {
+		return false
+	}
+	return have.Seed == want.Seed && have.Head == want.Head && have.Epochs == want.Epochs && have.Batch == want.Batch
 }

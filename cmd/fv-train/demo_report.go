@@ -40,7 +40,7 @@ func (c *demoCmd) report(e *env, runs []*demoRun, d demoData) (string, error) {
 			{Name: "Training faces", Value: fmt.Sprintf("%d people, %d pictures each, seed %d", d.train, d.trainImages, c.Seed)},
 			{Name: "Test faces", Value: fmt.Sprintf("%d other people, %d pictures each", d.test, d.testImages)},
 		},
-		Version: "fv-train " + cli.Version(), Command: "fv-train demo --out " + c.Out,
+		Version: "fv-train " + cli.Version(), Command: c.command(),
 	}
 	for _, r := range runs {
 		o.Results = append(o.Results, eval.NamedResult{Name: r.name, About: r.about, Result: r.result})
@@ -54,7 +54,7 @@ func (c *demoCmd) report(e *env, runs []*demoRun, d demoData) (string, error) {
 	if err := atomicfile.Write(filepath.Join(c.Out, "angles.png"), func(w io.Writer) error { return writeAngles(w, runs) }); err != nil {
 		return "", err
 	}
-	path := filepath.Join(c.Out, "report.html")
+	path := filepath.Join(c.Out, demoReport)
 	return path, atomicfile.Write(path, func(w io.Writer) error { return eval.Report(w, o) })
 }
 

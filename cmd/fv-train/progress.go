@@ -58,8 +58,15 @@ func (r *reporter) start(s pipeline.Start) {
 	if s.ValidationPairs > 0 {
 		fmt.Fprintf(&b, "; validation on %d pairs", s.ValidationPairs)
 	}
-	fmt.Fprintf(&b, "\n%s with %s parameters, %s with %s; %d threads, %s kernels, %s\n",
-		s.Config.Backbone, count(s.Params), s.Config.Objective(), count(s.HeadParams), s.Threads, s.Kernels, s.Config.Precision)
+	fmt.Fprintf(&b, "\n%s with %s parameters, %s", s.Config.Backbone, count(s.Params), s.Config.Objective())
+	if s.HeadParams > 0 { // metric losses have none
+		fmt.Fprintf(&b, " with %s", count(s.HeadParams))
+	}
+	threads := "threads"
+	if s.Threads == 1 {
+		threads = "thread"
+	}
+	fmt.Fprintf(&b, "; %d %s, %s kernels, %s\n", s.Threads, threads, s.Kernels, s.Config.Precision)
 	fmt.Fprintf(&b, "memory: about %s, %s of it activations; up to %s more for decoded images\n",
 		bytesText(int(s.Memory.Needed())), bytesText(s.Bytes), bytesText(int(s.Memory.Cache)))
 	if s.LeastScale > 0 {

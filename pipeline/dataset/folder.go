@@ -84,6 +84,18 @@ type walk struct {
 	largestName                      string
 }
 
+// What fv-train align writes beside the folders of crops: no files that surprise in a set.
+const (
+	AlignTable    = "faces.csv"
+	AlignSettings = "align.json"
+	AlignSheet    = "contact-sheet.html"
+)
+
+// fromAlign reports whether a file in the root is one of those.
+func fromAlign(name string) bool {
+	return name == AlignTable || name == AlignSettings || name == AlignSheet
+}
+
 // note counts things of a kind and keeps the first one's path.
 type note struct {
 	n     int
@@ -145,6 +157,7 @@ func (w *walk) folders() ([]string, error) {
 			linked = linked || !e.IsDir()
 		case isImage(e.Name()):
 			loose.add(path)
+		case fromAlign(e.Name()):
 		default:
 			w.foreign.add(path)
 		}

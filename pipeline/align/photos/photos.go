@@ -25,9 +25,9 @@ import (
 
 // Files in the folder of the crops.
 const (
-	Table        = "faces.csv"
-	SettingsFile = "align.json"
-	ContactSheet = "contact-sheet.html"
+	Table        = dataset.AlignTable
+	SettingsFile = dataset.AlignSettings
+	ContactSheet = dataset.AlignSheet
 )
 
 // Options say what to do. Either Detector or Entries are given.
