@@ -156,7 +156,7 @@ func TestLogDocumented(t *testing.T) {
 			documented = append(documented, strings.Trim(key, "`"))
 		}
 	}
-	line, err := json.Marshal(logLine{Val: &Validation{}, stepStats: stepStats{TargetAngle: new(float64), OtherAngle: new(float64), Classes: &classesStats{}}})
+	line, err := json.Marshal(logLine{Skipped: "a reason", Rollbacks: make([]Rollback, 1), Val: &Validation{}, stepStats: stepStats{TargetAngle: new(float64), OtherAngle: new(float64), Classes: &classesStats{}}})
 	if err != nil {
 		t.Fatal(err)
 	}
