@@ -16,7 +16,7 @@ import (
 	"github.com/faceverify/fv/internal/nn"
 )
 
-// A backbone of each family comes back from ONNX with the same layers and the same bits. (scripts/golden/onnx.sh does them all, at
+// A backbone of each family comes back from ONNX with the same layers and the same bits. (scripts/golden/onnx_export.sh does them all, at
 // full size, with onnxruntime.)
 func TestONNXRoundTrip(t *testing.T) {
 	for _, name := range []string{"sfnet4", "sfnet10-bn", "mobilefacenet", "iresnet18"} {
