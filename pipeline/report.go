@@ -50,7 +50,7 @@ func (t *trainer) cards(r *Result) page.Cards {
 	}
 	return append(cards,
 		page.Card{Label: "Loss", Value: fmt.Sprintf("%.3f", r.Loss), Detail: fmt.Sprintf("of the last of %d steps", r.Steps)},
-		page.Card{Label: "Speed", Value: fmt.Sprintf("%.0f images/s", r.ImagesPerSecond), Detail: fmt.Sprintf("%v of training on %d threads", time.Duration(r.Seconds*float64(time.Second)).Round(time.Second), t.pool.Threads())})
+		page.Card{Label: "Speed", Value: fmt.Sprintf("%.0f images/s", r.ImagesPerSecond), Detail: fmt.Sprintf("%v of training; threads: %d", time.Duration(r.Seconds*float64(time.Second)).Round(time.Second), t.pool.Threads())})
 }
 
 func percent(share float64) string { return fmt.Sprintf("%.2f %%", 100*share) }

@@ -61,7 +61,7 @@ func paths(s *Set) []string {
 
 func TestOpen(t *testing.T) {
 	root := tree(t, "bob/2.jpg", "bob/10.PNG", "bob/1.jpeg", "Ann B/x.pgm", "Ann B/Thumbs.db", "Ann B/.x.jpg",
-		"cat/a.webp", "cat/b.gif", "cat/c.bmp", "cat/d.ppm", ".git/a.jpg", "__MACOSX/ann/a.jpg", "empty/", "README.txt")
+		"cat/a.webp", "cat/b.gif", "cat/c.bmp", "cat/d.ppm", "faces.csv", "align.json", "contact-sheet.html", ".git/a.jpg", "__MACOSX/ann/a.jpg", "empty/", "README.txt")
 	all := []string{"0 Ann B/x.pgm", "1 bob/1.jpeg", "1 bob/10.PNG", "1 bob/2.jpg",
 		"2 cat/a.webp", "2 cat/b.gif", "2 cat/c.bmp", "2 cat/d.ppm"}
 	people := write(t, filepath.Join(t.TempDir(), "people.txt"), []byte("cat\nAnn B\n"))
