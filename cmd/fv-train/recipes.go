@@ -2,14 +2,13 @@ package main
 
 import (
 	"fmt"
-	"text/tabwriter"
 
 	"github.com/faceverify/fv/internal/cli"
 	"github.com/faceverify/fv/pipeline/recipe"
 )
 
 type recipesCmd struct {
-	Name string `arg:"" optional:"" help:"Recipe to show. Default: list all."`
+	Name string `arg:"" optional:"" help:"Recipe to show with its settings. Default: list all, each with paper, command, expected figure and time."`
 }
 
 // recipeJSON is a recipe as --json prints it.
@@ -29,25 +28,24 @@ func (c *recipesCmd) Run(e *env) error {
 		names = []string{c.Name}
 	}
 	var list []recipeJSON
-	t := tabwriter.NewWriter(e.text(), 0, 0, 2, ' ', 0)
-	for _, name := range names {
+	for i, name := range names {
 		r, err := recipe.Find(name)
 		if err != nil {
 			return cli.Usage(err)
 		}
-		if c.Name != "" {
-			fmt.Fprint(t, r)
-		} else {
-			fmt.Fprintf(t, "%s\t%s\n", r.Name, r.Title)
+		switch {
+		case c.Name != "":
+			fmt.Fprint(e.text(), r)
+		case i > 0:
+			fmt.Fprint(e.text(), "\n", r.About())
+		default:
+			fmt.Fprint(e.text(), r.About())
 		}
 		settings := map[string]any{}
 		for _, s := range r.Settings {
 			settings[fmt.Sprint(s.Key)] = s.Value
 		}
 		list = append(list, recipeJSON{r.Name, r.Title, r.Paper, r.Command, r.Expected, r.Time, settings})
-	}
-	if err := t.Flush(); err != nil {
-		return err
 	}
 	if e.json {
 		return cli.WriteJSON(e.stdout, map[string]any{"recipes": list})

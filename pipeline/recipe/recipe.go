@@ -55,14 +55,20 @@ func Find(name string) (*Recipe, error) {
 // YAML returns the settings as the text of a configuration file.
 func (r *Recipe) YAML() ([]byte, error) { return yaml.Marshal(r.Settings) }
 
-// String returns the description as lines of text for a terminal.
-func (r *Recipe) String() string {
+// About returns title, paper, command, expected figure and time as lines of text for a terminal.
+func (r *Recipe) About() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s\n", r.Name, r.Title)
 	for _, f := range [][2]string{{"follows", r.Paper}, {"command", r.Command}, {"expected", r.Expected}, {"time", r.Time}} {
-		fmt.Fprintf(&b, "  %-9s %s\n", f[0], strings.TrimSpace(strings.ReplaceAll(f[1], "\n", "\n            ")))
+		fmt.Fprintf(&b, "  %-9s %s\n", f[0], strings.ReplaceAll(strings.TrimSpace(f[1]), "\n", "\n            "))
 	}
-	b.WriteString("  settings ")
+	return b.String()
+}
+
+// String returns About, and a line of the settings.
+func (r *Recipe) String() string {
+	var b strings.Builder
+	b.WriteString(r.About() + "  settings ")
 	for _, s := range r.Settings {
 		fmt.Fprintf(&b, " %v=%v", s.Key, s.Value)
 	}
