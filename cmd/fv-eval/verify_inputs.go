@@ -89,8 +89,9 @@ func (c *verifyCmd) pool(m *matrix.Matrix) (*matrix.Matrix, int, error) {
 	if err != nil {
 		return nil, 0, fmt.Errorf("--templates: %w", err)
 	}
-	pooled, missing, err := t.Pool(m, c.Missing == "skip")
-	if errors.Is(err, matrix.ErrNoTemplate) {
+	skip := c.Missing == "skip"
+	pooled, missing, err := t.Pool(m, skip)
+	if errors.Is(err, matrix.ErrNoEmbedding) && !skip {
 		err = cli.WithHint(err, "--missing skip leaves such images out")
 	}
 	return pooled, missing, err
@@ -109,7 +110,7 @@ func pairVectors(m *matrix.Matrix, pairs *eval.Pairs) (*eval.Vectors, error) {
 	for _, name := range pairs.Images() {
 		i, ok := row(name)
 		if !ok {
-			failed[name] = errors.New("no embedding of this name, with any extension")
+			failed[name] = matrix.ErrNoEmbedding
 			continue
 		}
 		names, data = append(names, name), append(data, m.Row(i)...)

@@ -14,9 +14,7 @@ package blufr
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"maps"
 	"slices"
 
 	"gonum.org/v1/gonum/stat"
@@ -214,11 +212,7 @@ func measureLists(ctx context.Context, m *matrix.Matrix, o Options) (*Result, er
 		}
 	}
 	if len(missing) > 0 && !o.SkipMissing {
-		e := &eval.ImagesError{Total: len(total), Names: slices.Sorted(maps.Keys(missing))}
-		for range e.Names {
-			e.Errs = append(e.Errs, errors.New("no embedding of this name, with any extension"))
-		}
-		return nil, fmt.Errorf("%s in %s: %w", o.Lists.Path, m.Path, e)
+		return nil, fmt.Errorf("%s in %s: %w", o.Lists.Path, m.Path, matrix.Missing(missing, len(total)))
 	}
 	r := &Result{Missing: len(missing)}
 	var vr, dir []float64

@@ -5,12 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"os"
 	"path"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/faceverify/fv/eval"
 )
 
 // Templates says which images make up each template, as IJB's files do: one line an image,
@@ -73,24 +76,33 @@ func parseTemplates(r io.Reader, file string) (*Templates, error) {
 	return t, nil
 }
 
-// ErrNoTemplate is the error of Pool where images are missing.
-var ErrNoTemplate = errors.New("images of templates have no embedding")
+// ErrNoEmbedding is the error of an image that a matrix has no row of.
+var ErrNoEmbedding = errors.New("no embedding of this name, with any extension")
+
+// Missing is the error of a set of images, of which a matrix has no rows, among total.
+func Missing(names map[string]bool, total int) *eval.ImagesError {
+	e := &eval.ImagesError{Total: total, Names: slices.Sorted(maps.Keys(names))}
+	for range e.Names {
+		e.Errs = append(e.Errs, ErrNoEmbedding)
+	}
+	return e
+}
 
 // Pool makes a matrix of one row a template, named by it:
 //
 //	x(template) = Σ over media of the mean over the medium's images of weight * embedding
 //
 // then of unit length. Embeddings are taken as they are in m: written with --raw, their norms count. An
-// identity that all of a template's images share is the template's. Images that m lacks are all listed in
-// one error, unless skip is set; then they, and templates that have none left, are left out, and missing
-// says how many images.
+// identity that all of a template's images share is the template's. Images that m lacks are all in one
+// *eval.ImagesError, unless skip is set; then they, and templates that have none left, are left out, and
+// missing says how many images.
 func (t *Templates) Pool(m *Matrix, skip bool) (out *Matrix, missing int, err error) {
 	row, err := m.Lookup()
 	if err != nil {
 		return nil, 0, err
 	}
 	out = &Matrix{Path: t.Path, Dim: m.Dim}
-	var absent []string
+	asked, absent := map[string]bool{}, map[string]bool{}
 	for _, id := range t.ids {
 		members := slices.Clone(t.of[id])
 		slices.SortStableFunc(members, func(a, b member) int { return strings.Compare(a.media, b.media) })
@@ -100,9 +112,11 @@ func (t *Templates) Pool(m *Matrix, skip bool) (out *Matrix, missing int, err er
 			end, n := start, 0
 			clear(mean)
 			for ; end < len(members) && members[end].media == members[start].media; end++ {
-				i, ok := row(members[end].name)
+				name := members[end].name
+				asked[name] = true
+				i, ok := row(name)
 				if !ok {
-					absent = append(absent, members[end].name)
+					absent[name] = true
 					continue
 				}
 				if found == 0 {
@@ -137,10 +151,8 @@ func (t *Templates) Pool(m *Matrix, skip bool) (out *Matrix, missing int, err er
 		}
 		out.Names, out.Identities = append(out.Names, id), append(out.Identities, identity)
 	}
-	slices.Sort(absent)
-	absent = slices.Compact(absent)
 	if len(absent) > 0 && (!skip || out.Len() == 0) {
-		return nil, 0, fmt.Errorf("%s: %d %w in %s:\n  %s", t.Path, len(absent), ErrNoTemplate, m.Path, strings.Join(absent, "\n  "))
+		return nil, 0, fmt.Errorf("%s in %s: %w", t.Path, m.Path, Missing(absent, len(asked)))
 	}
 	return out, len(absent), nil
 }

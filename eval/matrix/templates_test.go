@@ -2,9 +2,12 @@ package matrix
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
+
+	"github.com/faceverify/fv/eval"
 )
 
 // Two frames of a video count as one photograph does.
@@ -32,7 +35,16 @@ func TestTemplates(t *testing.T) {
 		t.Errorf("%v %v", got.Names, got.Identities)
 	}
 	lacking := read("a.jpg 1 1\nx.jpg 1 2\ny.jpg 2 1\n")
-	if _, _, err := lacking.Pool(m, false); !errors.Is(err, ErrNoTemplate) || !strings.Contains(err.Error(), "t.txt: 2 images of templates have no embedding in m.npy:\n  x.jpg\n  y.jpg") {
+	if _, _, err := lacking.Pool(m, false); !errors.Is(err, ErrNoEmbedding) || err.Error() != "t.txt in m.npy: 2 of 3 images cannot be read:\n  x.jpg: no embedding of this name, with any extension\n  y.jpg: no embedding of this name, with any extension" {
+		t.Error(err)
+	}
+	// Of many, the text shows the first 20, the error holds all, each once.
+	var many strings.Builder
+	for k := range 50 {
+		fmt.Fprintf(&many, "z%02d.jpg 1 1\n", k%25)
+	}
+	var images *eval.ImagesError
+	if _, _, err := read(many.String()).Pool(m, false); !errors.As(err, &images) || len(images.Names) != 25 || images.Total != 25 || !strings.HasSuffix(err.Error(), "\n  ... and 5 more") {
 		t.Error(err)
 	}
 	if got, missing, err := lacking.Pool(m, true); err != nil || missing != 2 || got.Len() != 1 {
