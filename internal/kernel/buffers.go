@@ -13,6 +13,10 @@ func room[T any](n int) []T {
 	return x
 }
 
+// cacheGap is how far apart rows are kept, in floats or pairs, that would else start in the same set of a cache: channels are often
+// a power of two. It lets a micro-kernel read past the last column, too.
+const cacheGap = 16
+
 // freeList keeps buffers for reuse, from the reach of the garbage collector.
 type freeList[T any] struct {
 	mu   sync.Mutex

@@ -123,7 +123,7 @@ func (c *Conv) backwardChunk(chunk int) {
 			}
 			continue
 		}
-		dy := q.x.view(n, n+1, y0+f.oy, y1-1+f.oy+f.kh, c.reach())
+		dy := q.x.view(n, y0+f.oy, y1-1+f.oy+f.kh, c.reach())
 		panelLen := nr * f.kh * f.kw * c.og
 		t := tile{aRow: dy.C, aK: 1, bK: nr, ldc: s.StrideW * s.In.C}
 		if q.add {
@@ -143,7 +143,7 @@ func (c *Conv) backwardChunk(chunk int) {
 			t.cols = min(nr, c.cg-j)
 			t.b = q.w[f.offset+i*panelLen:][:panelLen]
 			for y := y0; y < y1; y += merged {
-				a := dy.at(n, y+f.oy, f.ox) + g*c.og
+				a := dy.at(y+f.oy, f.ox) + g*c.og
 				c.rowOfTiles(&t, cols*min(merged, y1-y), dy.x, a, q.y, s.In.Offset(n, y*s.StrideH+f.ry, f.rx)+g*c.cg+j)
 			}
 		}

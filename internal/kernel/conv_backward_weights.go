@@ -101,15 +101,12 @@ func (c *Conv) weightsOf(p *weightsPart, n0, n1 int) {
 	}
 }
 
-// weightsGap keeps the pixels of many channels from starting in the same set of a cache.
-const weightsGap = 16
-
 // weightsPitch returns the distance from one pixel to the next where channels are copied.
 func weightsPitch(channels int) int {
 	if channels < 64 {
 		return channels
 	}
-	return channels + weightsGap
+	return channels + cacheGap
 }
 
 // weightsBlock adds the pixels of rows y to y+rows of images n to n+imgs to a part of dw, or sets it to them if add is 0. They
@@ -134,9 +131,9 @@ func (c *Conv) weightsBlock(p *weightsPart, n, imgs, y, rows, add int) {
 		aRow: 1, aK: s.StrideW * inPitch, aSeg: inRow, bK: outPitch, bSeg: outRow,
 		ldc: c.og, k: s.Out.W, segs: imgs * rows, imgs: 1, add: add,
 	}
-	// (kx, channel) is contiguous where nothing lies between pixels.
+	// (kx, channel) is contiguous where all channels are there and nothing lies between pixels.
 	m, runs := in, s.KW
-	if inPitch == c.cg {
+	if in == c.cg && inPitch == in {
 		m, runs = s.KW*in, 1
 	}
 	tiles := even(m, mr)

@@ -104,7 +104,7 @@ func (c *Conv) merged(x, y Layout) int {
 // forwardStrip computes rows y0 to y1 of image n, the first of which is at the start of dst.
 func (c *Conv) forwardStrip(n, y0, y1 int, dst []float32) {
 	s, q := &c.s, &c.pending
-	x := q.x.view(n, n+1, y0*s.StrideH-s.PadH, (y1-1)*s.StrideH-s.PadH+s.KH, s.PadW)
+	x := q.x.view(n, y0*s.StrideH-s.PadH, (y1-1)*s.StrideH-s.PadH+s.KH, s.PadW)
 	defer x.close()
 	nr := tileCols()
 	panels := even(c.og, nr)
@@ -130,7 +130,7 @@ func (c *Conv) forwardStrip(n, y0, y1 int, dst []float32) {
 			t.bias = q.bias[o:]
 		}
 		for y := from; y < to; y += merged {
-			a := x.at(n, y*s.StrideH-s.PadH, -s.PadW) + g*c.cg
+			a := x.at(y*s.StrideH-s.PadH, -s.PadW) + g*c.cg
 			c.rowOfTiles(&t, s.Out.W*min(merged, to-y), x.x, a, dst, (y-y0)*s.Out.RowStride()+o)
 		}
 	}

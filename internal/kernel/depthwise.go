@@ -212,7 +212,7 @@ func (d *Depthwise) gatherChunk(chunk int) {
 			if from == nil {
 				from, t.fromStride = y, t.yStride
 			}
-			windowRun(&t, y, x.x[x.at(n, row.src, col.src):], q.w, w, from)
+			windowRun(&t, y, x.x[x.at(row.src, col.src):], q.w, w, from)
 		}
 		if q.half != nil {
 			roundTrip(q.half[at/2:], floats)
@@ -232,7 +232,7 @@ func (q *depthwiseCall) rowsOf(chunk int, f func(n int, x view, row span)) {
 		y1 := min(h, y0+end-r)
 		q.x.strips(y0, y1, p.move[0]*p.src.RowStride(), p.border, func(y0, y1 int) {
 			lo, hi := p.reads(y0, y1)
-			x := q.x.view(n, n+1, lo, hi, p.border)
+			x := q.x.view(n, lo, hi, p.border)
 			defer x.close()
 			for _, row := range p.rows[y0:y1] {
 				f(n, x, row)

@@ -30,7 +30,7 @@ func (d *Depthwise) weightsChunk(chunk int) {
 	q.rowsOf(chunk, func(n int, x view, row span) {
 		for _, col := range f.cols {
 			t, w := d.window(f, row, col, x)
-			windowGradRun(&t, q.y[f.dst.Offset(n, row.dst, col.dst):], x.x[x.at(n, row.src, col.src):], sums, w)
+			windowGradRun(&t, q.y[f.dst.Offset(n, row.dst, col.dst):], x.x[x.at(row.src, col.src):], sums, w)
 		}
 	})
 }

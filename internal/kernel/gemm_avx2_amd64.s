@@ -13,7 +13,7 @@ TEXT ·tile1_avx2(SB), NOSPLIT, $8-8
 	VXORPS     Y1, Y1, Y1
 	TESTQ      CX, CX
 	JZ         nobias1
-	MOVQ       184(AX), DX
+	MOVQ       176(AX), DX
 	LEAQ       columns_avx2<>+0(SB), BX
 	NEGQ       DX
 	VMOVUPS    64(BX)(DX*4), Y0
@@ -30,16 +30,16 @@ nobias1:
 	SHLQ $0x02, BX
 	MOVQ 128(AX), SI
 	SHLQ $0x02, SI
-	MOVQ 176(AX), R8
+	MOVQ 168(AX), R8
 	MOVQ R8, (SP)
 
 image1:
-	MOVQ 168(AX), DI
+	MOVQ 160(AX), DI
 
 segment1:
 	MOVQ CX, R9
 	MOVQ DX, R10
-	MOVQ 160(AX), R8
+	MOVQ 152(AX), R8
 
 k1:
 	VMOVUPS      (R10), Y2
@@ -62,16 +62,13 @@ k1:
 	MOVQ         120(AX), DI
 	SHLQ         $0x02, DI
 	ADDQ         DI, CX
-	MOVQ         144(AX), DI
-	SHLQ         $0x02, DI
-	ADDQ         DI, DX
 	DECQ         (SP)
 	JNZ          image1
-	MOVQ         152(AX), DX
+	MOVQ         144(AX), DX
 	SHLQ         $0x02, DX
 	MOVQ         48(AX), CX
-	MOVQ         192(AX), BX
-	MOVQ         184(AX), AX
+	MOVQ         184(AX), BX
+	MOVQ         176(AX), AX
 	LEAQ         columns_avx2<>+0(SB), SI
 	NEGQ         AX
 	VMOVUPS      64(SI)(AX*4), Y2
@@ -134,7 +131,7 @@ TEXT ·tile2_avx2(SB), NOSPLIT, $8-8
 	VXORPS     Y1, Y1, Y1
 	TESTQ      CX, CX
 	JZ         nobias2
-	MOVQ       184(AX), DX
+	MOVQ       176(AX), DX
 	LEAQ       columns_avx2<>+0(SB), BX
 	NEGQ       DX
 	VMOVUPS    64(BX)(DX*4), Y0
@@ -153,16 +150,16 @@ nobias2:
 	SHLQ    $0x02, SI
 	MOVQ    128(AX), DI
 	SHLQ    $0x02, DI
-	MOVQ    176(AX), R9
+	MOVQ    168(AX), R9
 	MOVQ    R9, (SP)
 
 image2:
-	MOVQ 168(AX), R8
+	MOVQ 160(AX), R8
 
 segment2:
 	MOVQ CX, R10
 	MOVQ DX, R11
-	MOVQ 160(AX), R9
+	MOVQ 152(AX), R9
 
 k2:
 	VMOVUPS      (R11), Y4
@@ -188,16 +185,13 @@ k2:
 	MOVQ         120(AX), R8
 	SHLQ         $0x02, R8
 	ADDQ         R8, CX
-	MOVQ         144(AX), R8
-	SHLQ         $0x02, R8
-	ADDQ         R8, DX
 	DECQ         (SP)
 	JNZ          image2
-	MOVQ         152(AX), DX
+	MOVQ         144(AX), DX
 	SHLQ         $0x02, DX
 	MOVQ         48(AX), CX
-	MOVQ         192(AX), BX
-	MOVQ         184(AX), AX
+	MOVQ         184(AX), BX
+	MOVQ         176(AX), AX
 	LEAQ         columns_avx2<>+0(SB), SI
 	NEGQ         AX
 	VMOVUPS      64(SI)(AX*4), Y4
@@ -234,7 +228,7 @@ TEXT ·tile3_avx2(SB), NOSPLIT, $8-8
 	VXORPS     Y1, Y1, Y1
 	TESTQ      CX, CX
 	JZ         nobias3
-	MOVQ       184(AX), DX
+	MOVQ       176(AX), DX
 	LEAQ       columns_avx2<>+0(SB), BX
 	NEGQ       DX
 	VMOVUPS    64(BX)(DX*4), Y0
@@ -255,16 +249,16 @@ nobias3:
 	SHLQ    $0x02, SI
 	MOVQ    128(AX), DI
 	SHLQ    $0x02, DI
-	MOVQ    176(AX), R9
+	MOVQ    168(AX), R9
 	MOVQ    R9, (SP)
 
 image3:
-	MOVQ 168(AX), R8
+	MOVQ 160(AX), R8
 
 segment3:
 	MOVQ CX, R10
 	MOVQ DX, R11
-	MOVQ 160(AX), R9
+	MOVQ 152(AX), R9
 
 k3:
 	VMOVUPS      (R11), Y6
@@ -293,16 +287,13 @@ k3:
 	MOVQ         120(AX), R8
 	SHLQ         $0x02, R8
 	ADDQ         R8, CX
-	MOVQ         144(AX), R8
-	SHLQ         $0x02, R8
-	ADDQ         R8, DX
 	DECQ         (SP)
 	JNZ          image3
-	MOVQ         152(AX), DX
+	MOVQ         144(AX), DX
 	SHLQ         $0x02, DX
 	MOVQ         48(AX), CX
-	MOVQ         192(AX), BX
-	MOVQ         184(AX), AX
+	MOVQ         184(AX), BX
+	MOVQ         176(AX), AX
 	LEAQ         columns_avx2<>+0(SB), SI
 	NEGQ         AX
 	VMOVUPS      64(SI)(AX*4), Y6
@@ -347,7 +338,7 @@ TEXT ·tile4_avx2(SB), NOSPLIT, $8-8
 	VXORPS     Y1, Y1, Y1
 	TESTQ      CX, CX
 	JZ         nobias4
-	MOVQ       184(AX), DX
+	MOVQ       176(AX), DX
 	LEAQ       columns_avx2<>+0(SB), BX
 	NEGQ       DX
 	VMOVUPS    64(BX)(DX*4), Y0
@@ -370,18 +361,18 @@ nobias4:
 	SHLQ    $0x02, SI
 	MOVQ    128(AX), DI
 	SHLQ    $0x02, DI
-	MOVQ    176(AX), R9
+	MOVQ    168(AX), R9
 	MOVQ    R9, (SP)
 
 image4:
-	MOVQ 168(AX), R8
+	MOVQ 160(AX), R8
 
 segment4:
 	MOVQ CX, R10
 	LEAQ (R10)(BX*2), R11
 	ADDQ BX, R11
 	MOVQ DX, R12
-	MOVQ 160(AX), R9
+	MOVQ 152(AX), R9
 
 k4:
 	VMOVUPS      (R12), Y8
@@ -414,16 +405,13 @@ k4:
 	MOVQ         120(AX), R8
 	SHLQ         $0x02, R8
 	ADDQ         R8, CX
-	MOVQ         144(AX), R8
-	SHLQ         $0x02, R8
-	ADDQ         R8, DX
 	DECQ         (SP)
 	JNZ          image4
-	MOVQ         152(AX), DX
+	MOVQ         144(AX), DX
 	SHLQ         $0x02, DX
 	MOVQ         48(AX), CX
-	MOVQ         192(AX), BX
-	MOVQ         184(AX), AX
+	MOVQ         184(AX), BX
+	MOVQ         176(AX), AX
 	LEAQ         columns_avx2<>+0(SB), SI
 	NEGQ         AX
 	VMOVUPS      64(SI)(AX*4), Y8
@@ -476,7 +464,7 @@ TEXT ·tile5_avx2(SB), NOSPLIT, $8-8
 	VXORPS     Y1, Y1, Y1
 	TESTQ      CX, CX
 	JZ         nobias5
-	MOVQ       184(AX), DX
+	MOVQ       176(AX), DX
 	LEAQ       columns_avx2<>+0(SB), BX
 	NEGQ       DX
 	VMOVUPS    64(BX)(DX*4), Y0
@@ -501,18 +489,18 @@ nobias5:
 	SHLQ    $0x02, SI
 	MOVQ    128(AX), DI
 	SHLQ    $0x02, DI
-	MOVQ    176(AX), R9
+	MOVQ    168(AX), R9
 	MOVQ    R9, (SP)
 
 image5:
-	MOVQ 168(AX), R8
+	MOVQ 160(AX), R8
 
 segment5:
 	MOVQ CX, R10
 	LEAQ (R10)(BX*2), R11
 	ADDQ BX, R11
 	MOVQ DX, R12
-	MOVQ 160(AX), R9
+	MOVQ 152(AX), R9
 
 k5:
 	VMOVUPS      (R12), Y10
@@ -548,16 +536,13 @@ k5:
 	MOVQ         120(AX), R8
 	SHLQ         $0x02, R8
 	ADDQ         R8, CX
-	MOVQ         144(AX), R8
-	SHLQ         $0x02, R8
-	ADDQ         R8, DX
 	DECQ         (SP)
 	JNZ          image5
-	MOVQ         152(AX), DX
+	MOVQ         144(AX), DX
 	SHLQ         $0x02, DX
 	MOVQ         48(AX), CX
-	MOVQ         192(AX), BX
-	MOVQ         184(AX), AX
+	MOVQ         184(AX), BX
+	MOVQ         176(AX), AX
 	LEAQ         columns_avx2<>+0(SB), SI
 	NEGQ         AX
 	VMOVUPS      64(SI)(AX*4), Y10
@@ -618,7 +603,7 @@ TEXT ·tile6_avx2(SB), NOSPLIT, $8-8
 	VXORPS     Y1, Y1, Y1
 	TESTQ      CX, CX
 	JZ         nobias6
-	MOVQ       184(AX), DX
+	MOVQ       176(AX), DX
 	LEAQ       columns_avx2<>+0(SB), BX
 	NEGQ       DX
 	VMOVUPS    64(BX)(DX*4), Y0
@@ -645,18 +630,18 @@ nobias6:
 	SHLQ    $0x02, SI
 	MOVQ    128(AX), DI
 	SHLQ    $0x02, DI
-	MOVQ    176(AX), R9
+	MOVQ    168(AX), R9
 	MOVQ    R9, (SP)
 
 image6:
-	MOVQ 168(AX), R8
+	MOVQ 160(AX), R8
 
 segment6:
 	MOVQ CX, R10
 	LEAQ (R10)(BX*2), R11
 	ADDQ BX, R11
 	MOVQ DX, R12
-	MOVQ 160(AX), R9
+	MOVQ 152(AX), R9
 
 k6:
 	VMOVUPS      (R12), Y12
@@ -695,16 +680,13 @@ k6:
 	MOVQ         120(AX), R8
 	SHLQ         $0x02, R8
 	ADDQ         R8, CX
-	MOVQ         144(AX), R8
-	SHLQ         $0x02, R8
-	ADDQ         R8, DX
 	DECQ         (SP)
 	JNZ          image6
-	MOVQ         152(AX), DX
+	MOVQ         144(AX), DX
 	SHLQ         $0x02, DX
 	MOVQ         48(AX), CX
-	MOVQ         192(AX), BX
-	MOVQ         184(AX), AX
+	MOVQ         184(AX), BX
+	MOVQ         176(AX), AX
 	LEAQ         columns_avx2<>+0(SB), SI
 	NEGQ         AX
 	VMOVUPS      64(SI)(AX*4), Y12

@@ -13,7 +13,7 @@ TEXT ·tile1_avx512(SB), NOSPLIT, $8-8
 	VXORPS    Z1, Z1, Z1
 	TESTQ     DX, DX
 	JZ        nobias1
-	MOVQ      184(AX), CX
+	MOVQ      176(AX), CX
 	MOVQ      $0x00000001, BX
 	SHLQ      CL, BX
 	DECQ      BX
@@ -32,16 +32,16 @@ nobias1:
 	SHLQ $0x02, BX
 	MOVQ 128(AX), SI
 	SHLQ $0x02, SI
-	MOVQ 176(AX), R8
+	MOVQ 168(AX), R8
 	MOVQ R8, (SP)
 
 image1:
-	MOVQ 168(AX), DI
+	MOVQ 160(AX), DI
 
 segment1:
 	MOVQ CX, R9
 	MOVQ DX, R10
-	MOVQ 160(AX), R8
+	MOVQ 152(AX), R8
 
 k1:
 	VMOVUPS      (R10), Z2
@@ -64,16 +64,13 @@ k1:
 	MOVQ         120(AX), DI
 	SHLQ         $0x02, DI
 	ADDQ         DI, CX
-	MOVQ         144(AX), DI
-	SHLQ         $0x02, DI
-	ADDQ         DI, DX
 	DECQ         (SP)
 	JNZ          image1
-	MOVQ         152(AX), BX
+	MOVQ         144(AX), BX
 	SHLQ         $0x02, BX
 	MOVQ         48(AX), DX
-	MOVQ         192(AX), SI
-	MOVQ         184(AX), AX
+	MOVQ         184(AX), SI
+	MOVQ         176(AX), AX
 	MOVQ         AX, CX
 	MOVQ         $0x00000001, AX
 	SHLQ         CL, AX
@@ -105,7 +102,7 @@ TEXT ·tile2_avx512(SB), NOSPLIT, $8-8
 	VXORPS    Z1, Z1, Z1
 	TESTQ     DX, DX
 	JZ        nobias2
-	MOVQ      184(AX), CX
+	MOVQ      176(AX), CX
 	MOVQ      $0x00000001, BX
 	SHLQ      CL, BX
 	DECQ      BX
@@ -126,16 +123,16 @@ nobias2:
 	SHLQ    $0x02, SI
 	MOVQ    128(AX), DI
 	SHLQ    $0x02, DI
-	MOVQ    176(AX), R9
+	MOVQ    168(AX), R9
 	MOVQ    R9, (SP)
 
 image2:
-	MOVQ 168(AX), R8
+	MOVQ 160(AX), R8
 
 segment2:
 	MOVQ CX, R10
 	MOVQ DX, R11
-	MOVQ 160(AX), R9
+	MOVQ 152(AX), R9
 
 k2:
 	VMOVUPS      (R11), Z4
@@ -161,16 +158,13 @@ k2:
 	MOVQ         120(AX), R8
 	SHLQ         $0x02, R8
 	ADDQ         R8, CX
-	MOVQ         144(AX), R8
-	SHLQ         $0x02, R8
-	ADDQ         R8, DX
 	DECQ         (SP)
 	JNZ          image2
-	MOVQ         152(AX), BX
+	MOVQ         144(AX), BX
 	SHLQ         $0x02, BX
 	MOVQ         48(AX), DX
-	MOVQ         192(AX), SI
-	MOVQ         184(AX), AX
+	MOVQ         184(AX), SI
+	MOVQ         176(AX), AX
 	MOVQ         AX, CX
 	MOVQ         $0x00000001, AX
 	SHLQ         CL, AX
@@ -210,7 +204,7 @@ TEXT ·tile3_avx512(SB), NOSPLIT, $8-8
 	VXORPS    Z1, Z1, Z1
 	TESTQ     DX, DX
 	JZ        nobias3
-	MOVQ      184(AX), CX
+	MOVQ      176(AX), CX
 	MOVQ      $0x00000001, BX
 	SHLQ      CL, BX
 	DECQ      BX
@@ -233,16 +227,16 @@ nobias3:
 	SHLQ    $0x02, SI
 	MOVQ    128(AX), DI
 	SHLQ    $0x02, DI
-	MOVQ    176(AX), R9
+	MOVQ    168(AX), R9
 	MOVQ    R9, (SP)
 
 image3:
-	MOVQ 168(AX), R8
+	MOVQ 160(AX), R8
 
 segment3:
 	MOVQ CX, R10
 	MOVQ DX, R11
-	MOVQ 160(AX), R9
+	MOVQ 152(AX), R9
 
 k3:
 	VMOVUPS      (R11), Z6
@@ -271,16 +265,13 @@ k3:
 	MOVQ         120(AX), R8
 	SHLQ         $0x02, R8
 	ADDQ         R8, CX
-	MOVQ         144(AX), R8
-	SHLQ         $0x02, R8
-	ADDQ         R8, DX
 	DECQ         (SP)
 	JNZ          image3
-	MOVQ         152(AX), BX
+	MOVQ         144(AX), BX
 	SHLQ         $0x02, BX
 	MOVQ         48(AX), DX
-	MOVQ         192(AX), SI
-	MOVQ         184(AX), AX
+	MOVQ         184(AX), SI
+	MOVQ         176(AX), AX
 	MOVQ         AX, CX
 	MOVQ         $0x00000001, AX
 	SHLQ         CL, AX
@@ -328,7 +319,7 @@ TEXT ·tile4_avx512(SB), NOSPLIT, $8-8
 	VXORPS    Z1, Z1, Z1
 	TESTQ     DX, DX
 	JZ        nobias4
-	MOVQ      184(AX), CX
+	MOVQ      176(AX), CX
 	MOVQ      $0x00000001, BX
 	SHLQ      CL, BX
 	DECQ      BX
@@ -353,18 +344,18 @@ nobias4:
 	SHLQ    $0x02, SI
 	MOVQ    128(AX), DI
 	SHLQ    $0x02, DI
-	MOVQ    176(AX), R9
+	MOVQ    168(AX), R9
 	MOVQ    R9, (SP)
 
 image4:
-	MOVQ 168(AX), R8
+	MOVQ 160(AX), R8
 
 segment4:
 	MOVQ CX, R10
 	LEAQ (R10)(BX*2), R11
 	ADDQ BX, R11
 	MOVQ DX, R12
-	MOVQ 160(AX), R9
+	MOVQ 152(AX), R9
 
 k4:
 	VMOVUPS      (R12), Z8
@@ -397,16 +388,13 @@ k4:
 	MOVQ         120(AX), R8
 	SHLQ         $0x02, R8
 	ADDQ         R8, CX
-	MOVQ         144(AX), R8
-	SHLQ         $0x02, R8
-	ADDQ         R8, DX
 	DECQ         (SP)
 	JNZ          image4
-	MOVQ         152(AX), BX
+	MOVQ         144(AX), BX
 	SHLQ         $0x02, BX
 	MOVQ         48(AX), DX
-	MOVQ         192(AX), SI
-	MOVQ         184(AX), AX
+	MOVQ         184(AX), SI
+	MOVQ         176(AX), AX
 	MOVQ         AX, CX
 	MOVQ         $0x00000001, AX
 	SHLQ         CL, AX
@@ -462,7 +450,7 @@ TEXT ·tile5_avx512(SB), NOSPLIT, $8-8
 	VXORPS    Z1, Z1, Z1
 	TESTQ     DX, DX
 	JZ        nobias5
-	MOVQ      184(AX), CX
+	MOVQ      176(AX), CX
 	MOVQ      $0x00000001, BX
 	SHLQ      CL, BX
 	DECQ      BX
@@ -489,18 +477,18 @@ nobias5:
 	SHLQ    $0x02, SI
 	MOVQ    128(AX), DI
 	SHLQ    $0x02, DI
-	MOVQ    176(AX), R9
+	MOVQ    168(AX), R9
 	MOVQ    R9, (SP)
 
 image5:
-	MOVQ 168(AX), R8
+	MOVQ 160(AX), R8
 
 segment5:
 	MOVQ CX, R10
 	LEAQ (R10)(BX*2), R11
 	ADDQ BX, R11
 	MOVQ DX, R12
-	MOVQ 160(AX), R9
+	MOVQ 152(AX), R9
 
 k5:
 	VMOVUPS      (R12), Z10
@@ -536,16 +524,13 @@ k5:
 	MOVQ         120(AX), R8
 	SHLQ         $0x02, R8
 	ADDQ         R8, CX
-	MOVQ         144(AX), R8
-	SHLQ         $0x02, R8
-	ADDQ         R8, DX
 	DECQ         (SP)
 	JNZ          image5
-	MOVQ         152(AX), BX
+	MOVQ         144(AX), BX
 	SHLQ         $0x02, BX
 	MOVQ         48(AX), DX
-	MOVQ         192(AX), SI
-	MOVQ         184(AX), AX
+	MOVQ         184(AX), SI
+	MOVQ         176(AX), AX
 	MOVQ         AX, CX
 	MOVQ         $0x00000001, AX
 	SHLQ         CL, AX
@@ -609,7 +594,7 @@ TEXT ·tile6_avx512(SB), NOSPLIT, $8-8
 	VXORPS    Z1, Z1, Z1
 	TESTQ     DX, DX
 	JZ        nobias6
-	MOVQ      184(AX), CX
+	MOVQ      176(AX), CX
 	MOVQ      $0x00000001, BX
 	SHLQ      CL, BX
 	DECQ      BX
@@ -638,18 +623,18 @@ nobias6:
 	SHLQ    $0x02, SI
 	MOVQ    128(AX), DI
 	SHLQ    $0x02, DI
-	MOVQ    176(AX), R9
+	MOVQ    168(AX), R9
 	MOVQ    R9, (SP)
 
 image6:
-	MOVQ 168(AX), R8
+	MOVQ 160(AX), R8
 
 segment6:
 	MOVQ CX, R10
 	LEAQ (R10)(BX*2), R11
 	ADDQ BX, R11
 	MOVQ DX, R12
-	MOVQ 160(AX), R9
+	MOVQ 152(AX), R9
 
 k6:
 	VMOVUPS      (R12), Z12
@@ -688,16 +673,13 @@ k6:
 	MOVQ         120(AX), R8
 	SHLQ         $0x02, R8
 	ADDQ         R8, CX
-	MOVQ         144(AX), R8
-	SHLQ         $0x02, R8
-	ADDQ         R8, DX
 	DECQ         (SP)
 	JNZ          image6
-	MOVQ         152(AX), BX
+	MOVQ         144(AX), BX
 	SHLQ         $0x02, BX
 	MOVQ         48(AX), DX
-	MOVQ         192(AX), SI
-	MOVQ         184(AX), AX
+	MOVQ         184(AX), SI
+	MOVQ         176(AX), AX
 	MOVQ         AX, CX
 	MOVQ         $0x00000001, AX
 	SHLQ         CL, AX
@@ -769,7 +751,7 @@ TEXT ·tile7_avx512(SB), NOSPLIT, $8-8
 	VXORPS    Z1, Z1, Z1
 	TESTQ     DX, DX
 	JZ        nobias7
-	MOVQ      184(AX), CX
+	MOVQ      176(AX), CX
 	MOVQ      $0x00000001, BX
 	SHLQ      CL, BX
 	DECQ      BX
@@ -800,11 +782,11 @@ nobias7:
 	SHLQ    $0x02, SI
 	MOVQ    128(AX), DI
 	SHLQ    $0x02, DI
-	MOVQ    176(AX), R9
+	MOVQ    168(AX), R9
 	MOVQ    R9, (SP)
 
 image7:
-	MOVQ 168(AX), R8
+	MOVQ 160(AX), R8
 
 segment7:
 	MOVQ CX, R10
@@ -813,7 +795,7 @@ segment7:
 	LEAQ (R11)(BX*2), R12
 	ADDQ BX, R12
 	MOVQ DX, R13
-	MOVQ 160(AX), R9
+	MOVQ 152(AX), R9
 
 k7:
 	VMOVUPS      (R13), Z14
@@ -856,16 +838,13 @@ k7:
 	MOVQ         120(AX), R8
 	SHLQ         $0x02, R8
 	ADDQ         R8, CX
-	MOVQ         144(AX), R8
-	SHLQ         $0x02, R8
-	ADDQ         R8, DX
 	DECQ         (SP)
 	JNZ          image7
-	MOVQ         152(AX), BX
+	MOVQ         144(AX), BX
 	SHLQ         $0x02, BX
 	MOVQ         48(AX), DX
-	MOVQ         192(AX), SI
-	MOVQ         184(AX), AX
+	MOVQ         184(AX), SI
+	MOVQ         176(AX), AX
 	MOVQ         AX, CX
 	MOVQ         $0x00000001, AX
 	SHLQ         CL, AX
@@ -945,7 +924,7 @@ TEXT ·tile8_avx512(SB), NOSPLIT, $8-8
 	VXORPS    Z1, Z1, Z1
 	TESTQ     DX, DX
 	JZ        nobias8
-	MOVQ      184(AX), CX
+	MOVQ      176(AX), CX
 	MOVQ      $0x00000001, BX
 	SHLQ      CL, BX
 	DECQ      BX
@@ -978,11 +957,11 @@ nobias8:
 	SHLQ    $0x02, SI
 	MOVQ    128(AX), DI
 	SHLQ    $0x02, DI
-	MOVQ    176(AX), R9
+	MOVQ    168(AX), R9
 	MOVQ    R9, (SP)
 
 image8:
-	MOVQ 168(AX), R8
+	MOVQ 160(AX), R8
 
 segment8:
 	MOVQ CX, R10
@@ -991,7 +970,7 @@ segment8:
 	LEAQ (R11)(BX*2), R12
 	ADDQ BX, R12
 	MOVQ DX, R13
-	MOVQ 160(AX), R9
+	MOVQ 152(AX), R9
 
 k8:
 	VMOVUPS      (R13), Z16
@@ -1037,16 +1016,13 @@ k8:
 	MOVQ         120(AX), R8
 	SHLQ         $0x02, R8
 	ADDQ         R8, CX
-	MOVQ         144(AX), R8
-	SHLQ         $0x02, R8
-	ADDQ         R8, DX
 	DECQ         (SP)
 	JNZ          image8
-	MOVQ         152(AX), BX
+	MOVQ         144(AX), BX
 	SHLQ         $0x02, BX
 	MOVQ         48(AX), DX
-	MOVQ         192(AX), SI
-	MOVQ         184(AX), AX
+	MOVQ         184(AX), SI
+	MOVQ         176(AX), AX
 	MOVQ         AX, CX
 	MOVQ         $0x00000001, AX
 	SHLQ         CL, AX
@@ -1134,7 +1110,7 @@ TEXT ·tile9_avx512(SB), NOSPLIT, $8-8
 	VXORPS    Z1, Z1, Z1
 	TESTQ     DX, DX
 	JZ        nobias9
-	MOVQ      184(AX), CX
+	MOVQ      176(AX), CX
 	MOVQ      $0x00000001, BX
 	SHLQ      CL, BX
 	DECQ      BX
@@ -1169,11 +1145,11 @@ nobias9:
 	SHLQ    $0x02, SI
 	MOVQ    128(AX), DI
 	SHLQ    $0x02, DI
-	MOVQ    176(AX), R9
+	MOVQ    168(AX), R9
 	MOVQ    R9, (SP)
 
 image9:
-	MOVQ 168(AX), R8
+	MOVQ 160(AX), R8
 
 segment9:
 	MOVQ CX, R10
@@ -1182,7 +1158,7 @@ segment9:
 	LEAQ (R11)(BX*2), R12
 	ADDQ BX, R12
 	MOVQ DX, R13
-	MOVQ 160(AX), R9
+	MOVQ 152(AX), R9
 
 k9:
 	VMOVUPS      (R13), Z18
@@ -1231,16 +1207,13 @@ k9:
 	MOVQ         120(AX), R8
 	SHLQ         $0x02, R8
 	ADDQ         R8, CX
-	MOVQ         144(AX), R8
-	SHLQ         $0x02, R8
-	ADDQ         R8, DX
 	DECQ         (SP)
 	JNZ          image9
-	MOVQ         152(AX), BX
+	MOVQ         144(AX), BX
 	SHLQ         $0x02, BX
 	MOVQ         48(AX), DX
-	MOVQ         192(AX), SI
-	MOVQ         184(AX), AX
+	MOVQ         184(AX), SI
+	MOVQ         176(AX), AX
 	MOVQ         AX, CX
 	MOVQ         $0x00000001, AX
 	SHLQ         CL, AX
@@ -1336,7 +1309,7 @@ TEXT ·tile10_avx512(SB), NOSPLIT, $8-8
 	VXORPS    Z1, Z1, Z1
 	TESTQ     DX, DX
 	JZ        nobias10
-	MOVQ      184(AX), CX
+	MOVQ      176(AX), CX
 	MOVQ      $0x00000001, BX
 	SHLQ      CL, BX
 	DECQ      BX
@@ -1373,11 +1346,11 @@ nobias10:
 	SHLQ    $0x02, SI
 	MOVQ    128(AX), DI
 	SHLQ    $0x02, DI
-	MOVQ    176(AX), R9
+	MOVQ    168(AX), R9
 	MOVQ    R9, (SP)
 
 image10:
-	MOVQ 168(AX), R8
+	MOVQ 160(AX), R8
 
 segment10:
 	MOVQ CX, R10
@@ -1388,7 +1361,7 @@ segment10:
 	LEAQ (R12)(BX*2), R13
 	ADDQ BX, R13
 	MOVQ DX, R14
-	MOVQ 160(AX), R9
+	MOVQ 152(AX), R9
 
 k10:
 	VMOVUPS      (R14), Z20
@@ -1441,16 +1414,13 @@ k10:
 	MOVQ         120(AX), R8
 	SHLQ         $0x02, R8
 	ADDQ         R8, CX
-	MOVQ         144(AX), R8
-	SHLQ         $0x02, R8
-	ADDQ         R8, DX
 	DECQ         (SP)
 	JNZ          image10
-	MOVQ         152(AX), BX
+	MOVQ         144(AX), BX
 	SHLQ         $0x02, BX
 	MOVQ         48(AX), DX
-	MOVQ         192(AX), SI
-	MOVQ         184(AX), AX
+	MOVQ         184(AX), SI
+	MOVQ         176(AX), AX
 	MOVQ         AX, CX
 	MOVQ         $0x00000001, AX
 	SHLQ         CL, AX
@@ -1554,7 +1524,7 @@ TEXT ·tile11_avx512(SB), NOSPLIT, $8-8
 	VXORPS    Z1, Z1, Z1
 	TESTQ     DX, DX
 	JZ        nobias11
-	MOVQ      184(AX), CX
+	MOVQ      176(AX), CX
 	MOVQ      $0x00000001, BX
 	SHLQ      CL, BX
 	DECQ      BX
@@ -1593,11 +1563,11 @@ nobias11:
 	SHLQ    $0x02, SI
 	MOVQ    128(AX), DI
 	SHLQ    $0x02, DI
-	MOVQ    176(AX), R9
+	MOVQ    168(AX), R9
 	MOVQ    R9, (SP)
 
 image11:
-	MOVQ 168(AX), R8
+	MOVQ 160(AX), R8
 
 segment11:
 	MOVQ CX, R10
@@ -1608,7 +1578,7 @@ segment11:
 	LEAQ (R12)(BX*2), R13
 	ADDQ BX, R13
 	MOVQ DX, R14
-	MOVQ 160(AX), R9
+	MOVQ 152(AX), R9
 
 k11:
 	VMOVUPS      (R14), Z22
@@ -1664,16 +1634,13 @@ k11:
 	MOVQ         120(AX), R8
 	SHLQ         $0x02, R8
 	ADDQ         R8, CX
-	MOVQ         144(AX), R8
-	SHLQ         $0x02, R8
-	ADDQ         R8, DX
 	DECQ         (SP)
 	JNZ          image11
-	MOVQ         152(AX), BX
+	MOVQ         144(AX), BX
 	SHLQ         $0x02, BX
 	MOVQ         48(AX), DX
-	MOVQ         192(AX), SI
-	MOVQ         184(AX), AX
+	MOVQ         184(AX), SI
+	MOVQ         176(AX), AX
 	MOVQ         AX, CX
 	MOVQ         $0x00000001, AX
 	SHLQ         CL, AX
@@ -1785,7 +1752,7 @@ TEXT ·tile12_avx512(SB), NOSPLIT, $8-8
 	VXORPS    Z1, Z1, Z1
 	TESTQ     DX, DX
 	JZ        nobias12
-	MOVQ      184(AX), CX
+	MOVQ      176(AX), CX
 	MOVQ      $0x00000001, BX
 	SHLQ      CL, BX
 	DECQ      BX
@@ -1826,11 +1793,11 @@ nobias12:
 	SHLQ    $0x02, SI
 	MOVQ    128(AX), DI
 	SHLQ    $0x02, DI
-	MOVQ    176(AX), R9
+	MOVQ    168(AX), R9
 	MOVQ    R9, (SP)
 
 image12:
-	MOVQ 168(AX), R8
+	MOVQ 160(AX), R8
 
 segment12:
 	MOVQ CX, R10
@@ -1841,7 +1808,7 @@ segment12:
 	LEAQ (R12)(BX*2), R13
 	ADDQ BX, R13
 	MOVQ DX, R14
-	MOVQ 160(AX), R9
+	MOVQ 152(AX), R9
 
 k12:
 	VMOVUPS      (R14), Z24
@@ -1900,16 +1867,13 @@ k12:
 	MOVQ         120(AX), R8
 	SHLQ         $0x02, R8
 	ADDQ         R8, CX
-	MOVQ         144(AX), R8
-	SHLQ         $0x02, R8
-	ADDQ         R8, DX
 	DECQ         (SP)
 	JNZ          image12
-	MOVQ         152(AX), BX
+	MOVQ         144(AX), BX
 	SHLQ         $0x02, BX
 	MOVQ         48(AX), DX
-	MOVQ         192(AX), SI
-	MOVQ         184(AX), AX
+	MOVQ         184(AX), SI
+	MOVQ         176(AX), AX
 	MOVQ         AX, CX
 	MOVQ         $0x00000001, AX
 	SHLQ         CL, AX
@@ -2029,7 +1993,7 @@ TEXT ·tile13_avx512(SB), NOSPLIT, $8-8
 	VXORPS    Z1, Z1, Z1
 	TESTQ     DX, DX
 	JZ        nobias13
-	MOVQ      184(AX), CX
+	MOVQ      176(AX), CX
 	MOVQ      $0x00000001, BX
 	SHLQ      CL, BX
 	DECQ      BX
@@ -2072,11 +2036,11 @@ nobias13:
 	SHLQ    $0x02, SI
 	MOVQ    128(AX), DI
 	SHLQ    $0x02, DI
-	MOVQ    176(AX), R9
+	MOVQ    168(AX), R9
 	MOVQ    R9, (SP)
 
 image13:
-	MOVQ 168(AX), R8
+	MOVQ 160(AX), R8
 
 segment13:
 	MOVQ CX, R10
@@ -2089,7 +2053,7 @@ segment13:
 	LEAQ (R13)(BX*2), R14
 	ADDQ BX, R14
 	MOVQ DX, R15
-	MOVQ 160(AX), R9
+	MOVQ 152(AX), R9
 
 k13:
 	VMOVUPS      (R15), Z26
@@ -2152,16 +2116,13 @@ k13:
 	MOVQ         120(AX), R8
 	SHLQ         $0x02, R8
 	ADDQ         R8, CX
-	MOVQ         144(AX), R8
-	SHLQ         $0x02, R8
-	ADDQ         R8, DX
 	DECQ         (SP)
 	JNZ          image13
-	MOVQ         152(AX), BX
+	MOVQ         144(AX), BX
 	SHLQ         $0x02, BX
 	MOVQ         48(AX), DX
-	MOVQ         192(AX), SI
-	MOVQ         184(AX), AX
+	MOVQ         184(AX), SI
+	MOVQ         176(AX), AX
 	MOVQ         AX, CX
 	MOVQ         $0x00000001, AX
 	SHLQ         CL, AX
@@ -2289,7 +2250,7 @@ TEXT ·tile14_avx512(SB), NOSPLIT, $8-8
 	VXORPS    Z1, Z1, Z1
 	TESTQ     DX, DX
 	JZ        nobias14
-	MOVQ      184(AX), CX
+	MOVQ      176(AX), CX
 	MOVQ      $0x00000001, BX
 	SHLQ      CL, BX
 	DECQ      BX
@@ -2334,11 +2295,11 @@ nobias14:
 	SHLQ    $0x02, SI
 	MOVQ    128(AX), DI
 	SHLQ    $0x02, DI
-	MOVQ    176(AX), R9
+	MOVQ    168(AX), R9
 	MOVQ    R9, (SP)
 
 image14:
-	MOVQ 168(AX), R8
+	MOVQ 160(AX), R8
 
 segment14:
 	MOVQ CX, R10
@@ -2351,7 +2312,7 @@ segment14:
 	LEAQ (R13)(BX*2), R14
 	ADDQ BX, R14
 	MOVQ DX, R15
-	MOVQ 160(AX), R9
+	MOVQ 152(AX), R9
 
 k14:
 	VMOVUPS      (R15), Z28
@@ -2417,16 +2378,13 @@ k14:
 	MOVQ         120(AX), R8
 	SHLQ         $0x02, R8
 	ADDQ         R8, CX
-	MOVQ         144(AX), R8
-	SHLQ         $0x02, R8
-	ADDQ         R8, DX
 	DECQ         (SP)
 	JNZ          image14
-	MOVQ         152(AX), BX
+	MOVQ         144(AX), BX
 	SHLQ         $0x02, BX
 	MOVQ         48(AX), DX
-	MOVQ         192(AX), SI
-	MOVQ         184(AX), AX
+	MOVQ         184(AX), SI
+	MOVQ         176(AX), AX
 	MOVQ         AX, CX
 	MOVQ         $0x00000001, AX
 	SHLQ         CL, AX

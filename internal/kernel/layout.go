@@ -33,10 +33,6 @@ func (l Layout) Offset(n, y, x int) int {
 // RowStride returns the distance, in floats, from a pixel to the one below it.
 func (l Layout) RowStride() int { return (l.W + l.Pad) * l.C }
 
-// ImageStride returns the distance, in floats, from a pixel to the same one
-// of the next image.
-func (l Layout) ImageStride() int { return (l.H + l.Pad) * l.RowStride() }
-
 // Len returns the number of floats that a buffer of this layout has.
 func (l Layout) Len() int {
 	return ((l.N*(l.H+l.Pad)+l.Pad)*(l.W+l.Pad) + l.Pad) * l.C

@@ -96,40 +96,38 @@ func (r *reader) compact(dst []float32, n, y, x0, c0, channels, pitch int) {
 	}
 }
 
-// view is some images and rows as a kernel reads them: with zeros around them, and values computed. Pixel (y, x) of
-// image n is at Offset(n-n0, y-y0, x).
+// view is some rows of an image as a kernel reads them: with zeros around them, and values computed. Pixel (y, x)
+// is at Offset(n, y-y0, x).
 type view struct {
 	Layout
 	x      []float32
-	n0, y0 int
+	n, y0  int
 	buffer []float32 // to give back
 }
 
 // at returns the place of a pixel.
-func (v *view) at(n, y, x int) int { return v.Offset(n-v.n0, y-v.y0, x) }
+func (v *view) at(y, x int) int { return v.Offset(v.n, y-v.y0, x) }
 
-// view returns rows y0 to y1 of images n0 to n1, where rows that are not in the image are zero, with a border of pad
+// view returns rows y0 to y1 of image n, where rows that are not in the image are zero, with a border of pad
 // pixels at both ends of each row. It is the source in place where that is like this. Close it after use.
-func (r *reader) view(n0, n1, y0, y1, pad int) view {
+func (r *reader) view(n, y0, y1, pad int) view {
 	l := r.Layout
 	if r.plain() && l.Pad >= pad && y0 >= -l.Pad && y1 <= l.H+l.Pad {
-		return view{Layout: l, x: r.X}
+		return view{Layout: l, x: r.X, n: n}
 	}
-	v := view{Layout: Layout{N: n1 - n0, H: y1 - y0, W: l.W, C: l.C, Pad: pad}, n0: n0, y0: y0}
+	v := view{Layout: Layout{N: 1, H: y1 - y0, W: l.W, C: l.C, Pad: pad}, y0: y0}
 	v.buffer = sumBuffers.get(v.Len())
 	v.x = v.buffer
-	for n := n0; n < n1; n++ {
-		for y := y0; y < y1; y++ {
-			at := v.at(n, y, 0)
-			dst := v.x[at:][:l.W*l.C]
-			if y < 0 || y >= l.H {
-				clear(dst)
-			} else {
-				r.row(dst, n, y, 0)
-			}
-			clear(v.x[at-pad*l.C : at])
-			clear(v.x[at+l.W*l.C:][:pad*l.C])
+	for y := y0; y < y1; y++ {
+		at := v.at(y, 0)
+		dst := v.x[at:][:l.W*l.C]
+		if y < 0 || y >= l.H {
+			clear(dst)
+		} else {
+			r.row(dst, n, y, 0)
 		}
+		clear(v.x[at-pad*l.C : at])
+		clear(v.x[at+l.W*l.C:][:pad*l.C])
 	}
 	return v
 }

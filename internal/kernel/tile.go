@@ -8,8 +8,8 @@ import "github.com/faceverify/fv/internal/cpu"
 //	c[i*ldc+j] (= bias[j] | = 0 | +=) sum over img < imgs, seg < segs, x < k of
 //	    a[pa + i*aRow + x*aK] * b[pb + x*bK + j]
 //
-// where pa and pb start at 0 and grow by aSeg and bSeg after each segment and
-// by aNext and bNext, besides, after each image. All strides are in floats.
+// where pa and pb start at 0 and grow by aSeg and bSeg after each segment and pa
+// by aNext, besides, after each image. All strides are in floats.
 //
 // The three nested sums are what lets it read bordered images in place: a
 // row of kernel taps is a segment of a convolution forward, a row of
@@ -22,7 +22,7 @@ type tile struct {
 	bias    []float32 // nil for none; ignored where add is set
 
 	aRow, aK, aSeg, aNext int
-	bK, bSeg, bNext       int
+	bK, bSeg              int
 	ldc                   int
 	k, segs, imgs         int
 	cols                  int
@@ -80,7 +80,6 @@ func (t *tile) runGeneric(rows int) {
 			pb += t.bSeg
 		}
 		pa += t.aNext
-		pb += t.bNext
 	}
 	for i := range rows {
 		c := t.c[i*t.ldc:][:t.cols]

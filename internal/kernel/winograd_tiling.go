@@ -77,16 +77,12 @@ type planes struct {
 	room, row int // tiles, and the distance from one to the next
 }
 
-// winogradGap keeps the tiles from starting in the same set of a cache, and lets the
-// micro-kernel read past the last column.
-const winogradGap = 16
-
 func newPlanes(room, channels int, mixed bool) planes {
 	if mixed {
-		row := channels/2 + winogradGap
+		row := channels/2 + cacheGap
 		return planes{pairs: pairBuffers.get(winogradPoints * room * row), room: room, row: row}
 	}
-	row := channels + winogradGap
+	row := channels + cacheGap
 	return planes{floats: sumBuffers.get(winogradPoints * room * row), room: room, row: row}
 }
 

@@ -3,8 +3,8 @@
 //
 //	c[i*ldc+j] (= bias[j] | +=) sum over img, seg, k of a[i*aRow + k*aK] * b[k*bK + j]
 //
-// where a and b move on by aSeg and bSeg after each segment of k and by aNext
-// and bNext after each image. See tile in ../../tile.go for the fields.
+// where a and b move on by aSeg and bSeg after each segment of k and a by aNext
+// after each image. See tile in ../../tile.go for the fields.
 package main
 
 import (
@@ -31,13 +31,12 @@ const (
 	fieldANext = fieldInts + 8*3
 	fieldBK    = fieldInts + 8*4
 	fieldBSeg  = fieldInts + 8*5
-	fieldBNext = fieldInts + 8*6
-	fieldLDC   = fieldInts + 8*7
-	fieldK     = fieldInts + 8*8
-	fieldSegs  = fieldInts + 8*9
-	fieldImgs  = fieldInts + 8*10
-	fieldCols  = fieldInts + 8*11
-	fieldAdd   = fieldInts + 8*12
+	fieldLDC   = fieldInts + 8*6
+	fieldK     = fieldInts + 8*7
+	fieldSegs  = fieldInts + 8*8
+	fieldImgs  = fieldInts + 8*9
+	fieldCols  = fieldInts + 8*10
+	fieldAdd   = fieldInts + 8*11
 )
 
 func main() {
@@ -151,7 +150,6 @@ func kernel(rows int) {
 	DECQ(segs)
 	JNZ(operand.LabelRef(label("segment")))
 	step(a, fieldANext)
-	step(b, fieldBNext)
 	DECQ(imgs)
 	JNZ(operand.LabelRef(label("image")))
 
