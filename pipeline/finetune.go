@@ -232,6 +232,7 @@ func addUnit(sum []float64, v []float32) {
 	}
 }
 
+// norm returns the length of a vector.
 func norm(v []float32) float64 {
 	sum := 0.0
 	for _, x := range v {

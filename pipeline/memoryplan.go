@@ -94,10 +94,10 @@ func (t *trainer) planMemory() (err error) {
 		return err
 	}
 	m := &t.memoryNeeds
-	m.Cache = min(int64(c.Cache), int64(len(t.faces.train.Samples)*t.Contract.Len()))
-	if c.Cache < 0 {
-		m.Cache = min(totalMemory()/4, int64(len(t.faces.train.Samples)*t.Contract.Len()))
+	if m.Cache = int64(c.Cache); m.Cache < 0 {
+		m.Cache = totalMemory() / 4
 	}
+	m.Cache = min(m.Cache, int64(len(t.faces.train.Samples)*t.Contract.Len()))
 	limit := int64(c.MaxMemory)
 	if limit == 0 {
 		if total := totalMemory(); total > 0 && m.Needed() > total {

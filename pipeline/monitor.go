@@ -3,7 +3,6 @@ package pipeline
 import (
 	"errors"
 	"fmt"
-	"math"
 )
 
 // A run has collapsed when the mean cosine of a batch's embeddings stays this near
@@ -32,14 +31,11 @@ func meanCosine(x []float32, n int) float64 {
 	sum := make([]float64, d)
 	for i := range n {
 		row := x[i*d : (i+1)*d]
-		norm := 0.0
-		for _, v := range row {
-			norm += float64(v) * float64(v)
-		}
-		if norm == 0 {
+		length := norm(row)
+		if length == 0 {
 			return 1
 		}
-		inv := 1 / math.Sqrt(norm)
+		inv := 1 / length
 		for k, v := range row {
 			sum[k] += float64(v) * inv
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/faceverify/fv/internal/atomicfile"
 	"github.com/faceverify/fv/internal/kernel"
 	"github.com/faceverify/fv/pipeline/loader"
+	"github.com/faceverify/fv/pipeline/optim"
 )
 
 // What Config.OnNaN may be: what follows a step whose loss, gradient or weights are not finite.
@@ -44,13 +45,14 @@ type notFinite struct {
 func (e *notFinite) Error() string { return e.err.Error() }
 func (e *notFinite) Unwrap() error { return e.err }
 
-// wrong says what is not finite of a batch that was computed, or "".
-func (t *trainer) wrong(loss float64) string {
+// wrong says what is not finite of a batch that was computed, or "". Of a step's last batch gradient need not be looked at: the solver does
+// when it takes the norm.
+func (t *trainer) wrong(loss float64, gradient bool) string {
 	switch {
 	case math.IsNaN(loss) || math.IsInf(loss, 0):
 		return fmt.Sprintf("the loss is %v", loss)
-	case !kernel.AllFinite(t.pool, t.arena.Gradients):
-		return "the gradient is not finite"
+	case gradient && !kernel.AllFinite(t.pool, t.arena.Gradients):
+		return optim.ErrNotFinite.Error()
 	}
 	return ""
 }
@@ -75,18 +77,19 @@ func (t *trainer) locate(b *loader.Batch, labels []int, step int) string {
 		return err.Error()
 	case where != "":
 		return "it begins in " + where
-	case t.wrong(loss) == "":
+	case t.wrong(loss, true) == "":
 		return "computed again, the step is finite: memory or processor of this machine may be faulty"
 	}
 	return "it begins in the loss, as all embeddings are finite"
 }
 
-// refuse names the images of a step that is not finite in a file, and returns the step's error.
-func (t *trainer) refuse(line *logLine, paths []string, what string) error {
+// refuse names the images of a batch that is not finite in a file, and returns the step's error.
+func (t *trainer) refuse(line *logLine, b *loader.Batch, labels []int, what string) error {
+	what += ", and " + t.locate(b, labels, line.Step)
 	list := filepath.Join(t.dir, BadBatchFile)
 	bad := &notFinite{step: line.Step, what: what}
 	bad.err = t.diverged("%s; %s names the images of the batch", what, list)
-	return errors.Join(bad, addBadBatch(list, fmt.Sprintf("# step %d: %s", line.Step, what), paths))
+	return errors.Join(bad, addBadBatch(list, fmt.Sprintf("# step %d: %s", line.Step, what), b.Paths))
 }
 
 // addBadBatch adds a batch to the file of those that were not finite, unless it holds it from before a resume.

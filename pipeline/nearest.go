@@ -3,6 +3,7 @@ package pipeline
 import (
 	"math"
 
+	"github.com/faceverify/fv/eval"
 	"github.com/faceverify/fv/internal/kernel"
 )
 
@@ -69,5 +70,5 @@ func angleBetween(x, y []float32) float64 {
 	if xx == 0 || yy == 0 {
 		return math.Pi / 2
 	}
-	return math.Acos(min(max(xy/math.Sqrt(xx*yy), -1), 1))
+	return eval.Angle(xy / math.Sqrt(xx*yy))
 }

@@ -105,11 +105,7 @@ func (t *trainer) classWeights(weights []float32, n int) []float32 {
 func meanNorm(x []float32, d int) float64 {
 	sum := 0.0
 	for row := range slices.Chunk(x, d) {
-		square := 0.0
-		for _, v := range row {
-			square += float64(v) * float64(v)
-		}
-		sum += math.Sqrt(square)
+		sum += norm(row)
 	}
 	return sum / float64(len(x)/d)
 }

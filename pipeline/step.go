@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 
 	"github.com/faceverify/fv/internal/kernel"
 	"github.com/faceverify/fv/pipeline/loader"
+	"github.com/faceverify/fv/pipeline/optim"
 )
 
 // firstBatch returns the number of the batch that the step after so many begins with. Batches at the end of an epoch that are
@@ -39,13 +41,15 @@ func (t *trainer) step(ctx context.Context) (*logLine, error) {
 	copy(t.pending, t.buffers)
 	t.freeze()
 	line := &logLine{Step: t.Step + 1, LR: t.rate(t.Step), Rollbacks: t.ledHere()}
+	var b *loader.Batch // the last one is that which a gradient that is not finite is of
+	var labels []int
 	for i := range c.Accumulate {
-		b, err := t.batch(ctx, t.firstBatch(t.Step)+i)
-		if err != nil {
+		var err error
+		if b, err = t.batch(ctx, t.firstBatch(t.Step)+i); err != nil {
 			return nil, err
 		}
 		ctx = context.WithoutCancel(ctx) // a step that has begun is finished
-		labels := b.Labels
+		labels = b.Labels
 		if t.sample != nil {
 			labels = t.sample.begin(line.Step, labels, t.arena, t.solver.State())
 		}
@@ -53,11 +57,14 @@ func (t *trainer) step(ctx context.Context) (*logLine, error) {
 		if err != nil {
 			return nil, fmt.Errorf("step %d: %w", line.Step, err)
 		}
-		if what := t.wrong(loss); what != "" {
-			return nil, t.refuse(line, b.Paths, what+", and "+t.locate(b, labels, line.Step))
+		last := i == c.Accumulate-1
+		if what := t.wrong(loss, !last); what != "" {
+			return nil, t.refuse(line, b, labels, what)
 		}
 		t.observe(line, labels)
-		b.Release()
+		if !last {
+			b.Release()
+		}
 		line.Loss += loss / float64(c.Accumulate)
 		line.Cosine += meanCosine(t.graph.embeddings(), c.Batch) / float64(c.Accumulate)
 		t.backbone.UpdateBuffers(t.pending)
@@ -66,6 +73,10 @@ func (t *trainer) step(ctx context.Context) (*logLine, error) {
 	t.solver.SetRate(line.LR)
 	err := t.solver.Step([]gorgonia.ValueGrad{t.arena})
 	line.GradNorm = t.solver.Norm()
+	if errors.Is(err, optim.ErrNotFinite) {
+		return nil, t.refuse(line, b, labels, err.Error())
+	}
+	b.Release()
 	if err != nil {
 		return nil, fmt.Errorf("step %d: %w", line.Step, err)
 	}

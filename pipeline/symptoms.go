@@ -151,6 +151,6 @@ func (t *trainer) tell(what string) {
 func (t *trainer) rowLength() float64 {
 	p := t.graph.headParams[0]
 	dim := p.Shape[len(p.Shape)-1]
-	w := t.arena.Weights[t.graph.backboneParams:][:p.Len()]
+	w := t.classWeights(t.arena.Weights, p.Len())
 	return math.Sqrt(kernel.SumSquares(t.pool, w) / float64(p.Len()/dim))
 }
