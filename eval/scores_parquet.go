@@ -76,15 +76,10 @@ type parquetFile struct {
 	file *parquet.File
 }
 
-func openParquet(f *os.File) (p *parquetFile, err error) {
-	defer parquetfile.Recover(f.Name(), &err)
-	stat, err := f.Stat()
+func openParquet(f *os.File) (*parquetFile, error) {
+	file, err := parquetfile.Open(f)
 	if err != nil {
 		return nil, err
-	}
-	file, err := parquet.OpenFile(f, stat.Size())
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", f.Name(), err)
 	}
 	return &parquetFile{f.Name(), file}, nil
 }

@@ -43,8 +43,11 @@ func (t *Table) Header() []string { return t.header }
 
 // Column returns the place of the first column with one of the names, which are lower case and match any
 // case; -1 if there is none.
-func (t *Table) Column(names ...string) int {
-	return slices.IndexFunc(t.header, func(h string) bool { return slices.Contains(names, strings.ToLower(h)) })
+func (t *Table) Column(names ...string) int { return Find(t.header, names...) }
+
+// Find is Table.Column in a header from elsewhere, such as a Parquet file's.
+func Find(header []string, names ...string) int {
+	return slices.IndexFunc(header, func(h string) bool { return slices.Contains(names, strings.ToLower(h)) })
 }
 
 // Need is Column for columns that must be there, the place of each; want is as for Open.

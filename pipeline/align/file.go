@@ -2,7 +2,7 @@ package align
 
 import (
 	"bufio"
-	"encoding/csv"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/faceverify/fv/internal/table"
 )
 
 // Entry is the landmarks of a face in a photograph.
@@ -48,8 +50,8 @@ func Parse(r io.Reader, name string) ([]Entry, error) {
 	first, _ := in.Peek(1 << 12)
 	var entries []Entry
 	var err error
-	if columns := columnsOf(first); columns != nil {
-		entries, err = parseTable(in, name, columns)
+	if isTable(first) {
+		entries, err = parseTable(in, name)
 	} else {
 		entries, err = parseLines(in, name)
 	}
@@ -80,67 +82,64 @@ func Parse(r io.Reader, name string) ([]Entry, error) {
 
 const byteOrderMark = "\ufeff"
 
-// columnsOf returns where the columns of a table stand, by name; nil if the beginning of the file is no header of one.
-func columnsOf(begin []byte) map[string]int {
-	line, _, _ := strings.Cut(strings.TrimPrefix(string(begin), byteOrderMark), "\n")
-	columns := map[string]int{}
-	for i, cell := range strings.Split(strings.TrimSpace(line), ",") {
-		columns[strings.ToLower(strings.Trim(cell, ` "`))] = i
-	}
-	for _, want := range append([]string{"path"}, coordinateNames()...) {
-		if _, ok := columns[want]; !ok {
-			return nil
-		}
-	}
-	return columns
-}
+// wantColumns is what the header of a table should be.
+const wantColumns = "the columns path and x1, y1 ... x5, y5"
 
-// coordinateNames returns x1, y1 ... x5, y5.
-func coordinateNames() []string {
-	var names []string
+// columnNames returns path, x1, y1 ... x5, y5.
+func columnNames() []string {
+	names := []string{"path"}
 	for i := range numbers {
 		names = append(names, fmt.Sprintf("%c%d", "xy"[i%2], 1+i/2))
 	}
 	return names
 }
 
+// isTable reports whether the beginning of a file is the header of a table.
+func isTable(begin []byte) bool {
+	header, err := table.Open(bytes.NewReader(begin), "", wantColumns)
+	if err != nil {
+		return false
+	}
+	_, err = header.Need(wantColumns, columnNames()...)
+	return err == nil
+}
+
 // parseTable reads the rows of a table with a header.
-func parseTable(r io.Reader, name string, columns map[string]int) ([]Entry, error) {
-	table := csv.NewReader(r)
-	table.ReuseRecord = true
-	cropAt, hasCrop := columns["crop"]
+func parseTable(r io.Reader, name string) ([]Entry, error) {
+	in, err := table.Open(r, name, wantColumns)
+	if err != nil {
+		return nil, err
+	}
+	at, err := in.Need(wantColumns, columnNames()...)
+	if err != nil {
+		return nil, err
+	}
+	cropAt := in.Column("crop")
 	var entries []Entry
-	for header := true; ; header = false {
-		row, err := table.Read()
-		if err == io.EOF {
-			return entries, nil
-		}
+	for row, err := range in.Records() {
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
+			return nil, err
 		}
-		if header {
-			continue
-		}
-		e := Entry{}
-		e.Line, _ = table.FieldPos(0)
+		e := Entry{Line: in.Line(0)}
 		var cells []string
-		for _, c := range coordinateNames() {
-			cells = append(cells, row[columns[c]])
+		for _, c := range at[1:] {
+			cells = append(cells, row[c])
 		}
-		if hasCrop {
+		if cropAt >= 0 {
 			e.Crop = cleanPath(row[cropAt])
 		}
-		if hasCrop && e.Crop == "" || strings.TrimSpace(strings.Join(cells, "")) == "" {
+		if cropAt >= 0 && e.Crop == "" || strings.TrimSpace(strings.Join(cells, "")) == "" {
 			continue
 		}
-		if e.Path = cleanPath(row[columns["path"]]); e.Path == "" {
-			return nil, fmt.Errorf("%s:%d: the path is empty", name, e.Line)
+		if e.Path = cleanPath(row[at[0]]); e.Path == "" {
+			return nil, in.Errorf(0, "the path is empty")
 		}
 		if err := e.Landmarks.set(cells); err != nil {
-			return nil, fmt.Errorf("%s:%d: %w", name, e.Line, err)
+			return nil, in.Errorf(0, "%w", err)
 		}
 		entries = append(entries, e)
 	}
+	return entries, nil
 }
 
 // cleanPath returns a path as it is compared; "" if there is none.

@@ -149,13 +149,6 @@ func (l *list) readLST(r io.Reader) error {
 	return nil
 }
 
-// column returns which of the names of a table's columns is one of those that are wanted, or -1.
-func column(head []string, wanted ...string) int {
-	return slices.IndexFunc(head, func(h string) bool {
-		return slices.Contains(wanted, strings.ToLower(strings.TrimSpace(strings.TrimPrefix(h, "\ufeff"))))
-	})
-}
-
 // What columns may be called.
 var (
 	pathColumn     = []string{"path", "name", "file", "image"}
@@ -188,9 +181,9 @@ func (l *list) readParquet(f *os.File) error { return parquetfile.Read(f, l.parq
 func (l *list) parquetRows(in *parquet.File) error {
 	var head []string
 	for _, c := range in.Schema().Columns() {
-		head = append(head, strings.Join(c, "."))
+		head = append(head, strings.TrimSpace(strings.TrimPrefix(strings.Join(c, "."), "\ufeff")))
 	}
-	at, who := column(head, pathColumn...), column(head, identityColumn...)
+	at, who := table.Find(head, pathColumn...), table.Find(head, identityColumn...)
 	if at < 0 || who < 0 {
 		return fmt.Errorf("%s: the columns are %.60q; want %s", l.file, strings.Join(head, ","), wantColumns)
 	}
