@@ -2,6 +2,7 @@ package blufr
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"path"
 	"strconv"
@@ -32,8 +33,12 @@ func ReadLists(file string) (*Lists, error) {
 		return nil, err
 	}
 	defer f.Close()
+	return parseLists(f, file)
+}
+
+func parseLists(r io.Reader, file string) (*Lists, error) {
 	const want = `"trial,set,name"`
-	in, err := table.Open(f, file, want)
+	in, err := table.Open(r, file, want)
 	if err != nil {
 		return nil, err
 	}
@@ -55,6 +60,9 @@ func ReadLists(file string) (*Lists, error) {
 			l.Trials = append(l.Trials, ListTrial{})
 		}
 		t, name := &l.Trials[k-1], strings.Clone(path.Clean(strings.ReplaceAll(strings.TrimSpace(record[image]), `\`, "/")))
+		if name == "." {
+			return nil, in.Errorf(image, "%q is no image", record[image])
+		}
 		switch strings.ToLower(strings.TrimSpace(record[set])) {
 		case "test":
 			t.Test = append(t.Test, name)

@@ -71,6 +71,7 @@ func TestLists(t *testing.T) {
 		"":                                   "no header",
 		"trial,name\n":                       `lists.csv:1: the header has no column "set"`,
 		"trial,set,name\nx,test,a\n":         `lists.csv:2: trial "x": want a number from 1`,
+		"trial,set,name\n1,test,\n":          `lists.csv:2: "" is no image`,
 		"trial,set,name\n1,test,a\n":         "1 trials: want 2 or more",
 		"trial,set,name\n1,test,a\n2,test,b": "trial 1 has 1 images in test, 0 in gallery and 0 in probe",
 	} {
@@ -78,4 +79,29 @@ func TestLists(t *testing.T) {
 			t.Errorf("%q: %v, want %q", text, err, want)
 		}
 	}
+}
+
+// Whatever the text, it is an error, or two trials and more with images in each set.
+func FuzzLists(f *testing.F) {
+	const whole = "trial,set,name\n1,test,a\n1,gallery,b\n1,probe,c\n2,test,a\n2,gallery,b\n2,probe,c\n"
+	for _, s := range []string{whole, "\ufeffname,Set,trial\r\nx\\y,TEST, 2\r\n", "trial,set,name\n1000,test,a\n", "trial,set,name\n-1,test,a\n", "trial,set,name\n1,\"te\nst\",a\n"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		l, err := parseLists(strings.NewReader(text), "f.csv")
+		if err != nil {
+			return
+		}
+		n := 0
+		for k, trial := range l.Trials {
+			for _, names := range trial.sets() {
+				if n += len(names); len(names) == 0 || slices.Contains(names, ".") {
+					t.Fatalf("trial %d has %q", k+1, names)
+				}
+			}
+		}
+		if len(l.Trials) < 2 || n > strings.Count(text, "\n") {
+			t.Fatalf("%d trials with %d images of %q", len(l.Trials), n, text)
+		}
+	})
 }

@@ -64,3 +64,30 @@ func TestTemplates(t *testing.T) {
 		}
 	}
 }
+
+// Whatever the text, it is an error, or templates of images with weights that can be added up.
+func FuzzTemplates(f *testing.F) {
+	for _, s := range []string{"a.jpg 7 1\n", "\ufeffname,template,media,weight\r\na.jpg,7,1,0.5\r\n\r\nb\\c.jpg;7;2\n", "a 1 1 1e309\n", "a 1 1 NaN", "x template y\n", strings.Repeat("a", 1<<16)} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		x, err := parseTemplates(strings.NewReader(text), "f")
+		if err != nil {
+			return
+		}
+		n := 0
+		for _, id := range x.ids {
+			if len(x.of[id]) == 0 {
+				t.Fatalf("template %q has no images", id)
+			}
+			for _, m := range x.of[id] {
+				if n++; m.name == "" || m.media == "" || !(m.weight >= 0) || math.IsInf(m.weight, 0) {
+					t.Fatalf("template %q has %+v", id, m)
+				}
+			}
+		}
+		if len(x.ids) == 0 || len(x.ids) != len(x.of) || n > strings.Count(text, "\n")+1 {
+			t.Fatalf("%d templates, %d with images, %d images in %q", len(x.ids), len(x.of), n, text)
+		}
+	})
+}
