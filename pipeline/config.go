@@ -252,7 +252,10 @@ func (c *Config) absolute() error {
 
 // override sets what is given over the settings of a run. What is not Free must be as it was.
 func (c *Config) override(given []Field) error {
-	changed := *c
+	was, changed := *c, *c
+	if err := was.Resolve(); err != nil { // its file leaves out what the head is like where there is none
+		return err
+	}
 	for _, g := range given {
 		if err := changed.Set(g.Name, g.Value); err != nil {
 			return err
@@ -265,7 +268,7 @@ func (c *Config) override(given []Field) error {
 		return err
 	}
 	var errs []error
-	before := c.Fields()
+	before := was.Fields()
 	for i, f := range changed.Fields() {
 		if was := before[i].Value; !f.Free && f.Value != was {
 			errs = append(errs, settingError(f.Name, "a run keeps this setting when it is resumed: it is %q, not %q", was, f.Value))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -140,7 +141,8 @@ func setField(v reflect.Value, text string) (err error) {
 	return nil
 }
 
-// encode returns the settings as a YAML file that says what each means.
+// encode returns the settings as a YAML file in groups. What the head is like is null where there is none, so
+// that the file can be given as --config.
 func (c *Config) encode() []byte {
 	var b bytes.Buffer
 	group := ""
@@ -150,7 +152,7 @@ func (c *Config) encode() []byte {
 			fmt.Fprintf(&b, "\n# %s\n", group)
 		}
 		value := "null"
-		if f.Value != "" {
+		if idle := !c.HasHead() && slices.Contains(HeadSettings, f.Name); f.Value != "" && !idle {
 			text, err := yaml.Marshal(f.Value)
 			if err != nil {
 				panic(err) // a string always has a YAML form

@@ -20,7 +20,7 @@ import (
 )
 
 // liveRun feeds a page with the events of a run up to a number of validations, ten steps each.
-func liveRun(t *testing.T, l *Live, validations int) {
+func liveRun(t testing.TB, l *Live, validations int) {
 	t.Helper()
 	e := l.Events(Events{})
 	e.Start(Start{Dir: "runs/<b>", Config: Default(), Identities: 9, Images: 99, Steps: 10 * validations})
@@ -56,7 +56,7 @@ func liveRun(t *testing.T, l *Live, validations int) {
 	e.Warning("an image <script>alert(1)</script> cannot be read")
 }
 
-func livePage(t *testing.T, l *Live, keep bool) string {
+func livePage(t testing.TB, l *Live, keep bool) string {
 	t.Helper()
 	p, _ := l.Page(keep)
 	var b bytes.Buffer
@@ -97,6 +97,15 @@ func TestLivePage(t *testing.T) {
 	}
 	if n := len(s.x); n >= livePoints || n < livePoints/4 || s.x[n-1] != s.y[n-1] || s.x[n-1] < 9.9*livePoints {
 		t.Errorf("%d points up to %v", n, s.x[n-1])
+	}
+}
+
+// BenchmarkLivePage is what a reader costs a run: one rendering in a second at most, of 700 steps and 70 validations here.
+func BenchmarkLivePage(b *testing.B) {
+	l := &Live{}
+	liveRun(b, l, 70)
+	for b.Loop() {
+		livePage(b, l, false)
 	}
 }
 

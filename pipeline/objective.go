@@ -23,6 +23,9 @@ func (c *Config) objective() (head bool, name string) {
 	return head, name
 }
 
+// HeadSettings are the names of the settings that say what the head is like.
+var HeadSettings = []string{"head", "scale", "margin", "margin-gradient", "feature-norm", "head-params"}
+
 // HasHead says whether a head's loss is minimised, alone or beside another.
 func (c *Config) HasHead() bool {
 	head, _ := c.objective()

@@ -22,6 +22,7 @@ import (
 type golden struct {
 	Net       string        `json:"net"`
 	Batch     int           `json:"batch"`
+	Side      int           `json:"side"` // of the images, in pixels
 	Classes   int           `json:"classes"`
 	LR        float64       `json:"lr"`
 	Losses    []float64     `json:"losses"`
@@ -162,7 +163,7 @@ func TestParityWithPyTorch(t *testing.T) {
 }
 
 func parity(t *testing.T, name string) {
-	const side, dim = 112, 512
+	const dim = 512
 	text, err := os.ReadFile(filepath.Join("testdata", "step_"+name+".json"))
 	if err != nil {
 		t.Fatal(err)
@@ -171,6 +172,7 @@ func parity(t *testing.T, name string) {
 	if err := json.Unmarshal(text, &g); err != nil {
 		t.Fatal(err)
 	}
+	side := g.Side
 	network, err := embed.Backbone(g.Net, embed.BackboneOptions{Embedding: dim, Height: side, Width: side})
 	if err != nil {
 		t.Fatal(err)

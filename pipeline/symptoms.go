@@ -25,7 +25,8 @@ const (
 	farAbove = 1.5
 	// falls is the share of a window's loss that the one after the next is below in a run that learns.
 	falls = 0.98
-	// rises is how much, as a share of that of guessing, a loss is above its lowest when it is said to rise.
+	// rises is how much a loss is above its lowest when it is said to rise, as a share of that of guessing, or of the lowest if
+	// that is more: of the loss of a margin chance moves windows of tens of steps by some percent.
 	rises = 0.25
 	// longestRow is the length of a class's weights that no sound run comes near: they start below 1.
 	longestRow = 30
@@ -95,7 +96,7 @@ func (s *symptoms) ofLosses() string {
 	switch {
 	case near(a) && near(b) && near(c) && math.Abs(c-a) < nearChance/2*s.chance:
 		return s.once(stuckAtChance, s.chance)
-	case a < b && b < c && c > lowest+rises*s.chance && !s.eased:
+	case a < b && b < c && c > lowest+rises*max(s.chance, lowest) && !s.eased:
 		return s.once(lossRises, lowest, c)
 	case c > farAbove*s.chance && min(b, c) > falls*a:
 		return s.once(marginTooHard, c, s.chance)

@@ -113,6 +113,9 @@ func (c *alignCmd) options() (o photos.Options, err error) {
 		}
 	}
 	if c.Landmarks != "" {
+		if err := cli.Exists("--landmarks", c.Landmarks, "a file of landmarks: lines of a path and x and y of two eyes, nose and two corners of the mouth"); err != nil {
+			return o, err
+		}
 		o.EntriesFile = c.Landmarks
 		if o.Entries, err = align.Read(c.Landmarks); err == nil {
 			err = photos.Check(o.Entries, c.Landmarks)
@@ -121,6 +124,9 @@ func (c *alignCmd) options() (o photos.Options, err error) {
 			return o, cli.Usage(fmt.Errorf("--landmarks: %w", err))
 		}
 		return o, nil
+	}
+	if err := cli.Exists("--detector", c.Detector, "an ONNX file, or a folder with MTCNN's pnet.onnx, rnet.onnx and onet.onnx"); err != nil {
+		return o, err
 	}
 	d := detect.Options{Size: c.DetectorSize, MinScore: c.MinScore}
 	if c.DetectorKind != "auto" {

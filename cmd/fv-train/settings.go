@@ -7,6 +7,8 @@ import (
 	"os"
 	"slices"
 
+	"github.com/alecthomas/kong"
+
 	"github.com/faceverify/fv/internal/cli"
 	"github.com/faceverify/fv/pipeline"
 	"github.com/faceverify/fv/pipeline/recipe"
@@ -66,15 +68,19 @@ func (s *settings) config(e *env) (pipeline.Config, error) {
 	return c, s.folder(e, &c)
 }
 
-// idleHead returns an error where the command line says what the head is like, and the loss has none. A file of
-// --config may say both: that of a run holds every setting.
+// idleHead returns an error where it is said what the head is like, and the loss has none. A head that the file of --config
+// names gives way to a --loss on the command line.
 func (s *settings) idleHead(e *env, c *pipeline.Config) error {
 	if c.HasHead() {
 		return nil
 	}
-	for _, p := range e.parsed.Path {
-		if p.Flag != nil && !p.Resolved && slices.Contains([]string{"head", "scale", "margin", "margin-gradient", "feature-norm", "head-params"}, p.Flag.Name) {
-			return cli.Usagef("--%s: there is no head with --loss %s; want --loss head+%s for both, or leave --%s out", p.Flag.Name, c.Loss, c.Loss, p.Flag.Name)
+	typed := func(name string) bool {
+		return slices.ContainsFunc(e.parsed.Path, func(p *kong.Path) bool { return p.Flag != nil && p.Flag.Name == name && !p.Resolved })
+	}
+	for _, f := range s.given(e) {
+		if slices.Contains(pipeline.HeadSettings, f.Name) && (typed(f.Name) || !typed("loss")) {
+			err := fmt.Errorf("--%s: there is no head with --loss %s; want --loss head+%s for both, or leave --%s out", f.Name, c.Loss, c.Loss, f.Name)
+			return cli.Usage(cli.Blame(e.parsed, err))
 		}
 	}
 	return nil

@@ -2,7 +2,8 @@
 
     PYTHONPATH=DIR_OF_torch_nets.py python scripts/golden/step.py NET > pipeline/testdata/step_NET.json
 
-NET is mobilefacenet, sfnet20 or iresnet18. Weights and images are not stored:
+NET is mobilefacenet (a batch of 8 at 112x112), sfnet20 or iresnet18 (4 at 80x80: a quarter of the
+work, through the same kinds of convolution). Weights and images are not stored:
 both sides compute them from uniform(), a hash of (tensor, entry). Stored are,
 for one forward and backward pass and then ten steps of SGD (momentum 0.9,
 weight decay 5e-4 on tensors of two or more dimensions, learning rate 0.002)
@@ -19,7 +20,7 @@ import json, sys
 import numpy as np, torch, torch.nn as nn, torch.nn.functional as F
 from torch_nets import NETS
 
-N, CLASSES, SAMPLES, STEPS, LR = 8, 24, 3, 10, 0.002
+CLASSES, SAMPLES, STEPS, LR = 24, 3, 10, 0.002
 IMAGES, HEAD = 1000, 1001  # tensor numbers beyond those of the parameters
 
 
@@ -84,20 +85,29 @@ def short(x):
     return x
 
 
+def network(name, side):
+    """NETS[name], whose last linear layer is for 112x112, for images of another side."""
+    net = NETS[name]()
+    if side != 112:
+        net.fc = nn.Linear(512 * (side // 16) ** 2, 512)
+    return net
+
+
 def main():
     name = sys.argv[1]
+    batch, side = (8, 112) if name == "mobilefacenet" else (4, 80)
     torch.set_default_dtype(torch.float64)
-    net = NETS[name]().double()
+    net = network(name, side).double()
     fill(net)
     w = nn.Parameter(f32(uniform(HEAD, (CLASSES, 512)) * 0.01))
-    x = uniform(IMAGES, (N, 3, 112, 112))
-    y = torch.tensor([(7 * i) % CLASSES for i in range(N)])
+    x = uniform(IMAGES, (batch, 3, side, side))
+    y = torch.tensor([(7 * i) % CLASSES for i in range(batch)])
     params = list(net.parameters()) + [w]
     opt = torch.optim.SGD(
         [dict(params=[p for p in params if p.ndim > 1], weight_decay=5e-4),
          dict(params=[p for p in params if p.ndim == 1], weight_decay=0)], lr=LR, momentum=0.9)
     out = dict(tool="torch " + torch.__version__.split("+")[0], script="scripts/golden/step.py", net=name,
-               batch=N, classes=CLASSES, lr=LR, losses=[])
+               batch=batch, side=side, classes=CLASSES, lr=LR, losses=[])
     for step in range(STEPS):
         opt.zero_grad()
         e = net(x)

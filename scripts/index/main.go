@@ -1,10 +1,10 @@
 //go:build linux
 
-// Command index measures what a long list of images costs: it draws 50 faces, links them under 40 000 people, lists these two million images as
-// CSV, .lst and Parquet, and trains one step on each list. It prints the seconds until the run starts and the
-// most memory that the process had, with no cache of decoded images.
+// Command index measures what many images cost: it draws 50 faces, links them under 40 000 people, lists these two million images as
+// CSV, .lst and Parquet, and trains one step on each list; and one on 200 000 files that lie in a single person's folder. It prints the
+// seconds until the run starts and the most memory that the process had, with no cache of decoded images.
 //
-//	go run ./scripts/index [--people 40000]
+//	go run ./scripts/index [--people 40000] [--files 200000]
 package main
 
 import (
@@ -35,14 +35,15 @@ type row struct {
 
 func main() {
 	people := flag.Int("people", 40_000, "people, each with 50 images")
+	files := flag.Int("files", 200_000, "files in one folder")
 	flag.Parse()
-	if err := run(*people); err != nil {
+	if err := run(*people, *files); err != nil {
 		fmt.Fprintln(os.Stderr, "index:", err)
 		os.Exit(1)
 	}
 }
 
-func run(people int) error {
+func run(people, files int) error {
 	dir, err := os.MkdirTemp("", "index-")
 	if err != nil {
 		return err
@@ -66,8 +67,28 @@ func run(people int) error {
 		if err := write(list, people); err != nil {
 			return err
 		}
-		if err := measure(program, list, filepath.Join(dir, "run"+ext)); err != nil {
+		if err := measure(program, ext, filepath.Join(dir, "run"+ext), list); err != nil {
 			return err
+		}
+	}
+	crowded := filepath.Join(dir, "crowded")
+	if err := crowd(faces, crowded, files); err != nil {
+		return err
+	}
+	return measure(program, "folder", filepath.Join(dir, "run"), "--val", "none", crowded)
+}
+
+// crowd makes a folder of two people, one of whom has nearly all files.
+func crowd(faces, to string, files int) error {
+	for i, name := range []string{"few", "many"} {
+		if err := os.MkdirAll(filepath.Join(to, name), 0o777); err != nil {
+			return err
+		}
+		for k := range []int{imagesEach, files - imagesEach}[i] {
+			old := filepath.Join(faces, synth.Name(0), image(k%imagesEach))
+			if err := os.Link(old, filepath.Join(to, name, fmt.Sprintf("%07d.png", k))); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -123,9 +144,9 @@ func write(list string, people int) error {
 }
 
 // measure trains one step, and prints what that took.
-func measure(program, list, out string) error {
-	cmd := exec.Command(program, "--out", out, "--max-steps", "1", "--size", "16", "--backbone", "sfnet4", "--embedding", "16", "--batch", "16",
-		"--cache", "0", "--sample-classes", "0.01", list)
+func measure(program, what, out string, data ...string) error {
+	cmd := exec.Command(program, append([]string{"--out", out, "--max-steps", "1", "--size", "16", "--backbone", "sfnet4", "--embedding", "16", "--batch", "16",
+		"--cache", "0", "--sample-classes", "0.01"}, data...)...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	stdout, err := cmd.StdoutPipe()
@@ -140,7 +161,7 @@ func measure(program, list, out string) error {
 	for scan := bufio.NewScanner(stdout); scan.Scan(); {
 		if started == 0 && strings.Contains(scan.Text(), " identities, ") {
 			started = time.Since(began)
-			fmt.Printf("%s: %s\n", filepath.Ext(list), scan.Text())
+			fmt.Printf("%s: %s\n", what, scan.Text())
 		}
 	}
 	if err := cmd.Wait(); err != nil {
@@ -148,6 +169,6 @@ func measure(program, list, out string) error {
 	}
 	usage, _ := cmd.ProcessState.SysUsage().(*syscall.Rusage)
 	fmt.Printf("%s: starts after %.1f s (%.1f s of processor time in all), at most %d MiB of memory\n",
-		filepath.Ext(list), started.Seconds(), (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds(), usage.Maxrss>>10)
+		what, started.Seconds(), (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds(), usage.Maxrss>>10)
 	return nil
 }
