@@ -100,14 +100,14 @@ func (c *doctorCmd) print(e *env, f *doctor.Findings) {
 	}
 	w := e.text()
 	fmt.Fprintf(w, "%d images of %d identities; %d unreadable\n", s.Images, s.Identities, len(s.Unreadable))
-	fmt.Fprintf(w, "%d groups of the same file; %d pairs that look the same, %d of them under two names\n", len(s.Copies), len(s.Near), s.NearTwoNames)
+	fmt.Fprintf(w, "groups of the same file: %d; pairs that look the same: %d, under two names: %d\n", len(s.Copies), len(s.Near), s.NearTwoNames)
 	if f.People != nil {
-		fmt.Fprintf(w, "%d images that may be mislabelled; %d identities that may be two people; %d pairs that may be one\n", len(s.Mislabeled), len(s.Split), len(s.Alike))
+		fmt.Fprintf(w, "images that may be mislabelled: %d; identities that may be two people: %d; pairs that may be one: %d\n", len(s.Mislabeled), len(s.Split), len(s.Alike))
 	}
 	if f.Against != nil {
-		fmt.Fprintf(w, "shared with %s: %d names, %d files, %d pictures that look the same\n", c.Against, len(s.Overlap.Names), len(s.Overlap.Files), len(s.Overlap.Near))
+		fmt.Fprintf(w, "shared with %s, names: %d; files: %d; pictures that look the same: %d\n", c.Against, len(s.Overlap.Names), len(s.Overlap.Files), len(s.Overlap.Near))
 	}
-	fmt.Fprintf(w, "%d blurred, %d dark or bright\nreport: %s\n", len(s.Blurred), len(s.Exposure), c.Out)
+	fmt.Fprintf(w, "blurred: %d; dark or bright: %d\nreport: %s\n", len(s.Blurred), len(s.Exposure), c.Out)
 	if c.Plan != "" {
 		fmt.Fprintf(w, "plan: %s; edit its column action, then: fv-train doctor --fix %s %s\n", c.Plan, c.Plan, c.Folder)
 	}

@@ -109,6 +109,9 @@ type span struct {
 	Code bool
 }
 
+// Short reports whether a line should not end within the text: that of a flag would, behind its dashes.
+func (s span) Short() bool { return len(s.Text) <= 24 }
+
 // splitCode cuts text at backquotes: every second piece is code.
 func splitCode(t Text) []span {
 	var spans []span

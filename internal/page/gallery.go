@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"image"
 	"image/jpeg"
+	"strings"
 
 	"github.com/disintegration/imaging"
 )
@@ -31,6 +32,19 @@ func (Gallery) template() string { return "gallery" }
 // Source returns the photograph as the source of an <img>.
 func (t Thumb) Source() template.URL {
 	return template.URL("data:image/jpeg;base64," + base64.StdEncoding.EncodeToString(t.JPEG))
+}
+
+// nameParts cuts a name where a line may end: behind slashes and underscores.
+func nameParts(name string) []string {
+	var parts []string
+	for name != "" {
+		n := strings.IndexAny(name, "/_") + 1
+		if n == 0 {
+			n = len(name)
+		}
+		parts, name = append(parts, name[:n]), name[n:]
+	}
+	return parts
 }
 
 // thumbQuality is that of the JPEGs of Shrink.

@@ -50,6 +50,7 @@ var pages = template.New("page").Funcs(template.FuncMap{
 	"js":    func(s string) template.JS { return template.JS(s) },
 	"json":  func(b []byte) template.JS { return template.JS(b) },
 	"split": splitCode,
+	"parts": nameParts,
 })
 
 // init parses in two steps: draw calls back into the set of templates that it is a

@@ -31,9 +31,9 @@ func TestWrite(t *testing.T) {
 	}
 	html := out.String()
 	for _, want := range []string{
-		"<title>Faces &lt;&amp; friends&gt;</title>", "careful &lt;b&gt;", "run <code>fv &lt;x&gt;</code> now",
+		"<title>Faces &lt;&amp; friends&gt;</title>", "careful &lt;b&gt;", "run <code class=\"short\">fv &lt;x&gt;</code> now",
 		`<td>&lt;i&gt;</td><td class="num">1</td>`, `<svg viewBox="0 0 1 1"></svg>`, "data:image/png;base64,AQID",
-		`alt="&#34;x&#34;"`, `href="#two"`, `id="two"`, "<summary>more</summary>", "<footer>footer</footer>", `alt="&lt;n&gt;" src="data:image/jpeg;base64,AQID"`, `<span class="none"></span><span class="name">gone</span>`, "prefers-color-scheme: dark",
+		`alt="&#34;x&#34;"`, `href="#two"`, `id="two"`, "<summary>more</summary>", "<footer>footer</footer>", `alt="&lt;n&gt;" src="data:image/jpeg;base64,AQID"`, `<span class="none"></span><span class="name">gone<wbr/></span>`, "prefers-color-scheme: dark",
 	} {
 		if !strings.Contains(html, want) {
 			t.Errorf("the page lacks %q", want)

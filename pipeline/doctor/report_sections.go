@@ -18,7 +18,7 @@ func (f *Findings) unreadable() []page.Block {
 	for _, i := range f.Unreadable[:min(shown, len(f.Unreadable))] {
 		t.Rows = append(t.Rows, []string{f.Set.Samples[i].Path, f.Problem(i)})
 	}
-	return []page.Block{page.Text(fmt.Sprintf("%s cannot be read. Training goes on without them.%s", many(len(f.Unreadable), "image", "images"), more(len(f.Unreadable)))), t}
+	return []page.Block{page.Text(fmt.Sprintf("%s cannot be read, and training goes on without.%s", many(len(f.Unreadable), "image", "images"), more(len(f.Unreadable)))), t}
 }
 
 func (f *Findings) copies() []page.Block {
@@ -102,7 +102,7 @@ func (f *Findings) labels() []page.Block {
 		}
 		g = append(g, t)
 	}
-	return []page.Block{page.Text(fmt.Sprintf("%s images are nearer to another identity's mean than to the mean of their own identity's other images, those first for which the difference is largest. "+
+	return []page.Block{page.Text(fmt.Sprintf("Images that are nearer to another identity's mean than to the mean of their own identity's other images, those first for which the difference is largest: %s. "+
 		"Each is shown with one of its own name and one of the nearest. A weak model errs here more often than the labels do: look.%s", atMost(len(list)), more(len(list)))), g}
 }
 
@@ -121,7 +121,7 @@ func (f *Findings) split() []page.Block {
 		}
 		g = append(g, t)
 	}
-	return []page.Block{page.Text(fmt.Sprintf("%s identities with at least four images fall in two groups whose images are, between the groups, as unlike as strangers, and within them are not.%s", atMost(len(list)), more(len(list)))), g}
+	return []page.Block{page.Text(fmt.Sprintf("Identities with at least four images that fall in two groups whose images are, between the groups, as unlike as strangers, and within them are not: %s.%s", atMost(len(list)), more(len(list)))), g}
 }
 
 func (f *Findings) alikeGallery(list []Alike, other *dataset.Set) page.Gallery {
@@ -138,8 +138,8 @@ func (f *Findings) alike() []page.Block {
 	if len(list) == 0 {
 		return none("No two identities are as alike as the images of one.")
 	}
-	return []page.Block{page.Text(fmt.Sprintf("The means of %s pairs of identities are at least as alike as an image is to its identity's others in the median, %.2f.%s",
-		atMost(len(list)), f.People.Typical, more(len(list)))), f.alikeGallery(list, f.Set)}
+	return []page.Block{page.Text(fmt.Sprintf("Pairs of identities whose means are at least as alike as an image is to its identity's others in the median, %.2f: %s.%s",
+		f.People.Typical, atMost(len(list)), more(len(list)))), f.alikeGallery(list, f.Set)}
 }
 
 func (f *Findings) shared() []page.Block {
@@ -164,7 +164,7 @@ func (f *Findings) shared() []page.Block {
 		blocks = append(blocks, g)
 	}
 	if len(o.People) > 0 {
-		blocks = append(blocks, page.Text(fmt.Sprintf("%s pairs of identities of different names look alike.%s", atMost(len(o.People)), more(len(o.People)))), f.alikeGallery(o.People, f.against))
+		blocks = append(blocks, page.Text(fmt.Sprintf("Pairs of identities of different names that look alike: %s.%s", atMost(len(o.People)), more(len(o.People)))), f.alikeGallery(o.People, f.against))
 	}
 	return blocks
 }
