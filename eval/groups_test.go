@@ -177,3 +177,24 @@ func TestParquetScoresOfPyArrow(t *testing.T) {
 		t.Errorf("%q, %v", sites, err)
 	}
 }
+
+// Whatever the bytes, they are an error, or scores as many as pairs: the library panics on some damaged files.
+func FuzzParquetScores(f *testing.F) {
+	whole, err := os.ReadFile("testdata/scores.parquet")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(whole)
+	f.Add(whole[:len(whole)/2])
+	f.Add([]byte("PAR1PAR1"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		path := filepath.Join(t.TempDir(), "s.parquet")
+		if err := os.WriteFile(path, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		scores, pairs, err := ReadScores(path)
+		if err == nil && (len(scores) == 0 || len(scores) != len(pairs.Pairs)) {
+			t.Errorf("%d scores, %d pairs", len(scores), len(pairs.Pairs))
+		}
+	})
+}

@@ -139,10 +139,17 @@ func chunkValues(chunk parquet.ColumnChunk) (values []parquet.Value, err error) 
 			return nil, err
 		}
 		n := len(values)
-		values = slices.Grow(values, int(page.NumValues()))[:n+int(page.NumValues())]
-		read, err := page.Values().ReadValues(values[n:])
-		values = values[:n+read]
-		if err != nil && !errors.Is(err, io.EOF) {
+		// In pieces: how many values a page has is what the file says.
+		for reader := page.Values(); err == nil; {
+			values = slices.Grow(values, 4096)
+			var read int
+			read, err = reader.ReadValues(values[len(values):min(cap(values), len(values)+4096)])
+			values = values[:len(values)+read]
+			if read == 0 && err == nil {
+				err = io.ErrNoProgress
+			}
+		}
+		if !errors.Is(err, io.EOF) {
 			return nil, err
 		}
 		for i := n; i < len(values); i++ {

@@ -53,6 +53,9 @@ const (
 	liveWarnings  = 20
 )
 
+// liveRunning is the state of a run that has begun and not ended.
+const liveRunning = "running"
+
 // liveSeries is a curve that grows: where it has livePoints points, each two become one.
 type liveSeries struct {
 	series
@@ -82,7 +85,7 @@ func (s *liveSeries) grow(x, y float64) {
 func (l *Live) Events(next Events) Events {
 	return Events{
 		Start: func(s Start) {
-			l.change(func() { l.start, l.state = s, "running" })
+			l.change(func() { l.start, l.state = s, liveRunning })
 			if next.Start != nil {
 				next.Start(s)
 			}

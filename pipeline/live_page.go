@@ -64,10 +64,14 @@ func (l *Live) Page(keep bool) (p page.Page, version int) {
 
 func (l *Live) cards() page.Cards {
 	s := l.progress
+	left := ""
+	if l.state == liveRunning {
+		left = remaining(s.Remaining) + " left"
+	}
 	cards := page.Cards{
 		{Label: "Step", Value: fmt.Sprint(max(s.Step, l.start.First)), Detail: fmt.Sprintf("of %d, epoch %.2f", l.start.Steps, s.Epoch)},
 		{Label: "Loss", Value: fmt.Sprintf("%.3f", s.Loss), Detail: fmt.Sprintf("learning rate %.3g", s.LR)},
-		{Label: "Speed", Value: fmt.Sprintf("%.0f images/s", s.ImagesPerSecond), Detail: remaining(s.Remaining) + " left"},
+		{Label: "Speed", Value: fmt.Sprintf("%.0f images/s", s.ImagesPerSecond), Detail: left},
 	}
 	if v := l.best; v != nil {
 		cards = append(cards, page.Card{Label: "Best AUC", Value: fmt.Sprintf("%.4f", v.AUC), Detail: fmt.Sprintf("step %d; accuracy %s", v.Step, percent(v.Accuracy))})

@@ -73,6 +73,9 @@ func TestLivePage(t *testing.T) {
 		t.Errorf("before the run the page is %.200s", text)
 	}
 	liveRun(t, l, 70)
+	if text := livePage(t, l, false); !strings.Contains(text, "1m0s left") {
+		t.Error("the page of a run that goes on does not say how long it takes")
+	}
 	l.End("ended")
 	text := livePage(t, l, true)
 	for _, want := range []string{"ended: 99 images of 9 people", "after step 700", "Two people at ", "One person at ", "data:image/jpeg;base64,", "Best AUC", `data-stops="step `, "cannot be read"} {
@@ -80,7 +83,7 @@ func TestLivePage(t *testing.T) {
 			t.Errorf("the page has no %q", want)
 		}
 	}
-	for _, bad := range []string{"<i>0", "alert(1)</script>", "runs/<b>", "http://www.w3.org/1999"} {
+	for _, bad := range []string{"<i>0", "alert(1)</script>", "runs/<b>", "http://www.w3.org/1999", " left<"} {
 		if strings.Contains(text, bad) {
 			t.Errorf("the page has %q", bad)
 		}
