@@ -80,6 +80,7 @@ var networks = []*Network{
 		{Name: "mean", Kind: AveragePool, Inputs: []string{"leaky"}, Kernel: 3, Stride: 2, Pad: 1, More: More{CountPad: true}},
 		{Name: "joined", Kind: Concat, Inputs: []string{"max", "mean", "max"}},
 		{Name: "edge", Kind: Border, More: More{Function: "reflect", Pads: []int{1, 0, 0, 2}}},
+		{Name: "mirrored", Kind: Border, More: More{Function: "reflect", Pads: []int{0, 0, 0, 0, 2, -1}}},
 		{Name: "cut", Kind: Slice, More: More{To: &Shape{5, 3, 3}, Start: []int{1, 5, 0}, Step: []int{2, -2, 2}}},
 		{Name: "shuffled", Kind: Reshape, More: More{Dims: []int{5, 3, 3}, Perm: []int{1, 0, 2}, To: &Shape{3, 5, 3}}},
 		combined("squared", "mul", "shuffled", "shuffled"), combined("less", "sub", "shuffled", "squared"), applied("tanh", "tanh", 0, 0),
