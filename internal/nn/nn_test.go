@@ -86,6 +86,10 @@ var networks = []*Network{
 		combined("squared", "mul", "shuffled", "shuffled"), combined("less", "sub", "shuffled", "squared"), applied("tanh", "tanh", 0, 0),
 		layer(Flatten, "f"), {Name: "l", Kind: Linear, Out: 4, Bias: true},
 	}},
+	{Name: "wide pools", Input: Shape{3, 6, 9}, Layers: []Layer{
+		conv("c", 5, 3, 1, 1, 1, false), {Name: "max", Kind: MaxPool, Kernel: 2, KernelWidth: 5, Stride: 1, Pad: 1}, {Name: "next", Kind: MaxPool, Kernel: 3, KernelWidth: 4, Stride: 3, Pad: 1},
+		layer(Flatten, "f"), {Name: "l", Kind: Linear, Out: 4, Bias: true},
+	}},
 	{Name: "oblong strides", Input: Shape{3, 9, 8}, Layers: []Layer{
 		{Name: "c", Kind: Convolution, Out: 4, Kernel: 3, KernelWidth: 2, Stride: 2, More: More{StrideWidth: 1, Pads: []int{1, 0, 1, 0}}},
 		{Name: "d", Kind: Convolution, Out: 4, Kernel: 3, Stride: 1, Groups: 4, More: More{StrideWidth: 2, Pads: []int{0, 1, 0, 1}}}, layer(PReLU, "p"),
