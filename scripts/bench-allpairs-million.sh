@@ -3,8 +3,9 @@
 #
 # Times fv-eval allpairs on N embeddings of DIM values (1 000 000 x 512): all of their pairs, which takes
 # the better part of an hour on two cores, or each with each of PROBES more, which has the same matrix in
-# memory and the same loops. Prints one line of Markdown for BENCHMARKS.md: seconds for a billion pairs, the
-# share of the processor's peak of float32 multiply-adds, and memory.
+# memory and the same loops. Prints one line of Markdown for BENCHMARKS.md: seconds for a billion pairs, on
+# the clock and of processors (which a busy machine changes less), the share of the processor's peak of float32
+# multiply-adds, and memory.
 #
 # PEER_PYTHON a Python that has numpy, which makes the embeddings (default python3)
 # BENCH_TMP   folder for them: 4 bytes a value (default: that of mktemp)
@@ -50,7 +51,6 @@ run = lambda *a: json.loads(subprocess.run(a, check=True, stdout=subprocess.PIPE
 r = run(sys.argv[1] + "/fv-eval", "allpairs", *sys.argv[2:], "--json")
 used = resource.getrusage(resource.RUSAGE_CHILDREN)
 cpu_s = used.ru_utime + used.ru_stime
-print(json.dumps(r), cpu_s, used.ru_maxrss, file=sys.stderr, flush=True)
 peak = run(sys.argv[1] + "/fv-train", "bench", "--inference", "--backbone", "mobilefacenet", "--batch", "1", "--json")["peak_gflops"]
 cpu = next(l.split(":")[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name"))
 what = f"{r['n']} x {r['dim']}" + (f", against {r['probes']} more" if r["probes"] else "")
