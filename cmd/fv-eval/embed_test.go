@@ -42,18 +42,24 @@ func (s *stopping) EmbedBatch(ctx context.Context, images []image.Image) ([][]fl
 	return v, err
 }
 
-// A run that is stopped after any batch keeps it, and started again writes the file of one that is not; one whose
-// images have changed is refused.
-func TestEmbedResumes(t *testing.T) {
-	dir := t.TempDir()
-	faces, run := filepath.Join(dir, "faces"), filepath.Join(dir, "run")
+// drawnModel draws faces in a folder below dir, and opens a model for batches of 4.
+func drawnModel(t *testing.T) (dir, faces, run string, m model) {
+	dir = t.TempDir()
+	faces, run = filepath.Join(dir, "faces"), filepath.Join(dir, "run")
 	drawFaces(t, faces)
 	saveModel(t, run, nil)
 	m, err := imported{}.open(run, 1, 4)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer m.Close()
+	t.Cleanup(m.Close)
+	return dir, faces, run, m
+}
+
+// A run that is stopped after any batch keeps it, and started again writes the file of one that is not; one whose
+// images have changed is refused.
+func TestEmbedResumes(t *testing.T) {
+	dir, faces, run, m := drawnModel(t)
 	// work embeds batches of 4 in chunks of 5, so batches of 4, 1, 4, 1 and 2, and is stopped after so many of them.
 	work := func(out string, stop int) (string, error) {
 		c := &embedCmd{Model: run, Source: faces, Out: out, Batch: 4, Flip: "none"}
@@ -113,15 +119,7 @@ func TestEmbedResumes(t *testing.T) {
 
 // What is done of a chunk is saved within it when the last part is old: a run that is killed loses no more.
 func TestEmbedSavesWithinChunk(t *testing.T) {
-	dir := t.TempDir()
-	faces, run := filepath.Join(dir, "faces"), filepath.Join(dir, "run")
-	drawFaces(t, faces)
-	saveModel(t, run, nil)
-	m, err := imported{}.open(run, 1, 4)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer m.Close()
+	dir, faces, run, m := drawnModel(t)
 	for age, want := range map[time.Duration]int{0: 8, time.Hour: 0} {
 		c := &embedCmd{Model: run, Source: faces, Out: filepath.Join(dir, age.String()+".npy"), Batch: 4}
 		source, err := openSource(faces, "")
