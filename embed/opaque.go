@@ -2,7 +2,7 @@ package embed
 
 import (
 	"image"
-	"image/color"
+	"image/draw"
 )
 
 // opaque returns img as 8-bit RGB on black, at the origin. An *image.NRGBA
@@ -17,11 +17,14 @@ func opaque(img image.Image) *image.NRGBA {
 		}
 	}
 	dst := image.NewNRGBA(image.Rect(0, 0, w, h))
+	if src, ok := img.(*image.YCbCr); ok { // which is how most JPEG files are decoded
+		// Opaque pixels are the same bytes premultiplied or not.
+		draw.Draw((*image.RGBA)(dst), dst.Rect, src, b.Min, draw.Src)
+		return dst
+	}
 	for y := range h {
 		row := dst.Pix[y*dst.Stride:][:4*w]
 		switch src := img.(type) {
-		case *image.YCbCr:
-			fromYCbCr(row, src, b.Min.Y+y)
 		case *image.RGBA: // premultiplied: already on black
 			copy(row, src.Pix[src.PixOffset(b.Min.X, b.Min.Y+y):])
 			for x := 3; x < len(row); x += 4 {
@@ -43,16 +46,6 @@ func opaque(img image.Image) *image.NRGBA {
 		}
 	}
 	return dst
-}
-
-// fromYCbCr writes row y of src, which is how most JPEG files are decoded.
-func fromYCbCr(row []byte, src *image.YCbCr, y int) {
-	for x := src.Rect.Min.X; x < src.Rect.Max.X; x++ {
-		i, j := src.YOffset(x, y), src.COffset(x, y)
-		row[0], row[1], row[2] = color.YCbCrToRGB(src.Y[i], src.Cb[j], src.Cr[j])
-		row[3] = 255
-		row = row[4:]
-	}
 }
 
 // mirrored writes the mirror image of src, [height, width, 3], into dst.

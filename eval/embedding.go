@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"iter"
+	"maps"
 	"math"
 	"runtime"
 	"strings"
@@ -91,30 +93,65 @@ func (e *ImagesError) Unwrap() []error { return e.Errs }
 // in Failed. It is an error if the embedder fails or gives a vector that is not finite
 // or is zero.
 func EmbedImages(ctx context.Context, e Embedder, load LoadFunc, names []string, mirror bool, o Options) (*Vectors, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	v := &Vectors{Dim: e.Dim(), Failed: map[string]error{}, index: make(map[string]int, len(names))}
-	batches := loadBatches(ctx, load, names, o.batch())
-	done := 0
-	for batch := range batches {
-		images := make([]image.Image, 0, len(batch))
-		kept := make([]string, 0, len(batch))
-		for _, l := range batch {
-			if l.err != nil {
-				v.Failed[l.name] = l.err
-				continue
-			}
-			images, kept = append(images, l.image), append(kept, l.name)
-		}
-		if err := v.add(ctx, e, kept, images, mirror); err != nil {
+	all := newVectors(e.Dim(), len(names))
+	for v, err := range EmbedBatches(ctx, e, load, names, mirror, o) {
+		if err != nil {
 			return nil, err
 		}
-		done += len(batch)
-		if o.Progress != nil {
-			o.Progress(done, len(names))
+		all.append(v)
+	}
+	return all, nil
+}
+
+// EmbedBatches is EmbedImages for more images than should be held: it gives the vectors of the first
+// batch of names, then those of the next. After an error, which ctx may be the cause of, comes nothing.
+func EmbedBatches(ctx context.Context, e Embedder, load LoadFunc, names []string, mirror bool, o Options) iter.Seq2[*Vectors, error] {
+	return func(yield func(*Vectors, error) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		done := 0
+		for batch := range loadBatches(ctx, load, names, o.batch()) {
+			v := newVectors(e.Dim(), len(batch))
+			images := make([]image.Image, 0, len(batch))
+			kept := make([]string, 0, len(batch))
+			for _, l := range batch {
+				if l.err != nil {
+					v.Failed[l.name] = l.err
+					continue
+				}
+				images, kept = append(images, l.image), append(kept, l.name)
+			}
+			if err := v.add(ctx, e, kept, images, mirror); err != nil {
+				yield(nil, err)
+				return
+			}
+			done += len(batch)
+			if o.Progress != nil {
+				o.Progress(done, len(names))
+			}
+			if !yield(v, nil) {
+				return
+			}
+		}
+		if err := ctx.Err(); err != nil {
+			yield(nil, err)
 		}
 	}
-	return v, ctx.Err()
+}
+
+// newVectors returns Vectors of no images, with room in the index for n.
+func newVectors(dim, n int) *Vectors {
+	return &Vectors{Dim: dim, Failed: map[string]error{}, index: make(map[string]int, n)}
+}
+
+// append adds the images of w, which are others.
+func (v *Vectors) append(w *Vectors) {
+	first := v.Len()
+	for name, i := range w.index {
+		v.index[name] = first + i
+	}
+	maps.Copy(v.Failed, w.Failed)
+	v.straight, v.mirrored = append(v.straight, w.straight...), append(v.mirrored, w.mirrored...)
 }
 
 func (v *Vectors) add(ctx context.Context, e Embedder, names []string, images []image.Image, mirror bool) error {

@@ -16,6 +16,7 @@ import (
 //	det.png, det.svg            DET on normal-deviate axes
 //	error-rates.png, .svg       FMR and FNMR against the threshold, logarithmic; error-rates-linear linear
 //	angles.png, angles.svg      angle histograms with densities, if the scores are cosines; angles-log logarithmic
+//	angles-overlay.png, .svg    the densities of several results over each other
 //	scores.csv                  the first result's scores, if it has them: label,score,a,b,fold
 //	report.html                 see [Report]
 //	report.md                   the same in Markdown, with links to the .png files
@@ -40,6 +41,9 @@ func WriteOutputs(dir string, o ReportOptions) ([]string, error) {
 			w.picture(numbered("angles", i), PlotAngles(a, "", n.Result.EER.Threshold.Angle, 0))
 			w.picture(numbered("angles-log", i), PlotAnglesLog(a, "", n.Result.EER.Threshold.Angle))
 		}
+	}
+	if p := PlotAnglesOverlay(o.Results); p != nil {
+		w.picture("angles-overlay", p)
 	}
 	if first := o.Results[0].Result; first.Scores != nil {
 		w.save("scores.csv", func(out io.Writer) error { return WriteScores(out, first.Scores, first.Pairs) })

@@ -71,8 +71,12 @@ func TestReport(t *testing.T) {
 				t.Errorf("the page lacks %q", want)
 			}
 		}
-		if n := strings.Count(html, "<svg"); n != 3+4*len(results) {
-			t.Errorf("%d pictures, want two ROC, a DET, and errors and angles, linear and logarithmic, for each of %d results", n, len(results))
+		want := 3 + 4*len(results)
+		if len(results) > 1 {
+			want++
+		}
+		if n := strings.Count(html, "<svg"); n != want {
+			t.Errorf("%d pictures, want two ROC, a DET, errors and angles, linear and logarithmic, for each of %d results, and the angles of several over each other", n, len(results))
 		}
 		for d := xml.NewDecoder(&out); ; {
 			if _, err := d.Token(); err == io.EOF {
@@ -111,6 +115,52 @@ func TestWriteOutputs(t *testing.T) {
 				t.Errorf("%s: %d scores, %v", name, len(scores), err)
 			}
 		}
+	}
+}
+
+// The angles of several systems lie over each other in one picture: a whole and a broken line for each, in its
+// colour, and both values where the pointer is.
+func TestAnglesOverlay(t *testing.T) {
+	one := reportOf(t, synthetic(t, 25, 0.45))
+	if PlotAnglesOverlay(one.Results) != nil {
+		t.Error("a picture of one system over itself")
+	}
+	two := reportOf(t, synthetic(t, 25, 0.45), synthetic(t, 25, 0.6))
+	none := two.Results[1]
+	none.Result = &Result{} // scores that are no cosines
+	p := PlotAnglesOverlay([]NamedResult{two.Results[0], none, two.Results[1]})
+	if len(p.bands) != hoverBands+1 {
+		t.Fatalf("%d bands", len(p.bands))
+	}
+	svg, err := p.PageSVG("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]int{"stroke:var(--plot-0)": 3, "stroke:var(--plot-2)": 3, "stroke:var(--plot-1)": 0, "stroke-dasharray": 2} {
+		if got := strings.Count(svg, text); got != want {
+			t.Errorf("%s stands %d times in the picture, want %d", text, got, want)
+		}
+	}
+	// What a band says adds up to all pairs: 72 of them, 2.5 degrees apart.
+	for k, name := range []string{"without a margin", "margin 0.35"} {
+		var sum [2]float64
+		for _, b := range p.bands {
+			var share [2]float64
+			if _, err := fmt.Sscanf(b.lines[1+k], name+": %f %%, %f %%", &share[0], &share[1]); err != nil {
+				t.Fatalf("%q: %v", b.lines[1+k], err)
+			}
+			sum[0], sum[1] = sum[0]+2.5*share[0], sum[1]+2.5*share[1]
+		}
+		for _, s := range sum {
+			if math.Abs(s-100) > 1 {
+				t.Errorf("%s: %.2f %% in all", name, s)
+			}
+		}
+	}
+	dir := t.TempDir()
+	names, err := WriteOutputs(dir, two)
+	if err != nil || !slices.Contains(names, "angles-overlay.png") || !slices.Contains(names, "angles-overlay.svg") {
+		t.Errorf("%v, %v", names, err)
 	}
 }
 

@@ -300,7 +300,7 @@ func (s foldScores) check() error {
 	}
 	for f, c := range counts {
 		if c[0]+c[1] == 0 || total[0] == c[0] || total[1] == c[1] {
-			return fmt.Errorf("fold %d of %d has %d genuine and %d impostor pairs of %d and %d: every fold needs pairs, and so do the others of both kinds", f+1, s.folds, c[1], c[0], total[1], total[0])
+			return fmt.Errorf("fold %d of %d has %d genuine and %d impostor pairs of %d and %d: every fold needs pairs, and so do the others of both kinds (%s needs no folds)", f+1, s.folds, c[1], c[0], total[1], total[0], OpenSphere)
 		}
 	}
 	return nil

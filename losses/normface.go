@@ -7,7 +7,7 @@ func init() {
 		Target: "s cos θ_y",
 		Other:  "s cos θ_j",
 		Paper:  "NormFace, Wang et al. 2017, eq. 4 (arXiv:1704.06369)",
-		Notes:  "Also known as Coco.",
+		Notes:  "Coco, Liu et al. 2017 (arXiv:1710.00870), is the same head; --head coco is understood.",
 		Params: []Param{{"scale", 30, "s, the length that embeddings are given"}},
 
 		FeatureNorm: Scaled,

@@ -111,9 +111,16 @@ func New(name string, o Options) (Head, error) {
 	return h, nil
 }
 
-// Describe returns what is known of the head of the given name.
+// otherNames has the names under which papers published what another called first.
+var otherNames = map[string]string{"coco": "normface"}
+
+// Describe returns what is known of the head of the given name, or of one of its other names ("coco").
 func Describe(name string) (Spec, error) {
-	s, ok := registry[name]
+	first := name
+	if n, ok := otherNames[name]; ok {
+		first = n
+	}
+	s, ok := registry[first]
 	if !ok {
 		return Spec{}, fmt.Errorf("losses: there is no head %q; there are %s", name, strings.Join(Names(), ", "))
 	}

@@ -24,6 +24,9 @@ func TestRegistry(t *testing.T) {
 			}
 		}
 	}
+	if h := makeHead(t, "coco", Options{}); h.Name() != "normface" {
+		t.Errorf("coco is %s", h.Name())
+	}
 	for _, c := range []struct {
 		head string
 		o    Options

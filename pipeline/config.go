@@ -127,6 +127,7 @@ func (c *Config) resolveHead() error {
 	if err != nil {
 		return settingError("head", "%s", strings.TrimPrefix(err.Error(), "losses: "))
 	}
+	c.Head = spec.Name
 	if _, err := c.head(); err != nil {
 		return c.headError(err)
 	}

@@ -174,9 +174,15 @@ func differenceRows(c *compare.Comparison) [][]string {
 		if d.Interval != nil {
 			row[3] += fmt.Sprintf(" [%+.3f, %+.3f]", 100*d.Interval.Low, 100*d.Interval.High)
 			row[4] = fmt.Sprintf("%.2g", *d.P)
+			if *d.P*float64(c.Replicates) <= 1 {
+				row[4] = "≤ " + row[4] // as small as so many replicates can tell
+			}
 		}
 		if m := d.McNemar; m != nil {
 			row[5], row[6], row[7] = fmt.Sprint(m.OnlyA), fmt.Sprint(m.OnlyB), fmt.Sprintf("%.2g", m.P)
+			if m.P == 0 {
+				row[7] = "< 1e-300"
+			}
 		}
 		rows = append(rows, row)
 	}

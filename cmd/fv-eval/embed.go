@@ -10,6 +10,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/faceverify/fv/embed"
 	"github.com/faceverify/fv/eval"
@@ -145,37 +146,60 @@ func modelSum(path string, contract embed.Contract) ([]byte, error) {
 	return h.Sum(nil), err
 }
 
-// embed writes a part for each chunk of images that are not done.
-func (c *embedCmd) embed(e *env, m model, source *imageSource, parts *matrix.Parts, flip string) error {
+// embed writes parts of the images that are not done: one for each chunk, one whenever the last is old, and one
+// of what is done when it is stopped.
+func (c *embedCmd) embed(e *env, m eval.Embedder, source *imageSource, parts *matrix.Parts, flip string) error {
 	bar := newProgress(e.stderr, "embedding", "images")
 	defer bar.done()
 	bar.from(len(parts.Names))
-	var v []float32
+	saved := time.Now()
 	return source.chunks(e.ctx, parts.Names, func(chunk []sourceImage) error {
 		names, of := make([]string, len(chunk)), make(map[string]sourceImage, len(chunk))
 		for i, x := range chunk {
 			names[i], of[x.name] = x.name, x
 		}
 		done := len(parts.Names)
-		vectors, err := eval.EmbedImages(e.ctx, m, func(name string) (image.Image, error) { return of[name].load() }, names, flip != eval.FlipNone, eval.Options{
-			Batch: c.Batch, Progress: func(n, _ int) { bar.set(done+n, source.total) },
-		})
-		if err != nil {
+		var rows []matrix.PartRow
+		save := func() error {
+			if len(rows) == 0 {
+				return nil
+			}
+			err := parts.Add(rows)
+			rows, saved = nil, time.Now()
 			return err
 		}
-		rows := make([]matrix.PartRow, len(chunk))
-		for i, x := range chunk {
-			rows[i] = matrix.PartRow{Name: x.name, Identity: x.identity}
-			if err := vectors.Failed[x.name]; err != nil {
-				rows[i].Problem = err.Error()
-				continue
+		at := 0 // in the chunk
+		for v, err := range eval.EmbedBatches(e.ctx, m, func(name string) (image.Image, error) { return of[name].load() }, names, flip != eval.FlipNone, eval.Options{
+			Batch: c.Batch, Progress: func(n, _ int) { bar.set(done+n, source.total) },
+		}) {
+			if err != nil {
+				return errors.Join(err, save())
 			}
-			v = vectors.At(v, x.name, flip)
-			rows[i].Norm = normalise(v, c.Raw)
-			rows[i].Vector = append([]float32(nil), v...)
+			n := v.Len() + len(v.Failed)
+			rows = append(rows, partRows(v, chunk[at:][:n], flip, c.Raw)...)
+			if at += n; time.Since(saved) >= source.age {
+				if err := save(); err != nil {
+					return err
+				}
+			}
 		}
-		return parts.Add(rows)
+		return save()
 	})
+}
+
+// partRows returns what became of images: the vectors of v, or why there is none.
+func partRows(v *eval.Vectors, of []sourceImage, flip string, raw bool) []matrix.PartRow {
+	rows := make([]matrix.PartRow, len(of))
+	for i, x := range of {
+		rows[i] = matrix.PartRow{Name: x.name, Identity: x.identity}
+		if err := v.Failed[x.name]; err != nil {
+			rows[i].Problem = err.Error()
+			continue
+		}
+		rows[i].Vector = v.At(nil, x.name, flip)
+		rows[i].Norm = normalise(rows[i].Vector, raw)
+	}
+	return rows
 }
 
 // join writes the parts to the file that was asked for, and removes them.

@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/faceverify/fv/eval"
 	"github.com/faceverify/fv/internal/cli"
@@ -33,17 +34,19 @@ type sourceImage struct {
 // imageSource gives images one after the other, and holds their names at most.
 type imageSource struct {
 	path  string
-	total int      // 0 where only going through it tells
-	chunk int      // images of a chunk
-	files []string // that are read, to tell whether they have changed
+	total int           // 0 where only going through it tells
+	chunk int           // images of a chunk
+	age   time.Duration // of what is done, at which it is saved within a chunk
+	files []string      // that are read, to tell whether they have changed
 	// each calls yield with every image from the first; size is what the image holds in memory already.
 	each func(yield func(x sourceImage, size int) error) error
 }
 
-// A chunk is so many images, or fewer that hold so many bytes.
+// A chunk is so many images, or fewer that hold so many bytes; what is done of one is saved after a while.
 const (
 	chunkImages = 1024
 	chunkBytes  = 64 << 20
+	saveAfter   = 10 * time.Second
 )
 
 // openSource says what the source is by its name.
@@ -97,7 +100,7 @@ func openSource(source, images string) (*imageSource, error) {
 	if kind == "pack" {
 		read = eachInPack
 	}
-	return &imageSource{path: source, chunk: chunkImages, files: []string{source}, each: func(yield func(sourceImage, int) error) error { return read(source, yield) }}, nil
+	return &imageSource{path: source, chunk: chunkImages, age: saveAfter, files: []string{source}, each: func(yield func(sourceImage, int) error) error { return read(source, yield) }}, nil
 }
 
 // chunks calls do with the images after those that are done, some at a time. The next ones are read
@@ -165,7 +168,7 @@ func fileSource(path, root string, names, identities []string) *imageSource {
 			files[i] = filepath.Join(root, files[i])
 		}
 	}
-	return &imageSource{path: path, total: len(names), chunk: chunkImages, files: files, each: func(yield func(sourceImage, int) error) error {
+	return &imageSource{path: path, total: len(names), chunk: chunkImages, age: saveAfter, files: files, each: func(yield func(sourceImage, int) error) error {
 		for i, name := range names {
 			x := sourceImage{name: name, identity: identityOf(name), load: func() (image.Image, error) { return dataset.DecodeFile(files[i], dataset.Limits{}) }}
 			if identities != nil {

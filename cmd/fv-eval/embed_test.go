@@ -6,11 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/faceverify/fv/eval"
 )
 
 func TestNormalise(t *testing.T) {
@@ -23,19 +27,40 @@ func TestNormalise(t *testing.T) {
 	}
 }
 
-// A run that is stopped after any chunk and started again writes the file of one that is not; one whose
-// images have changed is refused.
-func TestEmbedResumes(t *testing.T) {
-	dir := t.TempDir()
-	faces, run := filepath.Join(dir, "faces"), filepath.Join(dir, "run")
+// stopping is an embedder that calls stop when it has been given so many batches.
+type stopping struct {
+	eval.Embedder
+	left int
+	stop func()
+}
+
+func (s *stopping) EmbedBatch(ctx context.Context, images []image.Image) ([][]float32, error) {
+	v, err := s.Embedder.EmbedBatch(ctx, images)
+	if s.left--; s.left == 0 {
+		s.stop()
+	}
+	return v, err
+}
+
+// drawnModel draws faces in a folder below dir, and opens a model for batches of 4.
+func drawnModel(t *testing.T) (dir, faces, run string, m model) {
+	dir = t.TempDir()
+	faces, run = filepath.Join(dir, "faces"), filepath.Join(dir, "run")
 	drawFaces(t, faces)
 	saveModel(t, run, nil)
 	m, err := imported{}.open(run, 1, 4)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer m.Close()
-	// work embeds in chunks of 5, and is stopped when so many images have been loaded.
+	t.Cleanup(m.Close)
+	return dir, faces, run, m
+}
+
+// A run that is stopped after any batch keeps it, and started again writes the file of one that is not; one whose
+// images have changed is refused.
+func TestEmbedResumes(t *testing.T) {
+	dir, faces, run, m := drawnModel(t)
+	// work embeds batches of 4 in chunks of 5, so batches of 4, 1, 4, 1 and 2, and is stopped after so many of them.
 	work := func(out string, stop int) (string, error) {
 		c := &embedCmd{Model: run, Source: faces, Out: out, Batch: 4, Flip: "none"}
 		ctx, cancel := context.WithCancel(context.Background())
@@ -47,25 +72,12 @@ func TestEmbedResumes(t *testing.T) {
 			t.Fatal(err)
 		}
 		source.chunk = 5
-		each, loaded := source.each, make(chan struct{}, 100)
-		source.each = func(yield func(sourceImage, int) error) error {
-			return each(func(x sourceImage, size int) error {
-				load := x.load
-				x.load = func() (image.Image, error) {
-					if loaded <- struct{}{}; len(loaded) == stop {
-						cancel()
-					}
-					return load()
-				}
-				return yield(x, size)
-			})
-		}
 		what := embedded{Out: out, Dim: m.Dim(), Normalise: true, Flip: "none"}
 		parts, err := c.parts("faces by a model")
 		if err != nil {
 			return "", err
 		}
-		if err := c.embed(e, m, source, parts, "none"); err != nil {
+		if err := c.embed(e, &stopping{m, stop, cancel}, source, parts, "none"); err != nil {
 			return fmt.Sprint(len(parts.Names)), err
 		}
 		return "", c.join(e, parts, &what)
@@ -78,10 +90,10 @@ func TestEmbedResumes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for stop, done := range map[int]string{1: "0", 6: "5", 11: "10"} {
+	for stop, done := range map[int]string{1: "4", 2: "5", 3: "9", 4: "10"} {
 		out := filepath.Join(dir, fmt.Sprint(stop, ".csv"))
 		if at, err := work(out, stop); !errors.Is(err, context.Canceled) || at != done {
-			t.Fatalf("stopped at %d: %v images done, %v; want %s", stop, at, err, done)
+			t.Fatalf("stopped after %d batches: %v images done, %v; want %s", stop, at, err, done)
 		}
 		if _, err := os.Stat(out); err == nil {
 			t.Fatal("a run that was stopped wrote its file")
@@ -90,11 +102,11 @@ func TestEmbedResumes(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got, err := os.ReadFile(out); err != nil || !bytes.Equal(got, want) {
-			t.Errorf("stopped at %d: another file, %v", stop, err)
+			t.Errorf("stopped after %d batches: another file, %v", stop, err)
 		}
 	}
 	out := filepath.Join(dir, "changed.csv")
-	if _, err := work(out, 6); !errors.Is(err, context.Canceled) {
+	if _, err := work(out, 2); !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
 	if err := os.Remove(filepath.Join(faces, "ann", "ann_0001.jpg")); err != nil {
@@ -102,5 +114,37 @@ func TestEmbedResumes(t *testing.T) {
 	}
 	if _, err := work(out, -1); err == nil || !strings.Contains(err.Error(), "has changed: image 1 is ann/ann_0002.jpg, and was ann/ann_0001.jpg") {
 		t.Error(err)
+	}
+}
+
+// What is done of a chunk is saved within it when the last part is old: a run that is killed loses no more.
+func TestEmbedSavesWithinChunk(t *testing.T) {
+	dir, faces, run, m := drawnModel(t)
+	for age, want := range map[time.Duration]int{0: 8, time.Hour: 0} {
+		c := &embedCmd{Model: run, Source: faces, Out: filepath.Join(dir, age.String()+".npy"), Batch: 4}
+		source, err := openSource(faces, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		source.age = age
+		parts, err := c.parts("faces by a model")
+		if err != nil {
+			t.Fatal(err)
+		}
+		saved := -1
+		look := func() {
+			there, err := c.parts("faces by a model")
+			if err != nil {
+				t.Fatal(err)
+			}
+			saved = len(there.Names)
+		}
+		e := &env{ctx: context.Background(), stdout: io.Discard, stderr: io.Discard}
+		if err := c.embed(e, &stopping{m, 3, look}, source, parts, "none"); err != nil {
+			t.Fatal(err)
+		}
+		if saved != want {
+			t.Errorf("saved after %v: %d images while the third batch of 4 is embedded, want %d", age, saved, want)
+		}
 	}
 }

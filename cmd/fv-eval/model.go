@@ -1,63 +1,31 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"maps"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/faceverify/fv/cmd/internal/modelflag"
 	"github.com/faceverify/fv/embed"
 	"github.com/faceverify/fv/eval"
 	"github.com/faceverify/fv/internal/cli"
 	"github.com/faceverify/fv/internal/page"
-	"github.com/faceverify/fv/pipeline"
 )
 
 // model is what the commands need of a trained model.
 type model struct{ *embed.Embedder }
 
 // imported are the flags that say what an ONNX file leaves open.
-type imported struct {
-	Mean   []float32     `placeholder:"M|R,G,B" help:"Of an ONNX file: what is subtracted from pixels of 0 to 255, one number or one a channel in the order of --color. Default: as the file says."`
-	Std    []float32     `placeholder:"S|R,G,B" help:"Of an ONNX file: what they are then divided by. Default: as the file says."`
-	Color  string        `placeholder:"rgb|bgr" enum:",rgb,bgr" default:"" help:"Of an ONNX file: the order of the channels. Default: as the file says, or rgb."`
-	Fit    string        `placeholder:"crop|stretch|pad" enum:",crop,stretch,pad" default:"" help:"Of an ONNX file: what becomes of images of another shape. Default: as the file says, or crop."`
-	Size   pipeline.Size `placeholder:"HxW" help:"Of an ONNX file: height and width of its input, where it takes any. Default: as the file says."`
-	Output string        `name:"output-name" placeholder:"NAME" help:"Of an ONNX file: the output that is the embedding, where there are several. Default: the only one."`
-}
-
-func (f imported) options() embed.ONNXOptions {
-	return embed.ONNXOptions{Height: f.Size.Height, Width: f.Size.Width, Mean: f.Mean, Std: f.Std, Color: f.Color, Fit: f.Fit, Output: f.Output}
-}
-
-// load reads a run folder, a model file or an ONNX file.
-func (f imported) load(path string) (*embed.Model, error) {
-	if err := cli.Exists("RUN", path, "a run folder, a model file or an ONNX file"); err != nil {
-		return nil, err
-	}
-	if !embed.IsONNX(path) {
-		if !reflect.DeepEqual(f, imported{}) {
-			return nil, cli.Usagef("--mean, --std, --color, --fit, --size and --output-name are for ONNX files: %s says itself how images become its input", path)
-		}
-		return embed.Load(path)
-	}
-	m, err := embed.LoadONNX(path, f.options())
-	if errors.Is(err, embed.ErrNoContract) {
-		return nil, cli.Usage(cli.WithHint(fmt.Errorf("--mean and --std are missing: %w", err),
-			"such as --mean 127.5 --std 127.5 --color rgb; fv-eval contract %s --pairs FILE --images DIR tries the usual ones", path))
-	}
-	return m, err
-}
+type imported struct{ modelflag.Imported }
 
 // open opens a run folder, model file or ONNX file for batches of the given size.
 func (f imported) open(path string, threads, batch int) (model, error) {
 	if threads < 0 {
 		return model{}, cli.Usagef("--threads %d: want 0 or more", threads)
 	}
-	m, err := f.load(path)
+	m, err := f.Load(path)
 	if err != nil {
 		return model{}, err
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/faceverify/fv/cmd/internal/modelflag"
 	"github.com/faceverify/fv/embed"
 	"github.com/faceverify/fv/internal/cli"
 	"github.com/faceverify/fv/pipeline"
@@ -15,7 +16,7 @@ import (
 )
 
 type exportCmd struct {
-	Model string `arg:"" name:"run" help:"Run folder or model file."`
+	Model string `arg:"" name:"run" help:"Run folder, model file or ONNX file."`
 
 	ONNX      string   `name:"onnx" required:"" placeholder:"FILE" help:"ONNX file to write. Needed."`
 	Opset     int      `default:"17" help:"ONNX's opset, 11 to 21. Default: ${default}."`
@@ -25,6 +26,8 @@ type exportCmd struct {
 	Images    string   `placeholder:"DIR" help:"Folder, one sub-folder for each identity, whose images both models are tried on before the file is written. Default: what the run was trained on."`
 	Count     int      `default:"32" help:"Images to try. Default: ${default}."`
 	Tolerance *float64 `placeholder:"D" help:"Most that a number of a unit-length embedding may differ by; a file that differs by more is not written. Default: 1e-5, or 1e-2 with --fp16."`
+
+	modelflag.Imported `embed:"" group:"ONNX files"`
 }
 
 // exported is what --json prints.
@@ -50,12 +53,12 @@ func (c *exportCmd) Run(e *env) error {
 	if err := cli.NewFile("--onnx", c.ONNX, "model.onnx"); err != nil {
 		return err
 	}
-	if err := cli.Exists("RUN", c.Model, "a run folder or model file"); err != nil {
-		return err
-	}
-	m, err := embed.Load(c.Model)
+	m, err := c.Load(c.Model)
 	if err != nil {
 		return err
+	}
+	if same(c.Model, c.ONNX) {
+		return cli.Usagef("--onnx %s is the model itself: name another file", c.ONNX)
 	}
 	images, err := c.images(e)
 	if err != nil {
@@ -75,6 +78,16 @@ func (c *exportCmd) Run(e *env) error {
 		return cli.WriteJSON(e.stdout, exported{c.ONNX, c.Opset, c.FoldBN, c.Normalize, c.FP16, r})
 	}
 	return nil
+}
+
+// same reports whether two paths are those of one file.
+func same(a, b string) bool {
+	x, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	y, err := os.Stat(b)
+	return err == nil && os.SameFile(x, y)
 }
 
 // images returns images to try the export on.

@@ -47,7 +47,11 @@ func (c *lossesCmd) Run(e *env) error {
 	if c.Name == "" {
 		listLosses(e.text(), all)
 	} else {
-		at := slices.IndexFunc(all, func(l lossJSON) bool { return l.Name == c.Name })
+		name := c.Name
+		if head, err := losses.Describe(name); err == nil {
+			name = head.Name
+		}
+		at := slices.IndexFunc(all, func(l lossJSON) bool { return l.Name == name })
 		if at < 0 {
 			return noLoss(c.Name, all)
 		}

@@ -7,6 +7,9 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/faceverify/fv/embed"
+	"github.com/faceverify/fv/embed/onnx"
 )
 
 func TestMain(m *testing.M) {
@@ -16,7 +19,7 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:  "testdata/script",
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"await": await, "synth": drawFaces, "pack": packFaces},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"await": await, "synth": drawFaces, "pack": packFaces, "bare": writeBare},
 	})
 }
 
@@ -32,4 +35,16 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 		time.Sleep(100 * time.Millisecond)
 	}
 	ts.Fatalf("%s does not come to hold %q", args[0], args[1])
+}
+
+// bare RUN FILE writes a run's network as an ONNX file that says nothing of how images become its input.
+func writeBare(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: bare RUN FILE")
+	}
+	m, err := embed.Load(ts.MkAbs(args[0]))
+	ts.Check(err)
+	b, err := onnx.Encode(m.Network, m.Theta, m.Buffers, onnx.ExportOptions{})
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), b, 0o600))
 }

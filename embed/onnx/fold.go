@@ -74,6 +74,7 @@ func init() {
 	folders["Slice"] = foldSlice
 	folders["Gather"] = foldGather
 	folders["Concat"] = foldConcat
+	folders["Pad"] = foldPad
 	folders["Split"] = foldSplit
 	for _, op := range []string{"ReduceProd", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceMean"} {
 		folders[op] = foldReduce

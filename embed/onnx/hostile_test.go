@@ -135,6 +135,8 @@ func TestHostile(t *testing.T) {
 		{"wrong groups", model(in, floatsOf("w", make([]float32, 4*2*9), 4, 2, 3, 3), node("Conv", []string{"x", "w"}, "y")), "a weight of [4 2 3 3] in 1 groups for images of 3x4x4"},
 		{"wrong bias", model(in, floatsOf("w", make([]float32, 4*3), 4, 3, 1, 1), floatsOf("b", one, 1), node("Conv", []string{"x", "w", "b"}, "y")), "a bias of 1 for 4 channels"},
 		{"large kernel", model(in, floatsOf("w", make([]float32, 3*25), 1, 3, 5, 5), node("Conv", []string{"x", "w"}, "y")), "is larger than an image"},
+		{"random dropout", model(in, intsOf("on", 1), node("Dropout", []string{"x", "", "on"}, "y")), "it is in training mode, where what it gives is random"},
+		{"huge pool", model(images(0, 1<<24, 1, 1), node("MaxPool", []string{"x"}, "y", attributeOf("kernel_shape", []int{1, 1000}), attributeOf("pads", []int{0, 0, 0, 999}))), "its windows lie over 1000 pixels of 16777216 channels"},
 		{"huge stride", model(in, floatsOf("w", make([]float32, 3), 1, 3, 1, 1), node("Conv", []string{"x", "w"}, "y", attributeOf("strides", []int{1 << 40, 1}))), "strides is [1099511627776 1]"},
 		{"reshape", model(in, intsOf("s", -1, 7), node("Reshape", []string{"x", "s"}, "y")), "a shape of [-1 7] for an array of [1 3 4 4]"},
 		{"two unknowns", model(in, intsOf("s", -1, -1), node("Reshape", []string{"x", "s"}, "y")), "a shape of [-1 -1]"},

@@ -11,7 +11,7 @@ import (
 
 func init() {
 	converters["Identity"] = one(func(_ *importer, in []*value) (*value, error) { return in[0], nil })
-	converters["Dropout"] = converters["Identity"]
+	converters["Dropout"] = one(dropout)
 	converters["Cast"] = one(func(im *importer, in []*value) (*value, error) {
 		if to := im.op.int("to", 0); isInteger(to) {
 			return nil, fmt.Errorf("it makes type %d of what depends on the images, which is not supported", to)
@@ -61,6 +61,23 @@ func reshape(im *importer, in []*value) (*value, error) {
 		return nil, err
 	}
 	return im.reshapeTo(v, to)
+}
+
+// dropout passes its input on. Opset 12 and later have a switch that makes it a random function of its input.
+func dropout(im *importer, in []*value) (*value, error) {
+	training, err := im.constant(in, 2)
+	if err != nil {
+		return nil, err
+	}
+	ratio, err := im.constant(in, 1)
+	if err != nil {
+		return nil, err
+	}
+	none := ratio != nil && ratio.len() == 1 && ratio.at(0) == 0
+	if training != nil && (training.len() != 1 || training.at(0) != 0) && !none {
+		return nil, fmt.Errorf("it is in training mode, where what it gives is random, which is not supported: export the model in evaluation mode")
+	}
+	return in[0], nil
 }
 
 // reshapeTo is Reshape: 0 takes a side over, -1 is what is left.

@@ -30,7 +30,6 @@ func init() {
 	converters["AveragePool"] = one(func(im *importer, in []*value) (*value, error) { return im.pool(in, nn.AveragePool) })
 	converters["GlobalAveragePool"] = one(func(im *importer, in []*value) (*value, error) { return im.global(in, "mean") })
 	converters["GlobalMaxPool"] = one(func(im *importer, in []*value) (*value, error) { return im.global(in, "max") })
-	converters["Pad"] = one(pad)
 }
 
 // window is the geometry that Conv and pools have in their attributes.
@@ -322,74 +321,4 @@ func (im *importer) global(in []*value, function string) (*value, error) {
 		return nil, err
 	}
 	return im.push(nn.Layer{Kind: nn.Reduce, Inputs: []string{x}, More: nn.More{Function: function, Axes: []int{nn.AxisH, nn.AxisW}}}, nil)
-}
-
-func pad(im *importer, in []*value) (*value, error) {
-	v := in[0]
-	pads, err := im.listOrInput("pads", in, 1)
-	if err != nil {
-		return nil, err
-	}
-	value := im.op.float("value", 0)
-	if c, err := im.constant(in, 2); err != nil {
-		return nil, err
-	} else if c != nil && c.len() == 1 {
-		value = c.at(0)
-	}
-	rank := len(v.dims)
-	all := make([]int, 2*rank)
-	which, err := im.constant(in, 3)
-	if err != nil {
-		return nil, err
-	}
-	list := make([]int, rank)
-	for i := range list {
-		list[i] = i
-	}
-	if which != nil {
-		if list, err = which.list(); err != nil {
-			return nil, err
-		}
-		if list, err = axes(list, rank); err != nil {
-			return nil, err
-		}
-	}
-	if len(pads) != 2*len(list) {
-		return nil, fmt.Errorf("%d pads for %d axes", len(pads), len(list))
-	}
-	dims := append([]int(nil), v.dims...)
-	for i, a := range list {
-		if p := [2]int{pads[i], pads[len(list)+i]}; min(p[0], p[1]) < -1<<24 || max(p[0], p[1]) > 1<<12 {
-			return nil, fmt.Errorf("pads are %v", pads)
-		}
-		all[a], all[rank+a] = pads[i], pads[len(list)+i]
-		dims[a] += all[a] + all[rank+a]
-	}
-	k := place(v.dims)
-	for a := range rank {
-		if all[a] == 0 && all[rank+a] == 0 {
-			continue
-		}
-		if a < k+1 || a > k+2 {
-			return nil, fmt.Errorf("it pads axis %d; only height and width can be padded", a)
-		}
-	}
-	x, err := im.layer(v, v.dims, k)
-	if err != nil {
-		return nil, err
-	}
-	side := func(i int) int {
-		if k+1 < rank && i%rank < rank && i < len(all) {
-			return all[i]
-		}
-		return 0
-	}
-	var p [4]int
-	if k+1 < rank {
-		p[0], p[2] = side(k+1), side(rank+k+1)
-	}
-	if k+2 < rank {
-		p[1], p[3] = side(k+2), side(rank+k+2)
-	}
-	return im.push(nn.Layer{Kind: nn.Border, Inputs: []string{x}, More: nn.More{Function: im.op.str("mode", "constant"), Alpha: value, Pads: p[:]}}, dims)
 }

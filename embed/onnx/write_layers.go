@@ -180,8 +180,8 @@ func (x *exporter) nodesOf(l nn.Layer, y exported, names []string, in []exported
 	case nn.Reshape:
 		x.reshape(&l, y, names[0])
 	case nn.Border:
-		p := l.Pads
-		pads := x.list(l.Name+"/pads", 0, 0, p[0], p[1], 0, 0, p[2], p[3])
+		p := append(slices.Clone(l.Pads), 0, 0)
+		pads := x.list(l.Name+"/pads", 0, p[4], p[0], p[1], 0, p[5], p[2], p[3])
 		node("Pad", []string{names[0], pads, x.number(l.Name+"/value", l.Alpha)}, attribute{"mode", l.Function})
 	case nn.Slice:
 		var ends []int

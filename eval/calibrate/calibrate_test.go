@@ -3,7 +3,6 @@ package calibrate
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"math"
 	"os"
 	"slices"
@@ -153,18 +152,4 @@ func TestMistakes(t *testing.T) {
 	if got := MinCllr(same); got != 1 {
 		t.Errorf("equal scores: minCllr %v", got)
 	}
-}
-
-// A score becomes a likelihood ratio.
-func ExampleNewPAV() {
-	s := Scores{Genuine: []float64{0.9, 0.7, 0.5, 0.4}, Impostor: []float64{0.6, 0.3, 0.2, 0.1}}
-	for _, step := range NewPAV(s).Steps {
-		fmt.Printf("from %.1f: LLR %.3f (%d genuine, %d impostor)\n", step.From, step.LLR, step.Genuine, step.Impostor)
-	}
-	fmt.Printf("minCllr %.3f bits\n", MinCllr(s))
-	// Output:
-	// from 0.1: LLR -Inf (0 genuine, 3 impostor)
-	// from 0.4: LLR 0.693 (2 genuine, 1 impostor)
-	// from 0.7: LLR +Inf (2 genuine, 0 impostor)
-	// minCllr 0.344 bits
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -181,29 +180,4 @@ func TestMistakes(t *testing.T) {
 			t.Errorf("error %v, want one with %q", err, c.want)
 		}
 	}
-}
-
-// A gallery of images that no model made: the nearest of some random directions.
-func ExampleMeasure() {
-	r := rand.New(rand.NewPCG(1, 1))
-	make := func(name string, identities ...string) *matrix.Matrix {
-		m := &matrix.Matrix{Path: name, Dim: 4, Identities: identities}
-		for i, id := range identities {
-			m.Names = append(m.Names, fmt.Sprint(name, i))
-			direction := rand.New(rand.NewPCG(2, uint64(id[0])))
-			for range m.Dim {
-				m.Data = append(m.Data, float32(direction.NormFloat64()+0.1*r.NormFloat64()))
-			}
-		}
-		return m
-	}
-	result, err := Measure(context.Background(), make("gallery", "Ada", "Bob", "Cleo"), make("probes", "Ada", "Bob", "Cleo", "Dan"), nil, Options{})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	rank1 := result.CMC[0].Rate
-	fmt.Printf("rank 1: %d of %d, gallery of %d; %d stranger\n", rank1.Count, rank1.Total, result.Gallery, result.NonMated)
-	// Output:
-	// rank 1: 3 of 3, gallery of 3; 1 stranger
 }

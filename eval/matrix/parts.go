@@ -17,7 +17,7 @@ import (
 )
 
 // Parts are the embeddings of a long piece of work as far as it has come: a folder FILE.parts beside the
-// file that it will be, with a Parquet file for every so many images. Each is whole or not there, so
+// file that it will be, with a Parquet file for some images after the other. Each is whole or not there, so
 // a stop at any moment loses what came after the last one, and no more.
 type Parts struct {
 	Dir   string

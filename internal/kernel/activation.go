@@ -44,6 +44,19 @@ func hardSwishGeneric(y, x []float32, a, b float32) {
 	}
 }
 
+// Larger sets y to max(y, x), number by number, and to x where one of them is not a number. x may be a later part of the array that
+// y is the beginning of.
+func Larger(y, x []float32) { largerRun(y, x) }
+
+func largerGeneric(y, x []float32) {
+	y = y[:len(x)]
+	for i, v := range x {
+		if !(y[i] > v) {
+			y[i] = v
+		}
+	}
+}
+
 // elementArgs are the operands of the kernels that go through numbers one by one. The assembly knows the order of
 // the fields.
 type elementArgs struct {

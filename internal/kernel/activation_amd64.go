@@ -37,6 +37,11 @@ func hardSwishRun(y, x []float32, a, b float32) {
 	hardSwishGeneric(y[n:], x[n:], a, b)
 }
 
+func largerRun(y, x []float32) {
+	n := elements(y, x, 0, 0, larger_avx2, larger_avx512)
+	largerGeneric(y[n:], x[n:])
+}
+
 //go:noescape
 func clip_avx2(a *elementArgs)
 
@@ -48,3 +53,9 @@ func hardSwish_avx2(a *elementArgs)
 
 //go:noescape
 func hardSwish_avx512(a *elementArgs)
+
+//go:noescape
+func larger_avx2(a *elementArgs)
+
+//go:noescape
+func larger_avx512(a *elementArgs)

@@ -58,3 +58,29 @@ vector:
 	JLT         vector
 	VZEROUPPER
 	RET
+
+// func larger_avx2(a *byte)
+// Requires: AVX, AVX2
+TEXT ·larger_avx2(SB), NOSPLIT, $0-8
+	MOVQ         a+0(FP), AX
+	MOVQ         (AX), CX
+	MOVQ         8(AX), DX
+	MOVQ         24(AX), BX
+	VBROADCASTSS 16(AX), Y0
+	VBROADCASTSS 20(AX), Y0
+	VXORPS       Y0, Y0, Y0
+	MOVL         $0x3f800000, AX
+	VMOVD        AX, X0
+	VBROADCASTSS X0, Y0
+	XORQ         AX, AX
+
+vector:
+	VMOVUPS (DX)(AX*4), Y0
+	VMOVUPS (CX)(AX*4), Y1
+	VMAXPS  Y0, Y1, Y0
+	VMOVUPS Y0, (CX)(AX*4)
+	ADDQ    $0x08, AX
+	CMPQ    AX, BX
+	JLT     vector
+	VZEROUPPER
+	RET

@@ -58,3 +58,29 @@ vector:
 	JLT         vector
 	VZEROUPPER
 	RET
+
+// func larger_avx512(a *byte)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·larger_avx512(SB), NOSPLIT, $0-8
+	MOVQ         a+0(FP), AX
+	MOVQ         (AX), CX
+	MOVQ         8(AX), DX
+	MOVQ         24(AX), BX
+	VBROADCASTSS 16(AX), Z0
+	VBROADCASTSS 20(AX), Z0
+	VXORPS       Z0, Z0, Z0
+	MOVL         $0x3f800000, AX
+	VMOVD        AX, X0
+	VBROADCASTSS X0, Z0
+	XORQ         AX, AX
+
+vector:
+	VMOVUPS (DX)(AX*4), Z0
+	VMOVUPS (CX)(AX*4), Z1
+	VMAXPS  Z0, Z1, Z0
+	VMOVUPS Z0, (CX)(AX*4)
+	ADDQ    $0x10, AX
+	CMPQ    AX, BX
+	JLT     vector
+	VZEROUPPER
+	RET

@@ -26,13 +26,20 @@ func (p *affineParams) z(x float32, c int) (z, slope float32) {
 // affineGeneric: y = prelu(x*scale + shift) + res, res nil for none.
 func affineGeneric(y, x, res []float32, p *affineParams) {
 	n := len(p.scale)
-	for i := range y {
-		z, slope := p.z(x[i], i%n)
-		v := z * slope
-		if res != nil { // which may be y
-			v += res[i]
+	shift, slope := p.shift[:n], p.slope[:n]
+	for len(y) > 0 { // pixel by pixel: a remainder for each number would take longer than all the rest
+		for c, scale := range p.scale {
+			z := x[c]*scale + shift[c]
+			v := max(z, 0) + slope[c]*min(z, 0) // one of them 0: no branch, which would be as random as signs are
+			if res != nil {                     // which may be y
+				v += res[c]
+			}
+			y[c] = v
 		}
-		y[i] = v
+		y, x = y[n:], x[n:]
+		if res != nil {
+			res = res[n:]
+		}
 	}
 }
 

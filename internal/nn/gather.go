@@ -24,8 +24,11 @@ func init() {
 	})
 	gathers(Border, inferBorder, func(d *node) func(c, h, w int) int {
 		return func(c, h, w int) int {
-			y, x := d.inside(h-d.Pads[0], d.from.H), d.inside(w-d.Pads[1], d.from.W)
-			if y < 0 || x < 0 {
+			y, x := Inside(d.Function, h-d.Pads[0], d.from.H), Inside(d.Function, w-d.Pads[1], d.from.W)
+			if len(d.Pads) > 4 {
+				c = Inside(d.Function, c-d.Pads[4], d.from.C)
+			}
+			if min(c, y, x) < 0 {
 				return -1
 			}
 			return d.from.at(c, y, x)
@@ -185,30 +188,32 @@ func inferBorder(d *node) error {
 	if err := d.oneOf("constant", "reflect", "edge", "wrap"); err != nil {
 		return err
 	}
-	if len(d.Pads) != 4 {
-		return fmt.Errorf("has %d pads, want 4", len(d.Pads))
+	if len(d.Pads) != 4 && len(d.Pads) != 6 {
+		return fmt.Errorf("has %d pads, want 4, or 6 with those of the channels", len(d.Pads))
 	}
 	for _, p := range d.Pads {
 		if p < -maxWindow || p > maxWindow {
 			return fmt.Errorf("a pad of %d", p)
 		}
 	}
-	d.shape = Shape{d.from.C, d.from.H + d.Pads[0] + d.Pads[2], d.from.W + d.Pads[1] + d.Pads[3]}
-	if min(d.shape.H, d.shape.W) < 1 {
+	p := append(slices.Clone(d.Pads), 0, 0)
+	d.shape = Shape{d.from.C + p[4] + p[5], d.from.H + p[0] + p[2], d.from.W + p[1] + p[3]}
+	if min(d.shape.C, d.shape.H, d.shape.W) < 1 {
 		return fmt.Errorf("leaves %v of %v", d.shape, d.from)
 	}
-	if d.Function == "reflect" && (max(d.Pads[0], d.Pads[2]) >= d.from.H || max(d.Pads[1], d.Pads[3]) >= d.from.W) {
+	if d.Function == "reflect" && (max(p[0], p[2]) >= d.from.H || max(p[1], p[3]) >= d.from.W || max(p[4], p[5]) >= d.from.C) {
 		return fmt.Errorf("reflects %v in an image of %v", d.Pads, d.from)
 	}
 	return nil
 }
 
-// inside returns the pixel that a place outside of an image takes, -1 for none.
-func (d *node) inside(at, size int) int {
+// Inside returns which of size pixels a place beside them takes under a Border's function, -1 for none. Reflection reaches
+// as far as there are pixels.
+func Inside(function string, at, size int) int {
 	if at >= 0 && at < size {
 		return at
 	}
-	switch d.Function {
+	switch function {
 	case "edge":
 		return min(max(at, 0), size-1)
 	case "wrap":

@@ -28,7 +28,7 @@ const (
 	// Slice takes, along each axis of [C,H,W], To numbers from Start on, Step apart; a Step may be negative.
 	Slice Kind = "slice"
 	// Border puts Pads around an image: zeros, or Alpha (constant), or its own pixels (reflect, edge, wrap), as Function says.
-	// Negative pads cut off.
+	// Negative pads cut off. Six pads go around the channels, too.
 	Border Kind = "border"
 	// Resize makes an image of another height and width: nearest, linear or cubic, as Function says, where Coordinates
 	// is ONNX's coordinate_transformation_mode and Rounding its nearest_mode; ScaleH and ScaleW are its scales.
@@ -54,7 +54,7 @@ const (
 // More are the settings of the kinds above.
 type More struct {
 	StrideWidth   int   `json:"stride_width,omitempty"`   // of windows; 0 means Stride
-	Pads          []int `json:"pads,omitempty"`           // top, left, bottom, right, in place of Pad
+	Pads          []int `json:"pads,omitempty"`           // top, left, bottom, right, in place of Pad; of a Border also, if there are six, before and after the channels
 	Dilation      int   `json:"dilation,omitempty"`       // distance of a kernel's rows; 0 means 1
 	DilationWidth int   `json:"dilation_width,omitempty"` // of its columns; 0 means Dilation
 	CountPad      bool  `json:"count_pad,omitempty"`

@@ -70,6 +70,9 @@ func (f *reference) more(d *node, param func(k int) []float64, x [][]float64, s 
 				}
 				return v
 			}
+			if len(d.Pads) > 4 {
+				c = reflected(c-d.Pads[4], s[0].C)
+			}
 			y[k] = at(0, c, reflected(h-d.Pads[0], s[0].H), reflected(w-d.Pads[1], s[0].W))
 		case Slice:
 			y[k] = at(0, d.Start[0]+c*d.Step[0], d.Start[1]+h*d.Step[1], d.Start[2]+w*d.Step[2])

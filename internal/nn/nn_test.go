@@ -80,9 +80,14 @@ var networks = []*Network{
 		{Name: "mean", Kind: AveragePool, Inputs: []string{"leaky"}, Kernel: 3, Stride: 2, Pad: 1, More: More{CountPad: true}},
 		{Name: "joined", Kind: Concat, Inputs: []string{"max", "mean", "max"}},
 		{Name: "edge", Kind: Border, More: More{Function: "reflect", Pads: []int{1, 0, 0, 2}}},
+		{Name: "mirrored", Kind: Border, More: More{Function: "reflect", Pads: []int{0, 0, 0, 0, 2, -1}}},
 		{Name: "cut", Kind: Slice, More: More{To: &Shape{5, 3, 3}, Start: []int{1, 5, 0}, Step: []int{2, -2, 2}}},
 		{Name: "shuffled", Kind: Reshape, More: More{Dims: []int{5, 3, 3}, Perm: []int{1, 0, 2}, To: &Shape{3, 5, 3}}},
 		combined("squared", "mul", "shuffled", "shuffled"), combined("less", "sub", "shuffled", "squared"), applied("tanh", "tanh", 0, 0),
+		layer(Flatten, "f"), {Name: "l", Kind: Linear, Out: 4, Bias: true},
+	}},
+	{Name: "wide pools", Input: Shape{3, 6, 9}, Layers: []Layer{
+		conv("c", 5, 3, 1, 1, 1, false), {Name: "max", Kind: MaxPool, Kernel: 2, KernelWidth: 5, Stride: 1, Pad: 1}, {Name: "next", Kind: MaxPool, Kernel: 3, KernelWidth: 4, Stride: 3, Pad: 1},
 		layer(Flatten, "f"), {Name: "l", Kind: Linear, Out: 4, Bias: true},
 	}},
 	{Name: "oblong strides", Input: Shape{3, 9, 8}, Layers: []Layer{

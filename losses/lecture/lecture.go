@@ -145,6 +145,11 @@ func fixed(v float64, digits int) string {
 	if math.IsInf(v, 0) || math.IsNaN(v) {
 		return "–"
 	}
+	// Halfway, as 96.25 is with one decimal, Go rounds to even and JavaScript away from 0.
+	exact := strings.TrimRight(strconv.FormatFloat(v, 'f', 60, 64), "0")
+	if strings.HasSuffix(exact, "5") && len(exact)-strings.IndexByte(exact, '.')-1 == digits+1 {
+		v = math.Nextafter(v, math.Copysign(math.Inf(1), v))
+	}
 	s := strconv.FormatFloat(v, 'f', digits, 64)
 	if strings.Trim(s, "-0.") == "" {
 		s = strings.TrimPrefix(s, "-")

@@ -271,3 +271,18 @@ func TestFits(t *testing.T) {
 		}
 	}
 }
+
+// TestFixed compares with what toFixed of ECMAScript gives: the nearest decimal, halves away from 0.
+func TestFixed(t *testing.T) {
+	for _, c := range []struct {
+		v      float64
+		digits int
+		want   string
+	}{
+		{96.25, 1, "96.3"}, {-96.25, 1, "−96.3"}, {0.15, 1, "0.1"}, {2.5, 0, "3"}, {-0.04, 1, "0.0"}, {1.005, 2, "1.00"}, {math.Inf(1), 1, "–"},
+	} {
+		if got := fixed(c.v, c.digits); got != c.want {
+			t.Errorf("%v with %d decimals is %q, want %q", c.v, c.digits, got, c.want)
+		}
+	}
+}

@@ -144,9 +144,13 @@ func pack(dst []byte, img *image.NRGBA) {
 	w, h := img.Rect.Dx(), img.Rect.Dy()
 	for y := range h {
 		row := img.Pix[y*img.Stride:][:4*w]
-		for len(row) >= 4 && len(dst) >= 3 {
-			dst[0], dst[1], dst[2] = row[0], row[1], row[2]
+		// A word at a time, the fourth byte of which the next pixel overwrites. The last one has no room for it.
+		for len(row) >= 4 && len(dst) >= 4 {
+			binary.LittleEndian.PutUint32(dst, binary.LittleEndian.Uint32(row))
 			row, dst = row[4:], dst[3:]
+		}
+		if len(row) >= 4 {
+			copy(dst, row[:3])
 		}
 	}
 }

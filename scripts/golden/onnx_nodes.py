@@ -25,6 +25,8 @@ def text(data):
 
 
 def array(x):
+    if isinstance(x, np.generic):  # a number
+        return np.asarray(x)
     return numpy_helper.to_array(x) if isinstance(x, onnx.TensorProto) else x
 
 

@@ -1,4 +1,4 @@
-// Command activation writes the kernels that apply a function to numbers one by one. They serve counts that are
+// Command activation writes the kernels that go through numbers one by one: apply a function, or take the larger of two. They serve counts that are
 // multiples of the vector length; elementArgs in ../../activation.go defines the operands, and the generic
 // functions there the results.
 package main
@@ -29,18 +29,24 @@ func main() {
 		panic("activation: -isa avx2 or avx512")
 	}
 	// A NaN in x must come through: VMAXPS and VMINPS return what Go's assembler writes first, if either is one.
-	elements("clip", func(x, a, b, _, _ reg.VecVirtual) reg.VecVirtual {
+	elements("clip", func(x, a, b, _, _ reg.VecVirtual, _ operand.Mem) reg.VecVirtual {
 		VMAXPS(x, a, x)
 		VMINPS(x, b, x)
 		return x
 	})
-	elements("hardSwish", func(x, a, b, zero, one reg.VecVirtual) reg.VecVirtual {
+	elements("hardSwish", func(x, a, b, zero, one reg.VecVirtual, _ operand.Mem) reg.VecVirtual {
 		z := vec()
 		VMOVAPS(x, z)
 		VFMADD213PS(b, a, z) // z = x a + b
 		VMAXPS(z, zero, z)
 		VMINPS(z, one, z)
 		VMULPS(z, x, x)
+		return x
+	})
+	elements("larger", func(x, _, _, _, _ reg.VecVirtual, out operand.Mem) reg.VecVirtual {
+		y := vec()
+		VMOVUPS(out, y)
+		VMAXPS(x, y, x)
 		return x
 	})
 	Generate()
@@ -62,8 +68,8 @@ func one() reg.VecVirtual {
 	return v
 }
 
-// elements writes a function that calls body for each vector.
-func elements(name string, body func(x, a, b, zero, one reg.VecVirtual) reg.VecVirtual) {
+// elements writes a function that calls body for each vector; out is where the result will be.
+func elements(name string, body func(x, a, b, zero, one reg.VecVirtual, out operand.Mem) reg.VecVirtual) {
 	width := 16
 	if *isa == "avx2" {
 		width = 8
@@ -86,7 +92,8 @@ func elements(name string, body func(x, a, b, zero, one reg.VecVirtual) reg.VecV
 	Label("vector")
 	v := vec()
 	VMOVUPS(operand.Mem{Base: x, Index: i, Scale: 4}, v)
-	VMOVUPS(body(v, a, b, zero, one), operand.Mem{Base: out, Index: i, Scale: 4})
+	y := operand.Mem{Base: out, Index: i, Scale: 4}
+	VMOVUPS(body(v, a, b, zero, one, y), y)
 	ADDQ(operand.Imm(uint64(width)), i)
 	CMPQ(i, count)
 	JLT(operand.LabelRef("vector"))

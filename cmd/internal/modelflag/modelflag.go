@@ -1,0 +1,48 @@
+// Package modelflag has the flags that say of a model's file what that leaves open.
+package modelflag
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+
+	"github.com/faceverify/fv/embed"
+	"github.com/faceverify/fv/internal/cli"
+	"github.com/faceverify/fv/pipeline"
+)
+
+// Imported are the flags that say what an ONNX file leaves open.
+type Imported struct {
+	Mean   []float32     `placeholder:"M|R,G,B" help:"Of an ONNX file: what is subtracted from pixels of 0 to 255, one number or one a channel in the order of --color. Default: as the file says."`
+	Std    []float32     `placeholder:"S|R,G,B" help:"Of an ONNX file: what they are then divided by. Default: as the file says."`
+	Color  string        `placeholder:"rgb|bgr" enum:",rgb,bgr" default:"" help:"Of an ONNX file: the order of the channels. Default: as the file says, or rgb."`
+	Fit    string        `placeholder:"crop|stretch|pad" enum:",crop,stretch,pad" default:"" help:"Of an ONNX file: what becomes of images of another shape. Default: as the file says, or crop."`
+	Size   pipeline.Size `placeholder:"HxW" help:"Of an ONNX file: height and width of its input, where it takes any. Default: as the file says."`
+	Output string        `name:"output-name" placeholder:"NAME" help:"Of an ONNX file: the output that is the embedding, where there are several. Default: the only one."`
+}
+
+func (f Imported) options() embed.ONNXOptions {
+	return embed.ONNXOptions{Height: f.Size.Height, Width: f.Size.Width, Mean: f.Mean, Std: f.Std, Color: f.Color, Fit: f.Fit, Output: f.Output}
+}
+
+// Load reads a run folder, a model file or an ONNX file. What is wrong with the flags is a usage error.
+func (f Imported) Load(path string) (*embed.Model, error) {
+	if err := cli.Exists("RUN", path, "a run folder, a model file or an ONNX file"); err != nil {
+		return nil, err
+	}
+	if !embed.IsONNX(path) {
+		if !reflect.DeepEqual(f, Imported{}) {
+			return nil, cli.Usagef("--mean, --std, --color, --fit, --size and --output-name are for ONNX files: %s says itself how images become its input", path)
+		}
+		return embed.Load(path)
+	}
+	m, err := embed.LoadONNX(path, f.options())
+	switch {
+	case errors.Is(err, embed.ErrNoContract):
+		return nil, cli.Usage(cli.WithHint(fmt.Errorf("--mean and --std are missing: %w", err),
+			"such as --mean 127.5 --std 127.5 --color rgb; fv-eval contract %s --pairs FILE --images DIR tries the usual ones", path))
+	case errors.Is(err, embed.ErrAnySize):
+		return nil, cli.Usage(cli.WithHint(fmt.Errorf("--size is missing: %w", err), "height x width, such as --size 112x112"))
+	}
+	return m, err
+}

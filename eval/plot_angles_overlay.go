@@ -1,0 +1,59 @@
+package eval
+
+import (
+	"fmt"
+	"math"
+
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
+)
+
+// PlotAnglesOverlay draws the densities of the angles of several systems over each other, those of positive
+// pairs in whole lines, those of negative pairs in broken ones. Results without angles are passed over; nil is
+// returned unless two have some.
+func PlotAnglesOverlay(results []NamedResult) *Picture {
+	var shown []int
+	var top float64
+	for i, n := range results {
+		if a := n.Result.Angles; a != nil && a.Positive.Density != nil && a.Negative.Density != nil {
+			shown = append(shown, i)
+			top = math.Max(top, a.Top())
+		}
+	}
+	if len(shown) < 2 {
+		return nil
+	}
+	p := newAnglePlot("", "share of the pairs, per degree", 0, top)
+	p.Y.Tick.Marker = percentTicks{}
+	// share turns a density per radian into a share per degree.
+	share := func(density float64) float64 { return density * math.Pi / AngleBins }
+	for _, i := range shown {
+		a, c := results[i].Result.Angles, colors[i%len(colors)]
+		for _, side := range []struct {
+			density []float64
+			dashes  []vg.Length
+		}{{a.Negative.Density, []vg.Length{4, 3}}, {a.Positive.Density, nil}} {
+			xy := make(plotter.XYs, len(side.density))
+			for k, d := range side.density {
+				xy[k] = plotter.XY{X: float64(k) * math.Pi / (len64(side.density) - 1), Y: math.Min(top, share(d))}
+			}
+			p.Add(newLine(xy, c, 1.4, side.dashes...))
+		}
+		p.Legend.Add(shorten(results[i].Name, 30), newLine(plotter.XYs{{}}, c, 3))
+	}
+	p.Legend.Top = true
+	p.Legend.XOffs, p.Legend.YOffs = -8, -4
+	out := &Picture{plot: p, width: pictureWidth, height: 250}
+	for _, x := range across(0, math.Pi) {
+		b := band{x: x, lines: []string{fmt.Sprintf("%.1f°: share of positive, negative", x*180/math.Pi)}}
+		for _, i := range shown {
+			a := results[i].Result.Angles
+			at := int(math.Round(x / math.Pi * (len64(a.Positive.Density) - 1)))
+			positive, negative := share(a.Positive.Density[at]), share(a.Negative.Density[at])
+			b.lines = append(b.lines, shorten(results[i].Name, 30)+": "+percent(positive, 2)+", "+percent(negative, 2))
+			b.dots = append(b.dots, marker{math.Min(top, positive), systemColor(i)}, marker{math.Min(top, negative), systemColor(i)})
+		}
+		out.bands = append(out.bands, b)
+	}
+	return out
+}
