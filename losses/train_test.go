@@ -87,7 +87,7 @@ func newTraining(t testing.TB, h Head) *training {
 	}
 	images := node("images", tr.images, n, side, side, 3)
 	theta := node("theta", cut(tr.parameters, 0, w), w)
-	embedding, err := ops.Embed(tr.l, images, theta, cut(tr.gradArena, 0, w))
+	embedding, err := ops.Embed(tr.l, images.Shape()[0], images, theta, cut(tr.gradArena, 0, w))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -164,7 +164,7 @@ func Bench(ctx context.Context, c Config, o BenchOptions) (*BenchResult, error) 
 
 // benchTraining readies training steps.
 func benchTraining(c *Config, network *nn.Network, classes int) (*bench, error) {
-	t := &trainer{config: *c, network: network, faces: &faces{train: &dataset.Set{Identities: make([]string, classes)}}}
+	t := &trainer{ranks: alone(), config: *c, network: network, faces: &faces{train: &dataset.Set{Identities: make([]string, classes)}}}
 	var err error
 	if t.head, err = c.head(); err != nil {
 		return nil, err

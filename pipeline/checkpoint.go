@@ -50,6 +50,45 @@ type checkpoint struct {
 	Metric    map[string][]float32 // of the metric loss: centres
 }
 
+func newCheckpoint() *checkpoint {
+	return &checkpoint{Average: map[string][]float32{}, Optimizer: map[string][]float32{}, Head: map[string][]float32{}, Metric: map[string][]float32{}}
+}
+
+// tensors returns the contents by the names that they have in the file. They are the checkpoint's own memory.
+func (c *checkpoint) tensors() map[string][]float32 {
+	all := map[string][]float32{"weights": c.Weights}
+	if len(c.Buffers) > 0 {
+		all["buffers"] = c.Buffers
+	}
+	for group, tensors := range c.groups() {
+		for name, data := range tensors {
+			all[group+"."+name] = data
+		}
+	}
+	return all
+}
+
+// groups are the tensors whose names have a first part.
+func (c *checkpoint) groups() map[string]map[string][]float32 {
+	return map[string]map[string][]float32{"average": c.Average, "optimizer": c.Optimizer, "head": c.Head, "metric": c.Metric}
+}
+
+// set takes a tensor by its name in the file, and reports whether there is such a one.
+func (c *checkpoint) set(tensor string, data []float32) bool {
+	group, name, _ := strings.Cut(tensor, ".")
+	switch to, ok := c.groups()[group]; {
+	case tensor == "weights":
+		c.Weights = data
+	case tensor == "buffers":
+		c.Buffers = data
+	case ok:
+		to[name] = data
+	default:
+		return false
+	}
+	return true
+}
+
 func checkpointName(step int) string { return fmt.Sprintf("step-%09d.safetensors", step) }
 
 // write writes the checkpoint to a folder, under a name made of its step, and removes all
@@ -61,24 +100,8 @@ func (c *checkpoint) write(dir string) error {
 		return err
 	}
 	f := &tensorfile.File{Metadata: map[string]string{"checkpoint": string(text)}}
-	add := func(name string, data []float32) {
+	for name, data := range c.tensors() {
 		f.Tensors = append(f.Tensors, tensorfile.Tensor{Name: name, Shape: []int{len(data)}, Data: data})
-	}
-	add("weights", c.Weights)
-	if len(c.Buffers) > 0 {
-		add("buffers", c.Buffers)
-	}
-	for name, data := range c.Average {
-		add("average."+name, data)
-	}
-	for name, data := range c.Optimizer {
-		add("optimizer."+name, data)
-	}
-	for name, data := range c.Head {
-		add("head."+name, data)
-	}
-	for name, data := range c.Metric {
-		add("metric."+name, data)
 	}
 	if err := tensorfile.Write(filepath.Join(dir, checkpointName(c.Step)), f); err != nil {
 		return fmt.Errorf("cannot write the checkpoint of step %d; earlier ones are untouched: %w", c.Step, err)
@@ -144,7 +167,7 @@ func readCheckpoint(path string) (*checkpoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &checkpoint{Average: map[string][]float32{}, Optimizer: map[string][]float32{}, Head: map[string][]float32{}, Metric: map[string][]float32{}}
+	c := newCheckpoint()
 	if err := json.Unmarshal([]byte(f.Metadata["checkpoint"]), &c.position); err != nil {
 		return nil, fmt.Errorf("%s: not a checkpoint: %w", path, err)
 	}
@@ -152,20 +175,7 @@ func readCheckpoint(path string) (*checkpoint, error) {
 		return nil, fmt.Errorf("%s: checkpoint of format %d, this program reads %d", path, c.Format, checkpointFormat)
 	}
 	for _, t := range f.Tensors {
-		switch group, name, _ := strings.Cut(t.Name, "."); group {
-		case "weights":
-			c.Weights = t.Data
-		case "buffers":
-			c.Buffers = t.Data
-		case "average":
-			c.Average[name] = t.Data
-		case "optimizer":
-			c.Optimizer[name] = t.Data
-		case "head":
-			c.Head[name] = t.Data
-		case "metric":
-			c.Metric[name] = t.Data
-		default:
+		if !c.set(t.Name, t.Data) {
 			return nil, fmt.Errorf("%s: unknown tensor %q", path, t.Name)
 		}
 	}

@@ -100,6 +100,9 @@ type Config struct {
 	ValEvery        Span   `name:"val-every" keep:"free" group:"Running" default:"1epochs" placeholder:"N|Nepochs" help:"Steps or epochs between validations. Default: ${default}."`
 	OnNaN           string `name:"on-nan" keep:"free" group:"Running" default:"stop" placeholder:"stop|skip|rollback" help:"What follows a step whose loss or gradient is NaN or infinite: stop with an error; skip the step; or rollback to the last checkpoint and go on with half the learning rate. Default: ${default}."`
 	Rollbacks       int    `name:"rollbacks" keep:"free" group:"Running" default:"3" placeholder:"N" help:"Most rollbacks of a run. Default: ${default}."`
+	SyncNorms       bool   `name:"sync-norms" group:"Running" default:"true" negatable:"" help:"Of several ranks (docs/mpi.md): whether batch norms normalise by the whole batch, so that the run is the same for any number of ranks, or by each rank's part of it. Default: ${default}."`
+	Exchange        string `name:"exchange" keep:"free" group:"Running" default:"fp32" placeholder:"fp32|bf16" help:"Of several ranks: how the backbone's gradients are exchanged; bf16 sends half of the bytes, and rounds. Default: ${default}."`
+	MPITimeout      int    `name:"mpi-timeout" keep:"free" group:"Running" default:"600" placeholder:"SECONDS" help:"Of several ranks: seconds that ranks wait for each other before they give up; more than a checkpoint and the report take. 0 means any. Default: ${default}."`
 	LogEvery        int    `name:"log-every" keep:"free" group:"Running" default:"20" help:"Steps between lines of text; log.jsonl has every step. Default: ${default}."`
 }
 

@@ -63,6 +63,8 @@ func (c *Config) checkOptimisation() error {
 		atLeast("rollbacks", c.Rollbacks, 0),
 		oneOf("on-nan", c.OnNaN, onNaNStop, onNaNSkip, onNaNRollback),
 		c.checkPrecision(),
+		oneOf("exchange", c.Exchange, string(nn.FP32), string(nn.BF16)),
+		atLeast("mpi-timeout", c.MPITimeout, 0),
 		c.checkRate(),
 		c.checkFineTuning(),
 		c.checkMilestones(),

@@ -37,7 +37,8 @@ type Start struct {
 	LeastScale      float64 // of the head, that is recommended for so many identities; 0 where nothing is
 	Bytes           int     // of activations and gradients
 	Memory          MemoryPlan
-	Threads         int
+	Threads         int    // of each rank
+	Ranks           int    // processes that train together
 	Kernels         string // variant of the kernels: "avx512", "avx2" or "generic"
 }
 

@@ -31,6 +31,7 @@ type graph struct {
 // graphSize is what the shapes of a graph follow from.
 type graphSize struct {
 	batch, height, width int
+	images               int // of the batch that the backbone is given
 	params               int // of the backbone
 	classes              int
 }
@@ -39,7 +40,7 @@ type graphSize struct {
 // head's. Of head and metric loss one may be nil. The backbone's gradient and the head's are ranges of the same arena.
 func newGraph(b ops.Backbone, h losses.Head, m *metricLoss, s graphSize, weights, gradient []float32, o losses.NodeOptions) (*graph, error) {
 	gr := &graph{
-		imageShape:     tensor.Shape{s.batch, s.height, s.width, 3},
+		imageShape:     tensor.Shape{s.images, s.height, s.width, 3},
 		backboneParams: s.params,
 		headParams:     headShapes(h, s.classes, b.Dim()),
 		weights:        weights,
@@ -75,7 +76,7 @@ func newGraph(b ops.Backbone, h losses.Head, m *metricLoss, s graphSize, weights
 		panic(fmt.Sprintf("pipeline: the arena has %d weights, backbone and head have %d", len(weights), at))
 	}
 	var err error
-	if gr.embedding, err = ops.Embed(b, gr.images, theta, dTheta); err != nil {
+	if gr.embedding, err = ops.Embed(b, s.batch, gr.images, theta, dTheta); err != nil {
 		return nil, err
 	}
 	in.Embedding = gr.embedding

@@ -53,7 +53,8 @@ const programBytes = 128 << 20
 // memoryPlan works out what a run of resolved settings takes for batches of a size.
 func (t *trainer) memoryPlan(batch int) (MemoryPlan, error) {
 	c := &t.config
-	activations, err := nn.TrainingBytes(t.network, batch, nn.Precision(c.Precision))
+	images := max(1, batch/t.ranks.Size()) // of this rank
+	activations, err := nn.TrainingBytes(t.network, images, nn.Precision(c.Precision))
 	if err != nil {
 		return MemoryPlan{}, err
 	}
@@ -73,13 +74,13 @@ func (t *trainer) memoryPlan(batch int) (MemoryPlan, error) {
 	if c.EMA > 0 {
 		arenas++
 	}
-	images := int64(len(t.faces.train.Samples))
+	samples := int64(len(t.faces.train.Samples))
 	return MemoryPlan{
 		Activations: int64(activations),
 		Weights:     float * (step*arenas + tables + 3*params + (step-params)/4), // convolutions are packed for three passes; a head's products take up to a quarter
-		Batches:     float * int64(loader.Held*batch*t.Contract.Len()),
+		Batches:     float * int64(loader.Held*images*t.Contract.Len()),
 		Checkpoint:  float * all * (1 + moments),
-		Index:       images*bytesPerImage + t.faces.train.PathBytes(),
+		Index:       samples*bytesPerImage + t.faces.train.PathBytes(),
 		Program:     programBytes,
 	}, nil
 }
@@ -95,12 +96,12 @@ func (t *trainer) planMemory() (err error) {
 	}
 	m := &t.memoryNeeds
 	if m.Cache = int64(c.Cache); m.Cache < 0 {
-		m.Cache = totalMemory() / 4
+		m.Cache = totalMemory() / 4 / int64(t.ranks.here)
 	}
 	m.Cache = min(m.Cache, int64(len(t.faces.train.Samples)*t.Contract.Len()))
 	limit := int64(c.MaxMemory)
 	if limit == 0 {
-		if total := totalMemory(); total > 0 && m.Needed() > total {
+		if total := totalMemory() / int64(t.ranks.here); total > 0 && m.Needed() > total {
 			t.events.warn("this run needs about %s (%s), and the machine has %s: it may be ended by the system", mebibytes(m.Needed()), m.parts(), mebibytes(total))
 		}
 		return nil
@@ -129,6 +130,9 @@ func (t *trainer) lessMemory(limit int64) string {
 	largest := least - 1 + sort.Search(t.config.Batch-least, func(i int) bool { return !fits(least + i) })
 	if k := t.config.PerIdentity; k > 0 {
 		largest -= largest % k
+	}
+	if n := t.ranks.Size(); largest > n {
+		largest -= largest % n
 	}
 	return fmt.Sprintf("the largest batch that fits is --batch %d; with --accumulate a step has several of them", largest)
 }

@@ -122,6 +122,9 @@ func (t *trainer) model() *embed.Model {
 }
 
 func (t *trainer) saveModel(name string) error {
+	if !t.ranks.writes() {
+		return nil
+	}
 	path := filepath.Join(t.dir, name)
 	if err := t.model().Save(path); err != nil {
 		return fmt.Errorf("cannot write the model of step %d: %w", t.Step, err)
@@ -134,6 +137,13 @@ func (t *trainer) saveModel(name string) error {
 func (t *trainer) checkpoint() error {
 	if !t.finite() {
 		return t.diverged("weights or running statistics are not finite")
+	}
+	if err := t.sameWeights(); err != nil {
+		return err
+	}
+	if !t.ranks.writes() {
+		t.saved = t.Step
+		return nil
 	}
 	if err := t.log.sync(); err != nil {
 		return err

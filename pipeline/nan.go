@@ -57,39 +57,47 @@ func (t *trainer) wrong(loss float64, gradient bool) string {
 	return ""
 }
 
-// locate computes a batch again with checks on, and says where what is not finite begins.
-func (t *trainer) locate(b *loader.Batch, labels []int, step int) string {
+// locate computes a batch again with checks on, and says where what is not finite begins, and after how many layers.
+func (t *trainer) locate(b *loader.Batch, labels []int, step int) (where string, at int) {
 	for _, p := range t.network.Params() {
 		if !kernel.AllFinite(t.pool, t.arena.Weights[p.Offset:][:p.Len]) {
-			return "the weights " + p.Name + " are not finite"
+			return "the weights " + p.Name + " are not finite", 0
 		}
 	}
 	if !kernel.AllFinite(t.pool, t.arena.Weights[t.graph.backboneParams:]) {
-		return "the head's weights are not finite"
+		return "the head's weights are not finite", 0
 	}
 	t.beginLoss(step)
 	t.backbone.Watch(true)
 	loss, err := t.graph.run(b.Images, labels)
-	where := t.backbone.Fault()
+	where, at = t.backbone.Fault(), t.backbone.FaultAt()
 	t.backbone.Watch(false)
 	switch {
 	case err != nil:
-		return err.Error()
+		return err.Error(), at
 	case where != "":
-		return "it begins in " + where
+		return "it begins in " + where, at
 	case t.wrong(loss, true) == "":
-		return "computed again, the step is finite: memory or processor of this machine may be faulty"
+		return "computed again, the step is finite: memory or processor of this machine may be faulty", at
 	}
-	return "it begins in the loss, as all embeddings are finite"
+	return "it begins in the loss, as all embeddings are finite", at
 }
 
 // refuse names the images of a batch that is not finite in a file, and returns the step's error.
 func (t *trainer) refuse(line *logLine, b *loader.Batch, labels []int, what string) error {
-	what += ", and " + t.locate(b, labels, line.Step)
+	where, at := t.locate(b, labels, line.Step)
+	where, paths, err := t.meetFault(where, at, b.Paths)
+	if err != nil {
+		return err
+	}
+	what += ", and " + where
 	list := filepath.Join(t.dir, BadBatchFile)
 	bad := &notFinite{step: line.Step, what: what}
 	bad.err = t.diverged("%s; %s names the images of the batch", what, list)
-	return errors.Join(bad, addBadBatch(list, fmt.Sprintf("# step %d: %s", line.Step, what), b.Paths))
+	if !t.ranks.writes() {
+		return bad
+	}
+	return errors.Join(bad, addBadBatch(list, fmt.Sprintf("# step %d: %s", line.Step, what), paths))
 }
 
 // addBadBatch adds a batch to the file of those that were not finite, unless it holds it from before a resume.
@@ -140,7 +148,7 @@ func (t *trainer) onNaN(bad *notFinite, err error) (*logLine, error) {
 // rollBack returns to the newest checkpoint, which from now on says so: a process that is killed right after goes on with the
 // same learning rate.
 func (t *trainer) rollBack(bad *notFinite) error {
-	saved, _, err := readNewestCheckpoint(filepath.Join(t.dir, checkpointsDir))
+	saved, _, err := t.ranks.newestCheckpoint(filepath.Join(t.dir, checkpointsDir))
 	if err != nil {
 		return err
 	}

@@ -32,7 +32,7 @@ func (f *faulty) RunAll() error {
 // trainFaulty is a run whose at-th computation is not finite.
 func trainFaulty(t *testing.T, c Config, at int, e Events) (*Result, error) {
 	t.Helper()
-	r, err := newRun(t.Context(), c, e)
+	r, err := newRun(t.Context(), c, alone(), e)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,7 +151,7 @@ func TestNaNRollbacksEnd(t *testing.T) {
 // The layer in which numbers overflow is named.
 func TestNaNLayer(t *testing.T) {
 	c := tiny(t, drawFaces(t, 8))
-	r, err := newRun(t.Context(), c, Events{})
+	r, err := newRun(t.Context(), c, alone(), Events{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -191,7 +191,7 @@ func parity(t *testing.T, name string) {
 	size := arenaLen(nn.Len(params), head, g.Classes, dim)
 	arena := optim.NewArena(make([]float32, size), make([]float32, size))
 	seeded(network, arena.Weights)
-	gr, err := newGraph(backbone, head, nil, graphSize{g.Batch, side, side, nn.Len(params), g.Classes}, arena.Weights, arena.Gradients, losses.NodeOptions{Pool: pool})
+	gr, err := newGraph(backbone, head, nil, graphSize{g.Batch, side, side, g.Batch, nn.Len(params), g.Classes}, arena.Weights, arena.Gradients, losses.NodeOptions{Pool: pool})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,7 +14,7 @@ import (
 
 // quarantine is the list of images that could not be read. Any goroutine may add to it.
 type quarantine struct {
-	path string
+	path string // "": no file is written
 
 	mu    sync.Mutex
 	lines []string // "path: what is wrong"
@@ -57,6 +57,9 @@ func (q *quarantine) news() ([]string, error) {
 	}
 	news := slices.Sorted(slices.Values(q.lines[q.told:]))
 	q.told = len(q.lines)
+	if q.path == "" {
+		return nil, nil
+	}
 	return news, writeList(q.path, slices.Sorted(slices.Values(q.lines)))
 }
 
@@ -68,6 +71,9 @@ func (q *quarantine) count() int {
 
 // read takes the lines of a run that is resumed from its file, if there is one.
 func (q *quarantine) read() error {
+	if q.path == "" {
+		return nil
+	}
 	text, err := os.ReadFile(q.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

@@ -21,6 +21,12 @@ func (t *trainer) lastStep() int {
 	return last
 }
 
+// runToEnd trains to the last step, and meets the other ranks once more.
+func (t *trainer) runToEnd(ctx context.Context) (*Result, error) {
+	r, err := t.run(ctx)
+	return r, t.ranks.end(err)
+}
+
 // run trains from the present position to the last step.
 func (t *trainer) run(ctx context.Context) (*Result, error) {
 	if err := t.start(); err != nil {
@@ -40,7 +46,7 @@ func (t *trainer) advance(ctx context.Context) error {
 	if line := t.Pending; line != nil {
 		return t.record(ctx, line)
 	}
-	if ctx.Err() != nil {
+	if ctx.Err() != nil && !t.ranks.several() { // several stop at a meeting
 		return t.interrupt()
 	}
 	line, err := t.step(ctx)
@@ -51,7 +57,7 @@ func (t *trainer) advance(ctx context.Context) error {
 		}
 	}
 	if err != nil {
-		if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		if errors.Is(err, context.Canceled) {
 			err = t.interrupt()
 		}
 		return err
@@ -78,7 +84,7 @@ func (t *trainer) start() error {
 		Dir: t.dir, Config: t.config, Identities: len(t.faces.train.Identities), Images: len(t.faces.train.Samples),
 		Params: t.graph.backboneParams, HeadParams: arenaLen(0, t.head, len(t.faces.train.Identities), t.network.Dim()),
 		StepsPerEpoch: t.perEpoch, Steps: t.lastStep(), First: t.Step,
-		Bytes: t.backbone.Bytes(), Memory: t.memoryNeeds, Threads: t.pool.Threads(), Kernels: kernel.Variant(), LeastScale: t.leastScale,
+		Bytes: t.backbone.Bytes(), Memory: t.memoryNeeds, Threads: t.pool.Threads(), Ranks: t.ranks.Size(), Kernels: kernel.Variant(), LeastScale: t.leastScale,
 	}
 	if t.faces.pairs != nil {
 		s.ValidationPairs = len(t.faces.pairs.Pairs)
@@ -127,12 +133,12 @@ func (t *trainer) due(every Span) bool {
 // record does what is due after a step that was accepted: it validates, writes the step's
 // line and a checkpoint.
 func (t *trainer) record(ctx context.Context, line *logLine) error {
-	if t.due(t.config.ValEvery) {
+	if t.due(t.config.ValEvery) && t.ranks.writes() {
 		t.measureClasses(line)
 	}
 	if t.faces.pairs != nil && t.due(t.config.ValEvery) {
 		v, err := t.validate(ctx)
-		if ctx.Err() != nil {
+		if errors.Is(err, context.Canceled) || ctx.Err() != nil && !t.ranks.several() {
 			t.Pending = line
 			return t.interrupt()
 		}
@@ -192,6 +198,9 @@ func (t *trainer) finish() (*Result, error) {
 		Dir: t.dir, Model: filepath.Join(t.dir, ModelFile), Report: filepath.Join(t.dir, ReportFile),
 		Steps: t.Step, Epochs: t.epoch(), Images: len(t.faces.train.Samples), Identities: len(t.faces.train.Identities),
 		BadImages: t.bad.count(), Seconds: t.Seconds,
+	}
+	if !t.ranks.writes() {
+		return r, nil
 	}
 	lines, err := readLog(t.dir)
 	if err != nil {

@@ -169,6 +169,9 @@ type logLine struct {
 	Cosine   float64 `json:"batch_cosine"`
 	ImgS     float64 `json:"img_s"`
 	stepStats
+	// Exchange is what the ranks told each other in the step; nil of a process alone.
+	Exchange *exchangeStats `json:"exchange,omitempty"`
+
 	Val *Validation `json:"val,omitempty"`
 	// Skipped says why the step changed nothing, if it did not: it has neither loss nor gradient then.
 	Skipped string `json:"skipped,omitempty"`
@@ -176,7 +179,7 @@ type logLine struct {
 	Rollbacks []Rollback `json:"rollbacks,omitempty"`
 }
 
-// stepLog is the file log.jsonl, and TensorBoard's events of the same steps.
+// stepLog is the file log.jsonl, and TensorBoard's events of the same steps. A nil one, that of a rank that does not write, drops all.
 type stepLog struct {
 	dir    string
 	file   *os.File
@@ -218,6 +221,9 @@ func seekTo(f *os.File, offset int64) error {
 
 // append writes a line. It is in the file when append returns, though not yet on the disk.
 func (l *stepLog) append(line logLine) error {
+	if l == nil {
+		return nil
+	}
 	line.dropNotFinite()
 	text, err := json.Marshal(line)
 	if err != nil {
@@ -235,9 +241,17 @@ func (l *stepLog) append(line logLine) error {
 }
 
 // sync returns when all lines are on the disk.
-func (l *stepLog) sync() error { return l.file.Sync() }
+func (l *stepLog) sync() error {
+	if l == nil {
+		return nil
+	}
+	return l.file.Sync()
+}
 
 func (l *stepLog) close() error {
+	if l == nil {
+		return nil
+	}
 	if l.events == nil {
 		return l.file.Close()
 	}

@@ -22,6 +22,12 @@ func (l *logLine) scalars() []tfevents.Scalar {
 		add("degrees/classes_min", &c.Smallest, degrees)
 		add("degrees/classes_mean", &c.Mean, degrees)
 	}
+	if e := l.Exchange; e != nil {
+		bytes := float64(e.Bytes)
+		add("exchange/bytes", &bytes, 1)
+		add("exchange/sums", &e.Sums, 1)
+		add("exchange/waited", &e.Waited, 1)
+	}
 	if v := l.Val; v != nil {
 		add("val/auc", &v.AUC, 1)
 		add("val/accuracy", &v.Accuracy, 1)

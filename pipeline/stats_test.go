@@ -156,7 +156,7 @@ func TestLogDocumented(t *testing.T) {
 			documented = append(documented, strings.Trim(key, "`"))
 		}
 	}
-	line, err := json.Marshal(logLine{Skipped: "a reason", Rollbacks: make([]Rollback, 1), Val: &Validation{}, stepStats: stepStats{TargetAngle: new(float64), OtherAngle: new(float64), Classes: &classesStats{}}})
+	line, err := json.Marshal(logLine{Skipped: "a reason", Rollbacks: make([]Rollback, 1), Exchange: &exchangeStats{}, Val: &Validation{}, stepStats: stepStats{TargetAngle: new(float64), OtherAngle: new(float64), Classes: &classesStats{}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -208,7 +208,7 @@ func BenchmarkStats(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		t := &trainer{config: config, network: network, faces: &faces{train: &dataset.Set{Identities: make([]string, c.classes)}}}
+		t := &trainer{ranks: alone(), config: config, network: network, faces: &faces{train: &dataset.Set{Identities: make([]string, c.classes)}}}
 		if t.head, err = config.head(); err != nil {
 			b.Fatal(err)
 		}

@@ -30,6 +30,34 @@ func (t *trainer) batch(ctx context.Context, number int) (*loader.Batch, error) 
 	}
 }
 
+// wholeBatch returns the batch of a number, or this rank's part of it, and the labels of all of it. Where the run may stop before it and
+// is to, the error is context.Canceled.
+func (t *trainer) wholeBatch(ctx context.Context, number int, mayStop bool) (*loader.Batch, []int, error) {
+	b, err := t.batch(ctx, number)
+	var labels []int
+	if err == nil {
+		labels = b.Labels
+	}
+	labels, err = t.meetBatch(ctx, labels, err, mayStop)
+	return b, labels, err
+}
+
+// exchange brings together what ranks make of a step's batches one by one, where the backward pass has not done so: gradients that were
+// accumulated, and the statistics of batch norms of a rank's own.
+func (t *trainer) exchange() {
+	c := &t.config
+	if !t.ranks.several() {
+		return
+	}
+	if c.Accumulate > 1 {
+		t.part.sums.final(0, t.graph.backboneParams)
+		t.ranks.broken(t.part.sums.wait())
+	}
+	if !c.SyncNorms {
+		t.ranks.mean(t.pending)
+	}
+}
+
 // tick is the least time in seconds that a step takes: clocks may be coarser.
 const tick = 1e-9
 
@@ -45,15 +73,17 @@ func (t *trainer) step(ctx context.Context) (*logLine, error) {
 	var labels []int
 	for i := range c.Accumulate {
 		var err error
-		if b, err = t.batch(ctx, t.firstBatch(t.Step)+i); err != nil {
+		if b, labels, err = t.wholeBatch(ctx, t.firstBatch(t.Step)+i, i == 0); err != nil {
 			return nil, err
 		}
 		ctx = context.WithoutCancel(ctx) // a step that has begun is finished
-		labels = b.Labels
 		if t.sample != nil {
 			labels = t.sample.begin(line.Step, labels, t.arena, t.solver.State())
 		}
 		loss, err := t.graph.run(b.Images, labels)
+		if err == nil {
+			err = t.ranks.err
+		}
 		if err != nil {
 			return nil, fmt.Errorf("step %d: %w", line.Step, err)
 		}
@@ -69,6 +99,10 @@ func (t *trainer) step(ctx context.Context) (*logLine, error) {
 		line.Cosine += meanCosine(t.graph.embeddings(), c.Batch) / float64(c.Accumulate)
 		t.backbone.UpdateBuffers(t.pending)
 		t.accumulate(i)
+	}
+	t.exchange()
+	if err := t.ranks.err; err != nil {
+		return nil, fmt.Errorf("step %d: %w", line.Step, err)
 	}
 	t.solver.SetRate(line.LR)
 	err := t.solver.Step([]gorgonia.ValueGrad{t.arena})
@@ -96,6 +130,7 @@ func (t *trainer) step(ctx context.Context) (*logLine, error) {
 	line.Epoch = t.epoch()
 	seconds := max(time.Since(started).Seconds(), tick) // by the monotonic clock: setting the other one changes nothing
 	t.Seconds += seconds
+	line.Exchange = t.exchanged()
 	line.ImgS = float64(c.Batch*c.Accumulate) / seconds
 	return line, nil
 }

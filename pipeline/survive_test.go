@@ -75,7 +75,7 @@ func TestResumeUnbegun(t *testing.T) {
 	data := drawFaces(t, 8)
 	whole, c := tiny(t, data, "max-steps=3"), tiny(t, data, "max-steps=3")
 	train(t, whole, Events{})
-	r, err := newRun(t.Context(), c, Events{})
+	r, err := newRun(t.Context(), c, alone(), Events{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +102,7 @@ func TestResumeUnbegun(t *testing.T) {
 // --force leaves a run alone that another process has under way.
 func TestForceLocked(t *testing.T) {
 	c := tiny(t, drawFaces(t, 8), "force=true")
-	r, err := newRun(t.Context(), c, Events{})
+	r, err := newRun(t.Context(), c, alone(), Events{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -85,7 +85,7 @@ func TestSymptomsOfRuns(t *testing.T) {
 	} {
 		var told []string
 		cfg := tiny(t, data, append([]string{"size=16x16", "epochs=4", "checkpoint-every=1000", "schedule=constant"}, c.changes...)...)
-		r, err := newRun(t.Context(), cfg, Events{Warning: func(s string) { told = append(told, s) }})
+		r, err := newRun(t.Context(), cfg, alone(), Events{Warning: func(s string) { told = append(told, s) }})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/faceverify/fv/embed"
+	"github.com/faceverify/fv/internal/mpi"
 )
 
 // Train starts a run in the folder c.Out, trains to its end and returns the outcome. The folder
@@ -18,16 +19,45 @@ import (
 // are all alike with one that wraps ErrCollapsed; a folder that cannot be written to with a *WriteError. The last
 // checkpoint is good then. A mistake in a setting is a *SettingError.
 func Train(ctx context.Context, c Config, events Events) (*Result, error) {
-	t, err := newRun(ctx, c, events)
+	return TrainOn(ctx, mpi.Single, c, events)
+}
+
+// TrainOn is Train by the processes of a group, each of which calls it with the same settings. Each works on its part of every batch;
+// the run is that of one process, to rounding, if Config.SyncNorms is set. Rank 0 alone writes to the run folder. Where a rank fails all return
+// an error; one that wraps mpi.ErrBroken says that they could not agree on it.
+func TrainOn(ctx context.Context, g mpi.Group, c Config, events Events) (*Result, error) {
+	r, err := newRanks(g)
 	if err != nil {
 		return nil, err
 	}
-	defer t.close()
-	return t.run(ctx)
+	t, err := newRun(ctx, c, r, events)
+	return trainWith(ctx, r, t, err)
+}
+
+// Fail tells the other processes of a group, which call TrainOn or ResumeOn, that this one cannot: err. It returns an error for what
+// has happened.
+func Fail(g mpi.Group, err error) error {
+	r, lost := newRanks(g)
+	if lost != nil {
+		return errors.Join(err, lost)
+	}
+	return r.end(err)
+}
+
+// trainWith trains if err, that of the preparations, is nil on all ranks.
+func trainWith(ctx context.Context, r *ranks, t *trainer, err error) (*Result, error) {
+	if err == nil {
+		defer t.close()
+		err = t.agree()
+	}
+	if err != nil {
+		return nil, r.end(err)
+	}
+	return t.runToEnd(ctx)
 }
 
 // newRun makes a run folder with the checkpoint of a run that has taken no step.
-func newRun(ctx context.Context, c Config, events Events) (*trainer, error) {
+func newRun(ctx context.Context, c Config, r *ranks, events Events) (*trainer, error) {
 	if c.Data == "" {
 		return nil, settingError("data", "name the folder that has one sub-folder of images for each identity")
 	}
@@ -39,7 +69,11 @@ func newRun(ctx context.Context, c Config, events Events) (*trainer, error) {
 	}
 	force := c.Force
 	c.Force = false // it is not part of what is run
-	if err := errors.Join(checkApart(c.Out, c.Data), checkRunFolder(c.Out, force)); err != nil {
+	err := checkApart(c.Out, c.Data)
+	if r.writes() {
+		err = errors.Join(err, checkRunFolder(c.Out, force))
+	}
+	if err != nil {
 		return nil, err
 	}
 	network, from, err := c.start()
@@ -51,7 +85,7 @@ func newRun(ctx context.Context, c Config, events Events) (*trainer, error) {
 		contract = from.Contract
 	}
 	contract.Fit = c.Fit
-	t, err := newTrainer(c, network, contract, events)
+	t, err := newTrainer(c, r, network, contract, events)
 	if err != nil {
 		return nil, err
 	}
@@ -64,13 +98,18 @@ func newRun(ctx context.Context, c Config, events Events) (*trainer, error) {
 
 // begin makes the run folder and the checkpoint of step 0.
 func (t *trainer) begin(ctx context.Context, from *embed.Model, force bool) (err error) {
-	if t.unlock, err = createRunFolder(t.dir, force); err != nil {
-		return err
+	if t.ranks.writes() {
+		if t.unlock, err = createRunFolder(t.dir, force); err != nil {
+			return err
+		}
+		if err := writeImages(t.dir, t.faces.train); err != nil {
+			return err
+		}
+		if t.log, err = openLog(t.dir, 0); err != nil {
+			return err
+		}
 	}
-	if err := errors.Join(writeImages(t.dir, t.faces.train), t.describe()); err != nil {
-		return err
-	}
-	if t.log, err = openLog(t.dir, 0); err != nil {
+	if err := t.describe(); err != nil {
 		return err
 	}
 	t.initialise(from)
@@ -87,6 +126,9 @@ func (t *trainer) begin(ctx context.Context, from *embed.Model, force bool) (err
 func (t *trainer) describe() error {
 	text := t.config.encode()
 	t.position.Config, t.Data = string(text), t.faces.digest
+	if !t.ranks.writes() {
+		return nil
+	}
 	return writeList(filepath.Join(t.dir, ConfigFile), []string{string(text)})
 }
 
@@ -95,24 +137,44 @@ func (t *trainer) describe() error {
 //
 // A run that was killed before its first checkpoint is begun anew.
 func Resume(ctx context.Context, dir string, given []Field, events Events) (*Result, error) {
-	steps, err := checkpointSteps(filepath.Join(dir, checkpointsDir))
+	return ResumeOn(ctx, mpi.Single, dir, given, events)
+}
+
+// ResumeOn is Resume by the processes of a group: see TrainOn. There may be another number of them than before. Only rank 0 needs
+// the run folder.
+func ResumeOn(ctx context.Context, g mpi.Group, dir string, given []Field, events Events) (*Result, error) {
+	r, err := newRanks(g)
 	if err != nil {
 		return nil, err
 	}
-	if len(steps) == 0 {
-		c, err := unbegun(dir, given)
+	t, err := resume(ctx, dir, given, r, events)
+	return trainWith(ctx, r, t, err)
+}
+
+// resume returns a run at the position of its newest checkpoint, or at its beginning.
+func resume(ctx context.Context, dir string, given []Field, r *ranks, events Events) (*trainer, error) {
+	var begun bool
+	var c Config
+	if r.writes() {
+		steps, err := checkpointSteps(filepath.Join(dir, checkpointsDir))
 		if err != nil {
 			return nil, err
 		}
-		events.warn("%s was stopped before its first checkpoint: it is begun anew", dir)
-		return Train(ctx, c, events)
+		if begun = len(steps) > 0; !begun {
+			if c, err = unbegun(dir, given); err != nil {
+				return nil, err
+			}
+		}
 	}
-	t, err := oldRun(dir, given, events)
-	if err != nil {
+	begun, err := r.tell(begun, &c)
+	switch {
+	case err != nil:
 		return nil, err
+	case begun:
+		return oldRun(dir, given, r, events)
 	}
-	defer t.close()
-	return t.run(ctx)
+	events.warn("%s was stopped before its first checkpoint: it is begun anew", dir)
+	return newRun(ctx, c, r, events)
 }
 
 // unbegun returns the settings of a run that has no checkpoint yet.
@@ -139,20 +201,22 @@ func unbegun(dir string, given []Field) (Config, error) {
 }
 
 // oldRun returns a run at the position of its newest checkpoint.
-func oldRun(dir string, given []Field, events Events) (_ *trainer, err error) {
-	unlock, err := lockRun(dir)
-	if err != nil {
-		return nil, err
-	}
-	defer func() {
-		if err != nil {
-			unlock()
+func oldRun(dir string, given []Field, r *ranks, events Events) (_ *trainer, err error) {
+	unlock := func() {}
+	if r.writes() {
+		if unlock, err = lockRun(dir); err != nil {
+			return nil, err
 		}
-	}()
-	if err := sweepRunFolder(dir); err != nil {
-		return nil, err
+		defer func() {
+			if err != nil {
+				unlock()
+			}
+		}()
+		if err := sweepRunFolder(dir); err != nil {
+			return nil, err
+		}
 	}
-	saved, warning, err := readNewestCheckpoint(filepath.Join(dir, checkpointsDir))
+	saved, warning, err := r.newestCheckpoint(filepath.Join(dir, checkpointsDir))
 	if err != nil {
 		return nil, err
 	}
@@ -176,7 +240,7 @@ func oldRun(dir string, given []Field, events Events) (_ *trainer, err error) {
 			return nil, err
 		}
 	}
-	t, err := newTrainer(c, network, saved.Contract, events)
+	t, err := newTrainer(c, r, network, saved.Contract, events)
 	if err != nil {
 		return nil, err
 	}
@@ -209,6 +273,8 @@ func (t *trainer) reopenLog() (err error) {
 	if t.Pending != nil {
 		step--
 	}
-	t.log, err = openLog(t.dir, step)
+	if t.ranks.writes() {
+		t.log, err = openLog(t.dir, step)
+	}
 	return err
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/faceverify/fv/internal/kernel"
 	"github.com/faceverify/fv/internal/nn"
 	"github.com/faceverify/fv/internal/offheap"
+	"github.com/faceverify/fv/internal/ops"
 	"github.com/faceverify/fv/losses"
 	"github.com/faceverify/fv/pipeline/loader"
 	"github.com/faceverify/fv/pipeline/optim"
@@ -17,6 +18,7 @@ import (
 // trainer is a run under way.
 type trainer struct {
 	config Config // resolved
+	ranks  *ranks
 	dir    string
 	events Events
 	faces  *faces
@@ -26,6 +28,7 @@ type trainer struct {
 	head     losses.Head // nil if its loss is not minimised
 	metric   *metricLoss // nil if there is none
 	backbone *nn.Training
+	part     *part // of several ranks; else nil
 	graph    *graph
 	loader   *loader.Loader
 
@@ -56,8 +59,8 @@ type trainer struct {
 
 // newTrainer makes everything ready for a run of resolved settings but weights, position and
 // log.
-func newTrainer(c Config, network *nn.Network, contract embed.Contract, events Events) (*trainer, error) {
-	t := &trainer{config: c, dir: c.Out, events: events, network: network, saved: -1}
+func newTrainer(c Config, r *ranks, network *nn.Network, contract embed.Contract, events Events) (*trainer, error) {
+	t := &trainer{config: c, ranks: r, dir: c.Out, events: events, network: network, saved: -1}
 	if c.Backbone == ownNetwork {
 		t.Network = network
 	}
@@ -72,6 +75,9 @@ func newTrainer(c Config, network *nn.Network, contract embed.Contract, events E
 // prepare opens the data and builds all that works on them.
 func (t *trainer) prepare() (err error) {
 	c := &t.config
+	if err := c.checkRanks(t.ranks); err != nil {
+		return err
+	}
 	t.freeHeap = t.limitHeap()
 	if t.faces, err = openFaces(c, t.events.warn); err != nil {
 		return err
@@ -89,7 +95,10 @@ func (t *trainer) prepare() (err error) {
 		return err
 	}
 	t.limitHeap()
-	t.bad = &quarantine{path: filepath.Join(t.dir, QuarantineFile)}
+	t.bad = &quarantine{}
+	if t.ranks.writes() {
+		t.bad.path = filepath.Join(t.dir, QuarantineFile)
+	}
 	if err := t.openLoader(); err != nil {
 		return err
 	}
@@ -115,11 +124,16 @@ func (t *trainer) prepare() (err error) {
 
 func (t *trainer) openLoader() error {
 	c := &t.config
+	bad := t.bad.add
+	if !t.ranks.writes() {
+		bad = t.ranks.addBad
+	}
 	var err error
 	t.loader, err = loader.New(loader.Options{
+		Part: t.ranks.Rank(), Parts: t.ranks.Size(),
 		Set: t.faces.train, Contract: t.Contract, Augment: c.augmentation(),
-		Batch: c.Batch, PerIdentity: c.PerIdentity, Sampler: c.Sampler, Seed: c.Seed, Cache: t.memoryNeeds.Cache, Workers: c.Threads,
-		OnBad: t.bad.add,
+		Batch: c.Batch, PerIdentity: c.PerIdentity, Sampler: c.Sampler, Seed: c.Seed, Cache: t.memoryNeeds.Cache, Workers: t.threads(),
+		OnBad: bad,
 	})
 	return err
 }
@@ -127,8 +141,9 @@ func (t *trainer) openLoader() error {
 // build makes the network, its memory and the optimiser.
 func (t *trainer) build() (err error) {
 	c := &t.config
-	t.pool = kernel.NewPool(c.Threads)
-	if t.backbone, err = nn.NewTraining(t.network, c.Batch, nn.Precision(c.Precision), t.pool); err != nil {
+	t.pool = kernel.NewPool(t.threads())
+	images := c.Batch / t.ranks.Size()
+	if t.backbone, err = nn.NewTraining(t.network, images, nn.Precision(c.Precision), t.pool); err != nil {
 		return err
 	}
 	params, classes := nn.Len(t.network.Params()), len(t.faces.train.Identities)
@@ -155,8 +170,13 @@ func (t *trainer) build() (err error) {
 			return err
 		}
 	}
-	t.graph, err = newGraph(t.backbone, t.head, t.metric, graphSize{
-		batch: c.Batch, height: c.Size.Height, width: c.Size.Width, params: params, classes: classes,
+	var backbone ops.Backbone = t.backbone
+	if t.ranks.several() {
+		t.part = newPart(t.backbone, t.ranks, c.Batch, gradients[:params], c.SyncNorms, c.Exchange == string(nn.BF16), c.Accumulate == 1)
+		backbone = t.part
+	}
+	t.graph, err = newGraph(backbone, t.head, t.metric, graphSize{
+		batch: c.Batch, images: images, height: c.Size.Height, width: c.Size.Width, params: params, classes: classes,
 	}, t.arena.Weights, t.arena.Gradients, losses.NodeOptions{Pool: t.pool, Filter: c.Filter})
 	if err != nil {
 		return err
@@ -168,6 +188,14 @@ func (t *trainer) build() (err error) {
 func (t *trainer) newSample(params, classes int) (*classSample, error) {
 	c := &t.config
 	return newClassSample(t.head, classes, sampleSize(c.SampleClasses, classes, c.Batch), t.network.Dim(), params, optim.MomentNames(c.Optimizer), c.Seed, t.pool)
+}
+
+// threads returns how many threads train: 0 means one for each processor.
+func (t *trainer) threads() int {
+	if n := t.config.Threads; n > 0 {
+		return n
+	}
+	return t.ranks.threads
 }
 
 // floats returns memory of the operating system, which close gives back: the collector shall not let garbage
@@ -184,6 +212,9 @@ func (t *trainer) close() {
 	}
 	if t.graph != nil {
 		t.graph.close()
+	}
+	if t.part != nil {
+		t.part.sums.close()
 	}
 	if t.backbone != nil {
 		t.backbone.Close()

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"image"
 	"time"
@@ -27,7 +28,10 @@ func (t *trainer) validate(ctx context.Context) (*Validation, error) {
 	load := func(name string) (image.Image, error) {
 		return t.faces.train.Decode(t.faces.files[name])
 	}
-	vectors, err := eval.EmbedImages(ctx, e, load, t.faces.pairs.Images(), t.Contract.Flip != embed.FlipNone, eval.Options{Batch: t.config.Batch})
+	vectors, err := t.embedPairs(ctx, e, load)
+	if errors.Is(err, context.Canceled) {
+		return nil, err
+	}
 	if err != nil {
 		return nil, fmt.Errorf("validation after step %d: %w", t.Step, err)
 	}

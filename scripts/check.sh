@@ -2,7 +2,7 @@
 # scripts/check.sh [--full]
 #
 # The checks beside `go test ./...`: formatting, vet, staticcheck, generated
-# assembly, the generic kernels (tag purego), builds without cgo and for other
+# assembly, the generic kernels (tag purego), ranks of MPI (tag mpi), builds without cgo and for other
 # systems, short fuzzing. --full adds every cross-build, the race detector and
 # longer fuzzing.
 set -euo pipefail
@@ -33,6 +33,14 @@ scripts/generate.sh --check
 step generic kernels
 # The lecture's pictures need no kernels but to train the networks of one chapter, which plain Go takes long for.
 go test -tags purego ./internal/... $(go list ./losses/... | grep -v /lecture) ./embed/...
+
+step ranks of MPI
+CGO_ENABLED=0 go vet -tags mpi ./internal/mpi/... ./pipeline ./cmd/...
+if command -v mpirun.openmpi >/dev/null || command -v mpirun.mpich >/dev/null; then
+	CGO_ENABLED=0 go test -tags mpi -run MPI ./internal/mpi ./cmd/fv-train
+else
+	echo "   neither mpirun.openmpi nor mpirun.mpich is there: not started (packages openmpi-bin, mpich)"
+fi
 
 step builds without cgo, and for other systems
 targets="windows/amd64 darwin/arm64"

@@ -8,6 +8,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/faceverify/fv/internal/cli"
+	"github.com/faceverify/fv/internal/mpi"
 )
 
 const description = `Measure a face verification model, export its embeddings, compare two photographs.`
@@ -52,6 +53,9 @@ func run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writ
 	parsed, err := cli.Parse(&g, "fv-eval", description, args, stdout, stderr, kong.Bind(cli.Choices{}))
 	if err != nil {
 		return err
+	}
+	if err := mpi.CheckAlone("fv-eval"); err != nil {
+		return cli.Usage(err)
 	}
 	return parsed.Run(&env{ctx: ctx, args: args, json: g.JSON, stdout: stdout, stderr: stderr})
 }

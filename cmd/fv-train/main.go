@@ -10,6 +10,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/faceverify/fv/internal/cli"
+	"github.com/faceverify/fv/internal/mpi"
 	"github.com/faceverify/fv/pipeline"
 )
 
@@ -38,6 +39,7 @@ type env struct {
 	parsed         *kong.Context
 	json           bool
 	stdout, stderr io.Writer
+	world          mpi.World // nil for a process alone
 }
 
 // text is where prose goes: stdout, or stderr when stdout carries JSON.
@@ -55,6 +57,11 @@ func run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writ
 	parsed, err := cli.Parse(&g, "fv-train", description, args, stdout, stderr, kong.Bind(choices()))
 	if err != nil {
 		return err
+	}
+	if name := parsed.Selected().Name; name != "train" {
+		if err := mpi.CheckAlone("fv-train " + name); err != nil {
+			return cli.Usage(err)
+		}
 	}
 	err = parsed.Run(&env{ctx: ctx, parsed: parsed, json: g.JSON, stdout: stdout, stderr: stderr})
 	var setting *pipeline.SettingError

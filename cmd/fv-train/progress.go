@@ -66,6 +66,9 @@ func (r *reporter) start(s pipeline.Start) {
 	if s.Threads == 1 {
 		threads = "thread"
 	}
+	if s.Ranks > 1 {
+		fmt.Fprintf(&b, "; %d ranks with %d of a batch's %d images each", s.Ranks, s.Config.Batch/s.Ranks, s.Config.Batch)
+	}
 	fmt.Fprintf(&b, "; %d %s, %s kernels, %s\n", s.Threads, threads, s.Kernels, s.Config.Precision)
 	fmt.Fprintf(&b, "memory: about %s, %s of it activations; up to %s more for decoded images\n",
 		bytesText(int(s.Memory.Needed())), bytesText(s.Bytes), bytesText(int(s.Memory.Cache)))

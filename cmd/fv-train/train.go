@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/faceverify/fv/internal/cli"
+	"github.com/faceverify/fv/internal/mpi"
 	"github.com/faceverify/fv/pipeline"
 )
 
@@ -16,14 +17,26 @@ type trainCmd struct {
 }
 
 func (c *trainCmd) Run(e *env) error {
-	train, err := c.plan(e)
+	g, err := e.join(c.settings.Run.MPITimeout)
 	if err != nil {
+		return err
+	}
+	return e.leave(c.train(e, g))
+}
+
+func (c *trainCmd) train(e *env, g mpi.Group) error {
+	train, err := c.plan(e, g)
+	if err != nil {
+		return fail(g, err)
+	}
+	if g.Rank() != 0 {
+		_, err := train(pipeline.Events{})
 		return err
 	}
 	r := newReporter(e, "")
 	events, done, err := c.live(r)
 	if err != nil {
-		return err
+		return fail(g, err)
 	}
 	result, err := train(events)
 	err = done(err)
@@ -39,13 +52,13 @@ func (c *trainCmd) Run(e *env) error {
 }
 
 // plan returns what the flags ask for: a new run, or one that goes on.
-func (c *trainCmd) plan(e *env) (func(pipeline.Events) (*pipeline.Result, error), error) {
+func (c *trainCmd) plan(e *env, g mpi.Group) (func(pipeline.Events) (*pipeline.Result, error), error) {
 	if c.Resume == "" {
 		config, err := c.config(e)
 		if err != nil {
 			return nil, err
 		}
-		return func(ev pipeline.Events) (*pipeline.Result, error) { return pipeline.Train(e.ctx, config, ev) }, nil
+		return func(ev pipeline.Events) (*pipeline.Result, error) { return pipeline.TrainOn(e.ctx, g, config, ev) }, nil
 	}
 	if c.Recipe != "" {
 		return nil, cli.Usagef("--recipe: a run that is resumed keeps its settings; leave --recipe out")
@@ -60,7 +73,7 @@ func (c *trainCmd) plan(e *env) (func(pipeline.Events) (*pipeline.Result, error)
 		}
 	}
 	return func(ev pipeline.Events) (*pipeline.Result, error) {
-		return pipeline.Resume(e.ctx, c.Resume, given, ev)
+		return pipeline.ResumeOn(e.ctx, g, c.Resume, given, ev)
 	}, nil
 }
 

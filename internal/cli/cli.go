@@ -41,20 +41,31 @@ func Run(ctx context.Context, name string, run RunFunc, args []string, stdin io.
 	if err == nil || errors.Is(err, errDone) {
 		return ExitOK
 	}
+	var t *told
+	quiet := errors.As(err, &t)
 	if errors.Is(err, context.Canceled) {
-		fmt.Fprintf(stderr, "%s: interrupted\n", name)
+		if !quiet {
+			fmt.Fprintf(stderr, "%s: interrupted\n", name)
+		}
 		return ExitInterrupted
 	}
-	fmt.Fprintf(stderr, "%s: %s\n", name, strings.TrimRight(err.Error(), "\n"))
-	var h *hinted
-	if errors.As(err, &h) {
-		fmt.Fprintf(stderr, "  hint: %s\n", h.hint)
+	if !quiet {
+		tell(stderr, name, err)
 	}
 	var u *usageError
 	if errors.As(err, &u) {
 		return ExitUsage
 	}
 	return ExitFailure
+}
+
+// tell prints an error with its hint.
+func tell(stderr io.Writer, name string, err error) {
+	fmt.Fprintf(stderr, "%s: %s\n", name, strings.TrimRight(err.Error(), "\n"))
+	var h *hinted
+	if errors.As(err, &h) {
+		fmt.Fprintf(stderr, "  hint: %s\n", h.hint)
+	}
 }
 
 type hinted struct {
@@ -71,6 +82,18 @@ func WithHint(err error, format string, args ...any) error {
 		return nil
 	}
 	return &hinted{err, fmt.Sprintf(format, args...)}
+}
+
+type told struct{ error }
+
+func (t *told) Unwrap() error { return t.error }
+
+// Told marks err as one that the user knows of already: it sets the exit code, and is not printed. It returns nil for a nil err.
+func Told(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &told{err}
 }
 
 type usageError struct{ error }

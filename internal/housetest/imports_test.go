@@ -26,9 +26,9 @@ var rules = []struct {
 	pkg string
 	may []string
 }{
-	{"cmd/", []string{"cmd/internal/", "pipeline", "pipeline/", "embed", "embed/", "losses", "losses/", "eval", "eval/", "internal/cli", "internal/kernel", "internal/nn"}},
+	{"cmd/", []string{"cmd/internal/", "pipeline", "pipeline/", "embed", "embed/", "losses", "losses/", "eval", "eval/", "internal/cli", "internal/kernel", "internal/nn", "internal/mpi"}},
 	{"scripts/", []string{"pipeline", "pipeline/", "embed", "embed/", "losses", "losses/", "eval", "eval/"}},
-	{"pipeline", []string{"pipeline/", "embed", "embed/", "losses", "losses/", "eval", "internal/ops", "internal/nn", "internal/kernel"}},
+	{"pipeline", []string{"pipeline/", "embed", "embed/", "losses", "losses/", "eval", "internal/ops", "internal/nn", "internal/kernel", "internal/mpi"}},
 	{"pipeline/align/detect", []string{"pipeline/align", "embed/onnx", "internal/nn", "internal/kernel"}},
 	{"pipeline/", []string{"pipeline/", "embed", "eval", "internal/kernel"}},
 	{"embed", []string{"embed/", "internal/ops", "internal/nn", "internal/kernel"}},
@@ -41,6 +41,7 @@ var rules = []struct {
 	{"internal/ops", []string{"internal/nn", "internal/kernel"}},
 	{"internal/nn", []string{"internal/kernel"}},
 	{"internal/kernel", []string{"internal/cpu"}},
+	{"internal/mpi/mpitest", []string{"internal/mpi"}},
 	{"internal/", nil},
 }
 
@@ -125,6 +126,15 @@ func TestWhoImportsGorgonia(t *testing.T) {
 	eachImport(t, func(file, pkg, imported string) {
 		if (imported == "gorgonia.org/gorgonia" || strings.HasPrefix(imported, "gorgonia.org/gorgonia/")) && !matches(pkg, gorgonia) {
 			t.Errorf("%s imports %s; only %v may", file, imported, gorgonia)
+		}
+	})
+}
+
+// Loading a library makes a program dynamic: one package may, behind a build tag.
+func TestWhoLoadsLibraries(t *testing.T) {
+	eachImport(t, func(file, pkg, imported string) {
+		if imported == "github.com/ebitengine/purego" && pkg != "internal/mpi" {
+			t.Errorf("%s imports %s; only internal/mpi may", file, imported)
 		}
 	})
 }

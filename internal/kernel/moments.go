@@ -96,6 +96,16 @@ func (c *momentsOf) flush() {
 
 // Result stores the mean and the variance of all that has been added.
 func (m *Moments) Result(mean, variance []float32) {
+	m.results(func(k int, mu, v float64) { mean[k], variance[k] = float32(mu), float32(v) })
+}
+
+// Powers stores the means of x and of x², in float64: those of several batches are means of theirs.
+func (m *Moments) Powers(mean, square []float64) {
+	m.results(func(k int, mu, v float64) { mean[k], square[k] = mu, v+mu*mu })
+}
+
+// results calls f with each channel's mean and variance.
+func (m *Moments) results(f func(k int, mean, variance float64)) {
 	pixels := 0
 	for i := range m.chunks {
 		c := &m.chunks[i]
@@ -121,6 +131,6 @@ func (m *Moments) Result(mean, variance []float32) {
 				sum += c.totals[m.channels+k] + 2*d*c.totals[k] + float64(c.pixels)*d*d
 			}
 		}
-		mean[k], variance[k] = float32(mu), float32(math.Max(0, sum/n))
+		f(k, mu, math.Max(0, sum/n))
 	}
 }

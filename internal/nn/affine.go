@@ -37,6 +37,7 @@ type unitValues struct {
 	scale, shift, slope []float32 // nil: 1, 0, no activation
 	a, b, c             []float32 // of the gradient
 	dscale, dshift      []float32
+	wide                []float64 // of two planes, to be summed over all parts of a batch
 }
 
 // foldInto makes a batch norm or bias part of the convolution that gives tensor x, and reports
@@ -150,7 +151,7 @@ func (u *affine) forward(e *engine) {
 		if !u.collected {
 			u.pass.Collect(e.pool, e.n, u.moments, e.stored(u.x))
 		}
-		u.moments.Result(u.mean, u.variance)
+		u.measure(e)
 		u.normalise(e, u.mean, u.variance)
 	}
 	if u.y.formula == nil {
@@ -206,6 +207,7 @@ func (u *affine) backward(e *engine) {
 	if u.norm != nil {
 		copy(e.params[u.norm.params[0]].of(e.dTheta), u.dscale)
 		copy(e.params[u.norm.params[1]].of(e.dTheta), u.dshift)
+		u.addParts(e)
 		u.backwardFactors(e)
 	}
 	if u.res != nil && !u.resShared && u.res.maker >= 0 {
@@ -226,7 +228,7 @@ func (u *affine) backwardFactors(e *engine) {
 		clear(u.c)
 		return
 	}
-	pixels := float64(e.n * u.x.shape.H * u.x.shape.W)
+	pixels := u.pixels(e)
 	for c := range u.a {
 		a, inv := float64(u.scale[c]), float64(u.invstd[c])
 		b := -a * inv * float64(u.dscale[c]) / pixels
@@ -250,7 +252,7 @@ func (u *affine) updateBuffers(e *engine, buffers []float32) {
 	if u.norm == nil || e.fixed(u.norm) {
 		return
 	}
-	pixels := float64(e.n * u.x.shape.H * u.x.shape.W)
+	pixels := u.pixels(e)
 	mean, variance := e.stats[u.norm.stats[0]].of(buffers), e.stats[u.norm.stats[1]].of(buffers)
 	for c := range mean {
 		mean[c] += defaultMomentum * (u.mean[c] - mean[c])

@@ -99,6 +99,8 @@ type engine struct {
 	frozenBelow int
 	dTheta      []float32
 	n           int // images
+	parts       int // that batch norms take their means over: see Training.SyncNorms
+	sum         func([]float64)
 }
 
 // builder collects units while it walks through the layers.

@@ -15,6 +15,9 @@ type Training struct {
 	*plan
 	still int // parameters below this offset are not trained
 	first int // the first unit that has others
+
+	onFinal   func(from, to int)
+	unwritten []int // of each unit: see OnFinal
 }
 
 // NewTraining works out training on batches of up to batch images, on the threads of pool.
@@ -67,6 +70,7 @@ func (t *Training) Backward(theta, dEmbedding, dTheta []float32) {
 	t.theta, t.dTheta = theta, dTheta
 	copy(t.tensors[t.output].grad, dEmbedding[:t.n*t.Dim()])
 	t.watchEmbedding(dTheta)
+	final := len(dTheta)
 	for i, u := range slices.Backward(t.units) {
 		if i < t.first {
 			break
@@ -79,8 +83,12 @@ func (t *Training) Backward(theta, dEmbedding, dTheta []float32) {
 		u.backward(&t.engine)
 		t.took[i].backward += time.Since(began)
 		t.watchBackward(i)
+		final = t.final(i, final)
 	}
 	clear(dTheta[:t.still]) // also of frozen parameters in units that have others, as within a block
+	if t.onFinal != nil && t.still < final {
+		t.onFinal(t.still, final)
+	}
 }
 
 // runAgain computes what is needed again.

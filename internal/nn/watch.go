@@ -6,6 +6,7 @@ import "github.com/faceverify/fv/internal/kernel"
 type watch struct {
 	on    bool
 	fault string // "" as long as there was none
+	at    int    // how many units had been looked at by then
 }
 
 // Watch turns checks of what each layer gives on or off. They cost as much time as a pass, and are for a step that is
@@ -15,6 +16,10 @@ func (t *Training) Watch(on bool) { t.watch = watch{on: on} }
 // Fault says in words where NaN or an infinity came up first since checks were turned on, such as "layer conv1 (forward)", or "".
 func (t *Training) Fault() string { return t.watch.fault }
 
+// FaultAt returns how many layers, there and back, had given what is finite before: of several parts of a batch, the fault is in that
+// where it came up first.
+func (t *Training) FaultAt() int { return t.watch.at }
+
 // watching reports whether there is a fault left to find.
 func (p *plan) watching() bool { return p.watch.on && p.watch.fault == "" }
 
@@ -23,6 +28,7 @@ func (p *plan) watchForward(i int) {
 	if !p.watching() {
 		return
 	}
+	p.watch.at++
 	for _, t := range p.tensors {
 		if t.maker == i && t.formula == nil && !p.finite(t) {
 			p.watch.fault = "layer " + layerName(p.units[i]) + " (forward)"
@@ -63,6 +69,7 @@ func (t *Training) watchBackward(i int) {
 	if !t.watching() {
 		return
 	}
+	t.watch.at++
 	ok := kernel.AllFinite(t.pool, t.dTheta)
 	for _, x := range t.tensors[1:] {
 		if len(x.readers) > 0 && x.lastReader() == i && x.formula == nil && len(x.grad) > 0 {

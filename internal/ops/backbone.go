@@ -10,8 +10,9 @@ import (
 // Backbone is a network with its gradient, worked out for batches up to some
 // size. It maps images to embeddings of Dim numbers each.
 type Backbone interface {
-	// Forward returns the embeddings [n, Dim] of the n images [n, H, W, 3], under the
-	// parameters theta. The backbone owns the result.
+	// Forward returns the embeddings [n, Dim] of images [n, H, W, 3], under the
+	// parameters theta. The backbone owns the result. It may be given a part of the images only, if others see to the rest of
+	// the embeddings.
 	Forward(theta, images []float32, n int) []float32
 	// Backward overwrites dTheta with the gradient of the loss with respect to
 	// theta, given that with respect to the result of the last Forward.
@@ -19,12 +20,12 @@ type Backbone interface {
 	Dim() int
 }
 
-// Embed returns the node of the embeddings [N, D] of images [N, H, W, 3] under
+// Embed returns the node of the embeddings [N, D] of images [N, H, W, 3], or of a part of these, under
 // the parameters theta [P], both float32. Images are not differentiable.
 //
 // The gradient with respect to theta is written to dTheta [P]; nil means memory of
 // the operator's own. One backbone serves one node.
-func Embed(b Backbone, images, theta *gorgonia.Node, dTheta []float32) (*gorgonia.Node, error) {
+func Embed(b Backbone, n int, images, theta *gorgonia.Node, dTheta []float32) (*gorgonia.Node, error) {
 	if images.Dims() != 4 || images.Dtype() != tensor.Float32 {
 		return nil, fmt.Errorf("ops: images are %v%v, want float32 (N, H, W, 3)", images.Dtype(), images.Shape())
 	}
@@ -32,7 +33,7 @@ func Embed(b Backbone, images, theta *gorgonia.Node, dTheta []float32) (*gorgoni
 		return nil, fmt.Errorf("ops: parameters are %v%v, want a float32 vector", theta.Dtype(), theta.Shape())
 	}
 	op := &embed{
-		operator: newOperator("Backbone", tensor.Shape{images.Shape()[0], b.Dim()}, tensorType(2), tensorType(4), tensorType(1)),
+		operator: newOperator("Backbone", tensor.Shape{n, b.Dim()}, tensorType(2), tensorType(4), tensorType(1)),
 		backbone: b,
 		dTheta:   newTensor(dTheta, theta.Shape()...),
 	}

@@ -53,11 +53,11 @@ func TestEmbedComposes(t *testing.T) {
 	theta := input(g, "theta", []float32{1, 2, 3}, 3)
 	a, b := &double{}, &double{}
 	dTheta := make([]float32, 3)
-	x, err := Embed(a, images, theta, dTheta)
+	x, err := Embed(a, images.Shape()[0], images, theta, dTheta)
 	if err != nil {
 		t.Fatal(err)
 	}
-	y, err := Embed(b, images, theta, nil)
+	y, err := Embed(b, images.Shape()[0], images, theta, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,10 +95,10 @@ func TestEmbedErrors(t *testing.T) {
 	g := gorgonia.NewGraph()
 	images := input(g, "images", make([]float32, 24), 2, 2, 2, 3)
 	theta := input(g, "theta", make([]float32, 3), 3)
-	if _, err := Embed(&double{}, theta, theta, nil); err == nil || !strings.Contains(err.Error(), "want float32 (N, H, W, 3)") {
+	if _, err := Embed(&double{}, 2, theta, theta, nil); err == nil || !strings.Contains(err.Error(), "want float32 (N, H, W, 3)") {
 		t.Errorf("error %v of images that are a vector", err)
 	}
-	if _, err := Embed(&double{}, images, images, nil); err == nil || !strings.Contains(err.Error(), "want a float32 vector") {
+	if _, err := Embed(&double{}, 2, images, images, nil); err == nil || !strings.Contains(err.Error(), "want a float32 vector") {
 		t.Errorf("error %v of parameters that are images", err)
 	}
 	defer func() {
@@ -106,5 +106,5 @@ func TestEmbedErrors(t *testing.T) {
 			t.Error("a gradient of the wrong length is taken")
 		}
 	}()
-	Embed(&double{}, images, theta, make([]float32, 4))
+	Embed(&double{}, 2, images, theta, make([]float32, 4))
 }

@@ -2,7 +2,7 @@ package loader
 
 import "sync/atomic"
 
-// Batch is what one training step needs.
+// Batch is what one training step needs, or the part of it that Options say.
 type Batch struct {
 	Step  int // counted from 0 over all epochs
 	Epoch int // counted from 0
@@ -26,7 +26,7 @@ func (l *Loader) batch(step, epoch int, index []int) *Batch {
 	select {
 	case b = <-l.spare:
 	default:
-		n := l.o.Batch
+		n := l.o.Batch / l.o.Parts
 		b = &Batch{
 			Images: make([]float32, n*l.o.Contract.Len()), Labels: make([]int, n), Paths: make([]string, n),
 			loader: l,

@@ -39,6 +39,10 @@ type Options struct {
 	// PerIdentity is not 0, which goes with no other, and else sampler.Images. An epoch has as many batches in any case.
 	Sampler string
 
+	// Part and Parts make batches that are only a part of each: the one of that number, from 0, of so many of equal size. What a batch has
+	// does not depend on them. 0 Parts means 1, and each batch is whole.
+	Part, Parts int
+
 	// Cache is the memory for decoded images of the contract's size, in bytes. Images that
 	// do not fit in are decoded each time.
 	Cache int64
@@ -93,6 +97,12 @@ func New(o Options) (*Loader, error) {
 		err = errors.Join(err, fmt.Errorf("loader: sampler %s with %d images of each identity in a batch; %s goes with a number of images, the others do not", o.Sampler, o.PerIdentity, sampler.PxK))
 	case o.PerIdentity != 0:
 		err = errors.Join(err, o.checkGroups())
+	}
+	if o.Parts == 0 {
+		o.Parts = 1
+	}
+	if o.Part < 0 || o.Part >= o.Parts || o.Batch%o.Parts != 0 {
+		err = errors.Join(err, fmt.Errorf("loader: part %d of %d of a batch of %d; want parts of equal size, counted from 0", o.Part, o.Parts, o.Batch))
 	}
 	if o.Workers < 0 || o.Cache < 0 {
 		err = errors.Join(err, fmt.Errorf("loader: %d workers and a cache of %d bytes; want no negative number", o.Workers, o.Cache))

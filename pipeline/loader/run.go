@@ -44,7 +44,8 @@ func (l *Loader) handOut(ctx context.Context, step int, queue chan<- *Batch, tas
 			epoch, order = e, l.order(e)
 		}
 		first := step % l.StepsPerEpoch() * l.o.Batch
-		b := l.batch(step, epoch, order[first:first+l.o.Batch])
+		n := l.o.Batch / l.o.Parts
+		b := l.batch(step, epoch, order[first+l.o.Part*n:][:n])
 		select {
 		case queue <- b:
 		case <-ctx.Done():

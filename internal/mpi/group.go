@@ -1,0 +1,89 @@
+package mpi
+
+import (
+	"errors"
+	"time"
+)
+
+// Group is some processes, its ranks, that work together. Every rank calls the same methods in the same order; a call
+// returns when its part is done. One goroutine at a time may use a Group; different Groups do not wait for each other.
+//
+// After an error, which wraps ErrBroken, a Group is of no further use.
+type Group interface {
+	Rank() int // of this process, from 0
+	Size() int // ranks
+	// AllGather fills recv with what all ranks send, one after the other. counts are the bytes that each sends.
+	AllGather(recv, send []byte, counts []int) error
+	// AllToAll sends the first to[0] bytes to rank 0, the next to[1] to rank 1 and so on, and fills recv with from[0] bytes of
+	// rank 0, from[1] of rank 1 and so on.
+	AllToAll(recv []byte, from []int, send []byte, to []int) error
+	// Broadcast fills data with those of rank root.
+	Broadcast(data []byte, root int) error
+	// Dup returns another Group of the same ranks.
+	Dup() (Group, error)
+}
+
+// ErrBroken is in the chain of errors of a Group: ranks have lost each other.
+var ErrBroken = errors.New("the ranks have lost each other")
+
+// World is all processes that a launcher started.
+type World interface {
+	Group
+	// Library says which MPI library is used: its version and its file.
+	Library() string
+	// SetTimeout bounds the time that a call may take from then on; 0, as at the start, does not.
+	SetTimeout(time.Duration)
+	// Close ends the use of MPI. All ranks must call it.
+	Close() error
+	// Abort makes the launcher end all ranks, as far as it can within some seconds. It does not end this process.
+	Abort(code int)
+}
+
+// Single is the Group of a process alone.
+var Single Group = single{}
+
+type single struct{}
+
+func (single) Rank() int { return 0 }
+func (single) Size() int { return 1 }
+
+func (single) AllGather(recv, send []byte, _ []int) error {
+	copy(recv, send)
+	return nil
+}
+
+func (single) AllToAll(recv []byte, _ []int, send []byte, _ []int) error {
+	copy(recv, send)
+	return nil
+}
+
+func (single) Broadcast([]byte, int) error { return nil }
+func (single) Dup() (Group, error)         { return Single, nil }
+
+// Gather returns what each rank sends, of any length.
+func Gather(g Group, send []byte) ([][]byte, error) {
+	n := g.Size()
+	lengths, own := make([]byte, 8*n), make([]byte, 8)
+	order.PutUint64(own, uint64(len(send)))
+	eights, counts := make([]int, n), make([]int, n)
+	for i := range eights {
+		eights[i] = 8
+	}
+	if err := g.AllGather(lengths, own, eights); err != nil {
+		return nil, err
+	}
+	size := 0
+	for i := range counts {
+		counts[i] = int(order.Uint64(lengths[8*i:]))
+		size += counts[i]
+	}
+	all := make([]byte, size)
+	if err := g.AllGather(all, send, counts); err != nil {
+		return nil, err
+	}
+	parts := make([][]byte, n)
+	for i, c := range counts {
+		parts[i], all = all[:c:c], all[c:]
+	}
+	return parts, nil
+}

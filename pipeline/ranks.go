@@ -1,0 +1,334 @@
+package pipeline
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/faceverify/fv/internal/kernel"
+	"github.com/faceverify/fv/internal/mpi"
+)
+
+// Ranks are the processes that train one model together: see TrainOn. Each has the same settings and the whole data, and works on its
+// part of each batch; rank 0 alone writes.
+//
+// What could differ between ranks is agreed on, so that all take the same steps: each batch begins with a meeting, at which a rank that
+// cannot go on, or is to stop, says so. A rank that fails elsewhere comes to the next meeting with its error.
+type ranks struct {
+	mpi.Group
+	stream  mpi.Group // of the sums of gradients, which go on beside what else ranks tell each other
+	hosts   []string
+	here    int // ranks on this host
+	threads int // for a rank that is not told how many; 0 means one for each processor
+	err     error
+	sent    atomic.Int64 // bytes, of what a step does not know yet
+
+	mu  sync.Mutex
+	bad []badImage // not told of yet
+}
+
+// badImage is an image that a rank could not read.
+type badImage struct{ Path, Why string }
+
+// word is what a rank says at a meeting.
+type word struct {
+	At      string     // the meeting
+	Failed  string     `json:",omitempty"` // why it cannot go on
+	Stop    bool       `json:",omitempty"` // it was interrupted
+	Labels  []int      `json:",omitempty"`
+	Bad     []badImage `json:",omitempty"`
+	Facts   []fact     `json:",omitempty"`
+	Fault   string     `json:",omitempty"` // where what is not finite begins
+	FaultAt int        `json:",omitempty"`
+	Paths   []string   `json:",omitempty"`
+}
+
+// fact is something that must be alike on all ranks.
+type fact struct{ What, Is, Cure string }
+
+// alone is a process by itself.
+func alone() *ranks { return &ranks{Group: mpi.Single, here: 1} }
+
+// newRanks meets the other ranks. Those of a host that may run on the same processors share them.
+func newRanks(g mpi.Group) (*ranks, error) {
+	r := &ranks{Group: g, here: 1}
+	if g.Size() == 1 {
+		return r, nil
+	}
+	r.Group = mpi.Counted(g, &r.sent)
+	var err error
+	if r.stream, err = r.Dup(); err != nil {
+		return nil, err
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown host"
+	}
+	mine, err := json.Marshal([]string{host, processors()})
+	if err != nil {
+		return nil, err
+	}
+	all, err := mpi.Gather(g, mine)
+	if err != nil {
+		return nil, err
+	}
+	sharing := 0
+	r.here = 0
+	for _, text := range all {
+		var place []string
+		if err := json.Unmarshal(text, &place); err != nil {
+			return nil, err
+		}
+		r.hosts = append(r.hosts, place[0])
+		if place[0] == host {
+			r.here++
+			if place[1] == processors() {
+				sharing++
+			}
+		}
+	}
+	r.threads = max(1, runtime.NumCPU()/sharing)
+	return r, nil
+}
+
+// writes reports whether this rank is the one that writes files.
+func (r *ranks) writes() bool { return r.Rank() == 0 }
+
+func (r *ranks) several() bool { return r.Size() > 1 }
+
+// peerError is what made another rank unable to go on.
+type peerError struct {
+	rank       int
+	host, what string
+	canceled   bool
+}
+
+func (e *peerError) Error() string { return fmt.Sprintf("rank %d on %s: %s", e.rank, e.host, e.what) }
+
+func (e *peerError) Unwrap() error {
+	if e.canceled {
+		return context.Canceled
+	}
+	return nil
+}
+
+// agreed is an error that all ranks know of.
+type agreed struct{ error }
+
+func (e *agreed) Unwrap() error { return e.error }
+
+// meet tells the other ranks a word, and that this one cannot go on if err is not nil, and returns what all say. If any rank cannot go
+// on there is an error.
+func (r *ranks) meet(at string, mine word, err error) ([]word, error) {
+	var known *agreed
+	if !r.several() || errors.As(err, &known) {
+		return []word{mine}, err
+	}
+	if errors.Is(err, mpi.ErrBroken) {
+		return nil, err // nobody to tell
+	}
+	mine.At = at
+	if err != nil {
+		mine.Failed, mine.Stop = err.Error(), errors.Is(err, context.Canceled)
+	}
+	text, jsonErr := json.Marshal(mine)
+	if jsonErr != nil {
+		return nil, errors.Join(err, jsonErr)
+	}
+	all, meetErr := mpi.Gather(r.Group, text)
+	if meetErr != nil {
+		return nil, errors.Join(err, meetErr)
+	}
+	words := make([]word, len(all))
+	for i, text := range all {
+		if err := json.Unmarshal(text, &words[i]); err != nil {
+			return nil, err
+		}
+	}
+	if err != nil {
+		return nil, &agreed{err}
+	}
+	for i, w := range words {
+		if w.Failed != "" {
+			return nil, &agreed{&peerError{i, r.hosts[i], w.Failed, w.Stop}}
+		}
+	}
+	for i, w := range words {
+		if w.At != at {
+			return nil, &agreed{fmt.Errorf("the ranks are out of step: rank %d is at %s, rank %d at %s; this is a mistake in the program", r.Rank(), at, i, w.At)}
+		}
+	}
+	return words, nil
+}
+
+// same returns an error unless the facts are those of rank 0 on all ranks.
+func (r *ranks) same(at string, facts []fact) error {
+	words, err := r.meet(at, word{Facts: facts}, nil)
+	if err != nil {
+		return err
+	}
+	for i, w := range words {
+		for k, f := range w.Facts {
+			if f != words[0].Facts[k] {
+				return &agreed{fmt.Errorf("rank %d on %s has other %s than rank 0 on %s; %s", i, r.hosts[i], f.What, r.hosts[0], f.Cure)}
+			}
+		}
+	}
+	return nil
+}
+
+// end is the last meeting: a rank that fails by itself tells the others there.
+func (r *ranks) end(err error) error {
+	_, err = r.meet("the end", word{}, err)
+	var known *agreed
+	if errors.As(err, &known) {
+		return known.error
+	}
+	return err
+}
+
+// broken notes that the ranks have lost each other. Sums and the like within a step give nothing of use from then on; the step looks at err.
+func (r *ranks) broken(err error) {
+	if err != nil && r.err == nil {
+		r.err = err
+	}
+}
+
+// sum replaces numbers by their sums over all ranks.
+func (r *ranks) sum(x []float64) {
+	if r.err == nil {
+		r.broken(mpi.SumFew(r.Group, x))
+	}
+}
+
+// mean replaces numbers by their means over all ranks; what is alike on all stays as it is.
+func (r *ranks) mean(x []float32) {
+	if !r.several() || r.err != nil {
+		return
+	}
+	all := make([]float32, r.Size()*len(x))
+	r.broken(mpi.GatherFloats(r.Group, all, x))
+	for i := range x {
+		first, sum := float64(all[i]), 0.0
+		for k := range r.Size() {
+			sum += float64(all[k*len(x)+i]) - first
+		}
+		x[i] = float32(first + sum/float64(r.Size()))
+	}
+}
+
+// addBad keeps an image that could not be read for the next meeting.
+func (r *ranks) addBad(path string, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.bad = append(r.bad, badImage{path, err.Error()})
+}
+
+func (r *ranks) takeBad() []badImage {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	bad := r.bad
+	r.bad = nil
+	return bad
+}
+
+// part returns this rank's share of things that all ranks have in the same order.
+func share[T any](r *ranks, all []T) []T {
+	n := len(all)
+	return all[r.Rank()*n/r.Size() : (r.Rank()+1)*n/r.Size()]
+}
+
+// checkRanks returns an error where ranks cannot share a batch.
+func (c *Config) checkRanks(r *ranks) error {
+	n := r.Size()
+	switch {
+	case c.Batch%n != 0:
+		return settingError("batch", "%d ranks cannot share %d images equally: want a multiple of %d, such as %d", n, c.Batch, n, max(1, c.Batch/n)*n)
+	case !c.SyncNorms && c.Batch/n < 2:
+		return settingError("batch", "%d images are one for each of %d ranks, and batch norms of a rank's own need at least 2; choose a larger batch, or leave --no-sync-norms out", c.Batch, n)
+	}
+	return nil
+}
+
+// agree returns an error unless all ranks have got through their preparations and are about to train the same.
+func (t *trainer) agree() error {
+	if !t.ranks.several() {
+		return nil
+	}
+	return t.ranks.same("the start", t.facts())
+}
+
+// facts are what must be alike on all ranks: they take the same steps without telling each other more.
+func (t *trainer) facts() []fact {
+	var settings []string
+	for _, f := range t.config.Fields() {
+		if !f.Free || f.Name == "max-steps" || f.Name == "val-every" || f.Name == "checkpoint-every" || f.Name == "on-nan" || f.Name == "rollbacks" || f.Name == "exchange" {
+			settings = append(settings, f.Name+": "+f.Value)
+		}
+	}
+	digest, _ := json.Marshal(t.faces.digest)
+	return []fact{
+		{"settings", fmt.Sprint(settings), "start all with the same command"},
+		{"images or identities", string(digest), "all ranks need the same data"},
+		{"kernels", kernel.Variant(), "the processors differ, and with them how results round: FV_ISA=avx2, or what all of them can, makes them alike"},
+		t.weights(),
+	}
+}
+
+// meetBatch brings together the labels of a batch, of which each rank has loaded a part, or could not. It returns context.Canceled if any rank
+// is to stop, which it is where mayStop is set and ctx is done.
+func (t *trainer) meetBatch(ctx context.Context, labels []int, err error, mayStop bool) ([]int, error) {
+	r := t.ranks
+	if !r.several() {
+		return labels, err
+	}
+	mine := word{Labels: labels, Bad: r.takeBad()}
+	if mayStop && ctx.Err() != nil {
+		mine.Stop, err = true, nil
+	}
+	words, err := r.meet(fmt.Sprintf("step %d", t.Step+1), mine, err)
+	if err != nil {
+		return nil, err
+	}
+	var all []int
+	for _, w := range words {
+		if w.Stop {
+			return nil, context.Canceled
+		}
+		all = append(all, w.Labels...)
+		for _, b := range w.Bad {
+			t.bad.add(b.Path, errors.New(b.Why))
+		}
+	}
+	return all, nil
+}
+
+// meetFault returns where what is not finite begins, of all parts of a batch where it began first, and the images of the whole batch.
+func (t *trainer) meetFault(where string, at int, paths []string) (string, []string, error) {
+	if !t.ranks.several() {
+		return where, paths, nil
+	}
+	words, err := t.ranks.meet("a fault", word{Fault: where, FaultAt: at, Paths: paths}, nil)
+	if err != nil {
+		return "", nil, err
+	}
+	var all []string
+	first := 0
+	for i, w := range words {
+		all = append(all, w.Paths...)
+		if w.FaultAt < words[first].FaultAt {
+			first = i
+		}
+	}
+	where = words[first].Fault
+	if slices.ContainsFunc(words, func(w word) bool { return w.Fault != where }) {
+		where = fmt.Sprintf("%s, on rank %d", where, first)
+	}
+	return where, all, nil
+}
