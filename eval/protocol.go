@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"gonum.org/v1/gonum/stat"
 )
@@ -137,7 +138,7 @@ func ProtocolByName(name string) (Protocol, error) {
 		}
 		names = append(names, p.Name)
 	}
-	return Protocol{}, fmt.Errorf("protocol %q: want one of %v", name, names)
+	return Protocol{}, fmt.Errorf("there is no protocol %q; want one of %s", name, strings.Join(names, ", "))
 }
 
 // needsFolds is whether the protocol cannot do with one fold.

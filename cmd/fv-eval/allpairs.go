@@ -69,7 +69,7 @@ func (c *allPairsCmd) Run(e *env) error {
 		return cli.Usagef("--images is for the report's pictures of the hardest pairs: it needs --out and --hardest")
 	}
 	if c.Images != "" {
-		if err := checkFolder("--images", c.Images); err != nil {
+		if err := cli.ExistingFolder("--images", c.Images, wantFolder); err != nil {
 			return err
 		}
 	}
@@ -116,13 +116,8 @@ func (c *allPairsCmd) Run(e *env) error {
 	return nil
 }
 
-// checkFolder returns an error if the folder that a flag names is not there.
-func checkFolder(flag, dir string) error {
-	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		return cli.Usagef("%s: there is no folder %s", flag, dir)
-	}
-	return nil
-}
+// wantFolder is what --images should name.
+const wantFolder = "the folder that the images are below"
 
 // checkOut returns an error if --out cannot be a folder, before any work is done for it.
 func checkOut(dir string) error {

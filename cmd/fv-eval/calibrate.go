@@ -95,16 +95,25 @@ type scoreSet struct {
 	split  calibrate.Scores
 }
 
-// readScoreSet reads a score file, or that of a folder of results.
-func readScoreSet(path string) (*scoreSet, error) {
-	if err := cli.Exists("SCORES", path, "a score file (label,score), or a folder that fv-eval verify wrote"); err != nil {
-		return nil, err
+// scoreFile returns the score file that an argument or a flag names, itself or by the folder of results that it lies in.
+func scoreFile(argument, path string) (string, error) {
+	if err := cli.Exists(argument, path, "a score file (label,score), or a folder that fv-eval verify wrote"); err != nil {
+		return "", err
 	}
 	if st, err := os.Stat(path); err == nil && st.IsDir() {
 		path = filepath.Join(path, "scores.csv")
 		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
-			return nil, cli.WithHint(fmt.Errorf("%s: no such file; want a score file, or a folder with one", path), "fv-eval verify --out writes such folders")
+			return "", cli.WithHint(cli.Usagef("%s: %s: no such file; want a score file, or a folder with one", argument, path), "fv-eval verify --out writes such folders")
 		}
+	}
+	return path, nil
+}
+
+// readScoreSet reads a score file, or that of a folder of results.
+func readScoreSet(path string) (*scoreSet, error) {
+	path, err := scoreFile("SCORES", path)
+	if err != nil {
+		return nil, err
 	}
 	scores, pairs, err := eval.ReadScores(path)
 	if err != nil {

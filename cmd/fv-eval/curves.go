@@ -41,7 +41,7 @@ func (c *curvesCmd) Run(e *env) error {
 	doc := curvesFile{Version: cli.Version(), Command: commandLine(e.args)}
 	var curves []*eval.Curve
 	for _, path := range c.Files {
-		if err := cli.Exists("FILE", path, "a file of points, a true and a false positive rate a line"); err != nil {
+		if err := cli.ExistingFile("FILE", path, "a file of points, a true and a false positive rate a line"); err != nil {
 			return err
 		}
 		curve, err := eval.ReadCurve(path)

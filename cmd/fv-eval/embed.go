@@ -10,6 +10,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/faceverify/fv/embed"
@@ -20,7 +21,7 @@ import (
 
 type embedCmd struct {
 	Model  string `arg:"" name:"run" help:"Run folder, model file or ONNX file."`
-	Source string `arg:"" name:"source" help:"Images: a folder, of images or of one folder of images for each identity; a list (.txt: a path a line; .csv: columns name and perhaps identity); an archive (.tar, .tar.gz, .tgz); or an InsightFace pack (.rec)."`
+	Source string `arg:"" name:"source" help:"Images: a folder, of images or of one folder of images for each identity; a list (.txt: a path a line; .csv: columns name or path, and perhaps identity); an archive (.tar, .tar.gz, .tgz); or an InsightFace pack (.rec)."`
 
 	Out     string `short:"o" required:"" placeholder:"FILE" help:"File to write: .npy (float32 [N,D], with the images' names in a .names.csv beside it), .parquet or .csv. Needed."`
 	Images  string `placeholder:"DIR" help:"Folder that the paths of a list are below. Default: the list's own."`
@@ -51,6 +52,9 @@ const shownSkips = 20
 func (c *embedCmd) Run(e *env) error {
 	if c.Batch < 1 {
 		return cli.Usagef("--batch %d: want 1 or more", c.Batch)
+	}
+	if isModel(c.Source) && !isModel(c.Model) {
+		return cli.WithHint(cli.Usagef("SOURCE: %s is a model, and %s is none", c.Source, c.Model), "they look swapped: fv-eval embed %s %s", c.Source, c.Model)
 	}
 	source, err := openSource(c.Source, c.Images)
 	if err != nil {
@@ -111,6 +115,15 @@ func (c *embedCmd) Run(e *env) error {
 		return cli.WriteJSON(e.stdout, out)
 	}
 	return nil
+}
+
+// isModel is whether a path looks like that of a model: by its extension, or as a run folder.
+func isModel(path string) bool {
+	if embed.IsONNX(path) || strings.EqualFold(filepath.Ext(path), filepath.Ext(embed.ModelFile)) {
+		return true
+	}
+	_, err := os.Stat(filepath.Join(path, embed.ModelFile))
+	return err == nil
 }
 
 // parts opens what an earlier run left, if it embedded the same images in the same way.

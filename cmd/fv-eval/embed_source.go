@@ -85,7 +85,7 @@ func openSource(source, images string) (*imageSource, error) {
 	case "list":
 		if images == "" {
 			images = filepath.Dir(source)
-		} else if err := checkFolder("--images", images); err != nil {
+		} else if err := cli.ExistingFolder("--images", images, wantFolder); err != nil {
 			return nil, err
 		}
 		names, identities, err := readImageList(source)
@@ -274,10 +274,10 @@ func decoded(data []byte, file, name string) func() (image.Image, error) {
 }
 
 // wantImages is what the header of a list should have.
-const wantImages = "the column name, and perhaps identity"
+const wantImages = "the column name or path, and perhaps identity"
 
-// readImageList reads a list of images: a path a line, or a CSV file with the column name and perhaps
-// identity. identities is nil where the list has none.
+// readImageList reads a list of images: a path a line, or a CSV file with the column name, or path as
+// training takes it, and perhaps identity. identities is nil where the list has none.
 func readImageList(file string) (names, identities []string, err error) {
 	f, err := os.Open(file)
 	if err != nil {
@@ -300,6 +300,9 @@ func readImageList(file string) (names, identities []string, err error) {
 			return nil, nil, err
 		}
 		name, identity := in.Column("name"), in.Column("identity")
+		if name < 0 {
+			name = in.Column("path")
+		}
 		if name < 0 {
 			return nil, nil, in.HeaderError(wantImages)
 		}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/faceverify/fv/eval"
+	"github.com/faceverify/fv/eval/matrix"
 	"github.com/faceverify/fv/internal/atomicfile"
 	"github.com/faceverify/fv/internal/cli"
 )
@@ -18,7 +19,7 @@ type verifyCmd struct {
 	Pairs      string    `placeholder:"FILE" help:"Pairs file: LFW's formats, lines a,b,label (1 one person, 0 two), CALFW's and CPLFW's, CFP's folder Split/FP or Split/FF, or an InsightFace pack (.bin), which holds the images too. Default: with a model, pairs are made of the folders of --images: as many genuine as impostor ones, 3000 at most, drawn from --seed."`
 	Embeddings string    `placeholder:"FILE" help:"Take the images' embeddings from this file (.npy, .parquet or .csv, as fv-eval embed writes them) instead of a model and images. Default: none."`
 	Templates  string    `placeholder:"FILE" help:"With --embeddings: templates of several images (lines name template media [weight], as IJB has them), which --pairs then names. Default: none."`
-	Scores     string    `placeholder:"FILE" help:"Evaluate the scores of this file (.csv or .parquet: label,score,a,b,fold) instead of a model. Default: none."`
+	Scores     string    `placeholder:"FILE" help:"Evaluate the scores of this file (.csv or .parquet: label,score,a,b,fold), or of a folder that fv-eval verify wrote, instead of a model. Default: none."`
 	Out        string    `short:"o" default:"eval-out" placeholder:"DIR" help:"Folder for pictures, scores.csv, result.json and report.html. Default: ${default}."`
 	Protocol   []string  `placeholder:"NAME,..." help:"Accuracy protocols: insightface, sphereface, plain, facexzoo, opensphere or all; the first is the headline. Default: insightface; with --scores or --embeddings plain; opensphere if the pairs have no folds."`
 	Flip       string    `default:"model" enum:"model,none,sum,concat" help:"How the mirror image takes part in embeddings: none, sum, concat, or as the model says. A protocol that prescribes it uses its own. Default: ${default}."`
@@ -132,6 +133,9 @@ func (c *verifyCmd) check() error {
 		if c.Pairs == "" {
 			return cli.WithHint(cli.Usagef("--pairs is missing: the pairs file"), "fv-eval allpairs %s scores every pair, without a pairs file", c.Embeddings)
 		}
+		if err := matrix.CheckName(c.Embeddings); err != nil && matrix.CheckName(c.Pairs) == nil {
+			return cli.WithHint(formatUsage("--embeddings ", err), "they look swapped: --embeddings %s --pairs %s", c.Pairs, c.Embeddings)
+		}
 		return nil
 	}
 	images := c.Images
@@ -140,6 +144,11 @@ func (c *verifyCmd) check() error {
 			return cli.Usagef("--images is not wanted with a pack: %s holds the images", c.Pairs)
 		}
 		images = c.Pairs
+	}
+	if c.Images != "" {
+		if err := cli.Exists("--images", c.Images, wantFolder); err != nil {
+			return err
+		}
 	}
 	for _, need := range []struct{ name, value, what string }{
 		{"RUN", c.Model, "the run folder or model file to measure"},

@@ -19,7 +19,11 @@ import (
 
 // scores evaluates a score file.
 func (c *verifyCmd) scores(_ *env, o eval.Options, report *eval.ReportOptions) (*eval.Result, error) {
-	scores, pairs, err := eval.ReadScores(c.Scores)
+	file, err := scoreFile("--scores", c.Scores)
+	if err != nil {
+		return nil, err
+	}
+	scores, pairs, err := eval.ReadScores(file)
 	if err != nil {
 		return nil, err
 	}

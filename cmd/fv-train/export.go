@@ -10,6 +10,7 @@ import (
 
 	"github.com/faceverify/fv/cmd/internal/modelflag"
 	"github.com/faceverify/fv/embed"
+	"github.com/faceverify/fv/embed/onnx"
 	"github.com/faceverify/fv/internal/cli"
 	"github.com/faceverify/fv/pipeline"
 	"github.com/faceverify/fv/pipeline/dataset"
@@ -47,6 +48,14 @@ func (c *exportCmd) Run(e *env) error {
 	if c.Tolerance != nil && !(*c.Tolerance > 0 && *c.Tolerance <= 1) {
 		return cli.Usagef("--tolerance %v: want a number above 0, up to 1", *c.Tolerance)
 	}
+	if c.Opset < onnx.MinExportOpset || c.Opset > onnx.MaxExportOpset {
+		return cli.Usagef("--opset %d: want %d to %d", c.Opset, onnx.MinExportOpset, onnx.MaxExportOpset)
+	}
+	if c.Images != "" {
+		if err := cli.Exists("--images", c.Images, "a folder with one sub-folder of images for each identity"); err != nil {
+			return err
+		}
+	}
 	if !embed.IsONNX(c.ONNX) {
 		return cli.Usagef("--onnx %s: want a name that ends in .onnx", c.ONNX)
 	}
@@ -59,6 +68,13 @@ func (c *exportCmd) Run(e *env) error {
 	}
 	if same(c.Model, c.ONNX) {
 		return cli.Usagef("--onnx %s is the model itself: name another file", c.ONNX)
+	}
+	overridden, err := c.Overridden(c.Model, m.Contract)
+	if err != nil {
+		return err
+	}
+	for _, what := range overridden {
+		fmt.Fprintf(e.stderr, "warning: %s is written instead\n", what)
 	}
 	images, err := c.images(e)
 	if err != nil {
@@ -74,6 +90,8 @@ func (c *exportCmd) Run(e *env) error {
 	}
 	fmt.Fprintf(e.text(), "%s: %s, opset %d. On %d images its unit-length embeddings differ from the model's by at most %.2g (%.2g is allowed)\n",
 		c.ONNX, bytesText(r.Bytes), c.Opset, r.Images, r.Difference, r.Tolerance)
+	to := m.Contract
+	fmt.Fprintf(e.text(), "It says that its input is %dx%d (height x width), %s, mean %s, std %s, %s\n", to.Height, to.Width, to.Color, modelflag.Numbers(to.Mean[:]), modelflag.Numbers(to.Std[:]), to.Fit)
 	if e.json {
 		return cli.WriteJSON(e.stdout, exported{c.ONNX, c.Opset, c.FoldBN, c.Normalize, c.FP16, r})
 	}
@@ -124,14 +142,14 @@ func trainedOn(run string) (string, error) {
 	file := filepath.Join(run, pipeline.ConfigFile)
 	text, err := os.ReadFile(file)
 	if err != nil {
-		return "", cli.WithHint(fmt.Errorf("--images is missing: %s is no run folder that says what it was trained on", run), hint)
+		return "", cli.WithHint(cli.Usagef("--images is missing: %s is no run folder that says what it was trained on", run), hint)
 	}
 	config := pipeline.Default()
 	if err := config.DecodeConfig(file, text); err != nil {
 		return "", err
 	}
 	if _, err := os.Stat(config.Data); errors.Is(err, fs.ErrNotExist) {
-		return "", cli.WithHint(fmt.Errorf("--images is missing: %s, which the run was trained on, is no longer there", config.Data), hint)
+		return "", cli.WithHint(cli.Usagef("--images is missing: %s, which the run was trained on, is no longer there", config.Data), hint)
 	}
 	return config.Data, nil
 }

@@ -166,7 +166,7 @@ func TestMistakes(t *testing.T) {
 		want                     string
 	}{
 		{ada, m("Bob", 2), nil, Options{}, "none of the 1 probes shows one of the 1 people enrolled"},
-		{ada, ada, nil, Options{}, "(1 probes are enrolled images themselves)"},
+		{ada, ada, nil, Options{}, "all 1 probes are images of the gallery; name other images"},
 		{ada, m("Ada", 3), nil, Options{}, "were they made by one model?"},
 		{ada, ada, m("Ada", 2), Options{}, "is an unknown probe, but Ada is enrolled"},
 		{m("", 2), ada, nil, Options{}, "has no identity"},

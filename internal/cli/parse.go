@@ -92,6 +92,10 @@ func parseError(name string, args []string, err error) error {
 	if !errors.As(err, &parse) || errors.As(err, &h) {
 		return err
 	}
+	// The empty string stands for a flag that is not given: nobody types it.
+	if text := err.Error(); strings.Contains(text, `must be one of "",`) {
+		err = errors.New(strings.Replace(text, `must be one of "",`, "must be one of ", 1))
+	}
 	command := name
 	if parse.Context != nil {
 		if c := parse.Context.Selected(); c != nil {

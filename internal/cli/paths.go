@@ -21,6 +21,22 @@ func Exists(argument, path, want string) error {
 	return Usage(fmt.Errorf("%s: want %s: %w", argument, want, err))
 }
 
+// ExistingFile is Exists of what must not be a folder.
+func ExistingFile(argument, path, want string) error {
+	if st, err := os.Stat(path); err == nil && st.IsDir() {
+		return Usagef("%s: %s is a folder; want %s", argument, path, want)
+	}
+	return Exists(argument, path, want)
+}
+
+// ExistingFolder is Exists of what must be a folder.
+func ExistingFolder(argument, path, want string) error {
+	if st, err := os.Stat(path); err == nil && !st.IsDir() {
+		return Usagef("%s: %s is a file; want %s", argument, path, want)
+	}
+	return Exists(argument, path, want)
+}
+
 // NewFile returns a usage error if no file can be written at path, because a folder is there, or there is none
 // to hold it. It names the flag that the path was given by; example is the name of such a file.
 func NewFile(flag, path, example string) error {

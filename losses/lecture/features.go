@@ -42,7 +42,11 @@ func trainFeatures(seed uint64, progress func(string)) ([]*featureNet, error) {
 	}
 	train, test := drawDigits(seed, 0, netTrain), drawDigits(seed, netTrain*digitKinds, netTest)
 	for i, n := range nets {
-		progress(fmt.Sprintf("training network %d of %d: %s", i+1, len(nets), n.title))
+		what := n.title
+		if n.m != 0 {
+			what += fmt.Sprintf(", m = %g", n.m)
+		}
+		progress(fmt.Sprintf("training network %d of %d: %s", i+1, len(nets), what))
 		o := losses.Options{}
 		if n.m != 0 {
 			o.Params = map[string]float64{"margin": n.m, "lambda-gamma": 3, "lambda-min": 0}

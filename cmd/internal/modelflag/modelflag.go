@@ -4,7 +4,10 @@ package modelflag
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"reflect"
+	"strconv"
+	"strings"
 
 	"github.com/faceverify/fv/embed"
 	"github.com/faceverify/fv/internal/cli"
@@ -25,16 +28,76 @@ func (f Imported) options() embed.ONNXOptions {
 	return embed.ONNXOptions{Height: f.Size.Height, Width: f.Size.Width, Mean: f.Mean, Std: f.Std, Color: f.Color, Fit: f.Fit, Output: f.Output}
 }
 
+// check finds what is wrong with the flags whatever the file is.
+func (f Imported) check() error {
+	for _, flag := range []struct {
+		name string
+		of   []float32
+	}{{"--mean", f.Mean}, {"--std", f.Std}} {
+		if n := len(flag.of); n != 0 && n != 1 && n != 3 {
+			return cli.Usagef("%s %s: %d numbers; want 1, or 3 in the order of the channels", flag.name, Numbers(flag.of), n)
+		}
+	}
+	for _, s := range f.Std {
+		if !(s > 0) {
+			return cli.Usagef("--std %s: want positive numbers, in units of 0 to 255", Numbers(f.Std))
+		}
+	}
+	return nil
+}
+
+// Overridden returns, of an ONNX file, each thing that it says itself and the flags replaced: "m.onnx says color rgb; bgr".
+// used is the contract that [Imported.Load] made of both.
+func (f Imported) Overridden(path string, used embed.Contract) ([]string, error) {
+	if !embed.IsONNX(path) || f.Mean == nil && f.Std == nil && f.Color == "" && f.Fit == "" {
+		return nil, nil
+	}
+	m, err := embed.LoadONNX(path, embed.ONNXOptions{Height: f.Size.Height, Width: f.Size.Width, Output: f.Output})
+	if errors.Is(err, embed.ErrNoContract) {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	says := m.Contract
+	var all []string
+	for _, part := range [][3]string{
+		{"mean", Numbers(says.Mean[:]), Numbers(used.Mean[:])},
+		{"std", Numbers(says.Std[:]), Numbers(used.Std[:])},
+		{"color", says.Color, used.Color},
+		{"fit", says.Fit, used.Fit},
+	} {
+		if part[1] != part[2] {
+			all = append(all, fmt.Sprintf("%s says %s %s; %s", path, part[0], part[1], part[2]))
+		}
+	}
+	return all, nil
+}
+
+// Numbers writes numbers as --mean and --std take them.
+func Numbers(of []float32) string {
+	words := make([]string, len(of))
+	for i, x := range of {
+		words[i] = strconv.FormatFloat(float64(x), 'g', -1, 32)
+	}
+	return strings.Join(words, ",")
+}
+
 // Load reads a run folder, a model file or an ONNX file. What is wrong with the flags is a usage error.
 func (f Imported) Load(path string) (*embed.Model, error) {
 	if err := cli.Exists("RUN", path, "a run folder, a model file or an ONNX file"); err != nil {
 		return nil, err
+	}
+	if strings.EqualFold(filepath.Ext(path), ".npy") {
+		return nil, cli.Usagef("RUN: %s holds embeddings, not a model; want a run folder, a model file or an ONNX file", path)
 	}
 	if !embed.IsONNX(path) {
 		if !reflect.DeepEqual(f, Imported{}) {
 			return nil, cli.Usagef("--mean, --std, --color, --fit, --size and --output-name are for ONNX files: %s says itself how images become its input", path)
 		}
 		return embed.Load(path)
+	}
+	if err := f.check(); err != nil {
+		return nil, err
 	}
 	m, err := embed.LoadONNX(path, f.options())
 	switch {
