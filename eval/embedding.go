@@ -104,11 +104,13 @@ func EmbedImages(ctx context.Context, e Embedder, load LoadFunc, names []string,
 }
 
 // EmbedBatches is EmbedImages for more images than should be held: it gives the vectors of the first
-// batch of names, then those of the next. After an error, which ctx may be the cause of, comes nothing.
+// batch of names, then those of the next. A name that comes again is passed over. After an error, which ctx may be
+// the cause of, comes nothing.
 func EmbedBatches(ctx context.Context, e Embedder, load LoadFunc, names []string, mirror bool, o Options) iter.Seq2[*Vectors, error] {
 	return func(yield func(*Vectors, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
+		names := unique(names)
 		done := 0
 		for batch := range loadBatches(ctx, load, names, o.batch()) {
 			v := newVectors(e.Dim(), len(batch))
@@ -137,6 +139,24 @@ func EmbedBatches(ctx context.Context, e Embedder, load LoadFunc, names []string
 			yield(nil, err)
 		}
 	}
+}
+
+// unique returns the names without those that have come before.
+func unique(names []string) []string {
+	seen := make(map[string]bool, len(names))
+	for _, name := range names {
+		seen[name] = true
+	}
+	if len(seen) == len(names) {
+		return names
+	}
+	var first []string
+	for _, name := range names {
+		if seen[name] {
+			first, seen[name] = append(first, name), false
+		}
+	}
+	return first
 }
 
 // newVectors returns Vectors of no images, with room in the index for n.

@@ -3,6 +3,7 @@ package eval
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
@@ -12,12 +13,14 @@ import (
 // pairs in whole lines, those of negative pairs in broken ones. Results without angles are passed over; nil is
 // returned unless two have some.
 func PlotAnglesOverlay(results []NamedResult) *Picture {
+	// share turns a density per radian into a share per degree.
+	share := func(density float64) float64 { return density * math.Pi / AngleBins }
 	var shown []int
 	var top float64
 	for i, n := range results {
 		if a := n.Result.Angles; a != nil && a.Positive.Density != nil && a.Negative.Density != nil {
 			shown = append(shown, i)
-			top = math.Max(top, a.Top())
+			top = math.Max(top, 1.1*share(math.Max(slices.Max(a.Positive.Density), slices.Max(a.Negative.Density))))
 		}
 	}
 	if len(shown) < 2 {
@@ -25,8 +28,6 @@ func PlotAnglesOverlay(results []NamedResult) *Picture {
 	}
 	p := newAnglePlot("", "share of the pairs, per degree", 0, top)
 	p.Y.Tick.Marker = percentTicks{}
-	// share turns a density per radian into a share per degree.
-	share := func(density float64) float64 { return density * math.Pi / AngleBins }
 	for _, i := range shown {
 		a, c := results[i].Result.Angles, colors[i%len(colors)]
 		for _, side := range []struct {
@@ -35,7 +36,7 @@ func PlotAnglesOverlay(results []NamedResult) *Picture {
 		}{{a.Negative.Density, []vg.Length{4, 3}}, {a.Positive.Density, nil}} {
 			xy := make(plotter.XYs, len(side.density))
 			for k, d := range side.density {
-				xy[k] = plotter.XY{X: float64(k) * math.Pi / (len64(side.density) - 1), Y: math.Min(top, share(d))}
+				xy[k] = plotter.XY{X: float64(k) * math.Pi / (len64(side.density) - 1), Y: share(d)}
 			}
 			p.Add(newLine(xy, c, 1.4, side.dashes...))
 		}
@@ -51,7 +52,7 @@ func PlotAnglesOverlay(results []NamedResult) *Picture {
 			at := int(math.Round(x / math.Pi * (len64(a.Positive.Density) - 1)))
 			positive, negative := share(a.Positive.Density[at]), share(a.Negative.Density[at])
 			b.lines = append(b.lines, shorten(results[i].Name, 30)+": "+percent(positive, 2)+", "+percent(negative, 2))
-			b.dots = append(b.dots, marker{math.Min(top, positive), systemColor(i)}, marker{math.Min(top, negative), systemColor(i)})
+			b.dots = append(b.dots, marker{positive, systemColor(i)}, marker{negative, systemColor(i)})
 		}
 		out.bands = append(out.bands, b)
 	}

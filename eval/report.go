@@ -253,7 +253,7 @@ func (r report) angles() (page.Section, error) {
 		return s, nil
 	}
 	s.Blocks = []page.Block{
-		page.Text("An embedding is a direction in space; two photographs are compared by the angle between theirs. Positive pairs (one person) should lie at small angles, negative pairs (two people) near a right angle, π/2. Where the two histograms overlap, no threshold can be right for all. A margin in training pushes the positive pairs to the left and shrinks the overlap. Areas are histograms of one-degree bins, lines densities smoothed with a Gaussian kernel."),
+		page.Text("An embedding is a direction in space; two photographs are compared by the angle between theirs. Positive pairs (one person) should lie at small angles, negative pairs (two people) near a right angle, π/2. Where the two kinds overlap, no threshold can be right for all. A margin in training pushes the positive pairs to the left and shrinks the overlap. Areas are histograms of one-degree bins, lines densities smoothed with a Gaussian kernel."),
 	}
 	if p := PlotAnglesOverlay(r.Results); p != nil {
 		f, err := figure(p, "angles-overlay", "Densities of the angles of positive and negative pairs of all systems", "Densities of all systems: whole lines are positive pairs, broken ones negative pairs.")

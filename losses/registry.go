@@ -114,10 +114,11 @@ func New(name string, o Options) (Head, error) {
 // otherNames has the names under which papers published what another called first.
 var otherNames = map[string]string{"coco": "normface"}
 
-// Describe returns what is known of the head of the given name, or of one of its other names ("coco").
+// Describe returns what is known of the head of the given name, or of one of its other names ("coco"). Capitals do not matter: papers
+// write CosFace.
 func Describe(name string) (Spec, error) {
-	first := name
-	if n, ok := otherNames[name]; ok {
+	first := strings.ToLower(name)
+	if n, ok := otherNames[first]; ok {
 		first = n
 	}
 	s, ok := registry[first]

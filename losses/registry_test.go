@@ -24,8 +24,10 @@ func TestRegistry(t *testing.T) {
 			}
 		}
 	}
-	if h := makeHead(t, "coco", Options{}); h.Name() != "normface" {
-		t.Errorf("coco is %s", h.Name())
+	for given, want := range map[string]string{"coco": "normface", "CosFace": "cosface"} {
+		if h := makeHead(t, given, Options{}); h.Name() != want {
+			t.Errorf("%s is %s", given, h.Name())
+		}
 	}
 	for _, c := range []struct {
 		head string

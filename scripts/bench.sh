@@ -43,8 +43,8 @@ unset OPENBLAS_CORETYPE OPENBLAS_L2_SIZE
 
 # field NAME reads JSON and prints the number of that name.
 field() { sed -n "s/.*\"$1\": *\([0-9.]*\).*/\1/p"; }
-# spread FILE prints median (least-most) of its numbers; median FILE the median alone.
-spread() { sort -n "$1" | awk '{a[NR]=$1} END {m = NR%2 ? a[(NR+1)/2] : (a[NR/2]+a[NR/2+1])/2; printf "%.1f (%.1f-%.1f)", m, a[1], a[NR]}'; }
+# spread FILE prints median (least-most) of its numbers, or the only one; median FILE the median alone.
+spread() { sort -n "$1" | awk '{a[NR]=$1} END {m = NR%2 ? a[(NR+1)/2] : (a[NR/2]+a[NR/2+1])/2; printf "%.1f", m; if (NR > 1) printf " (%.1f-%.1f)", a[1], a[NR]}'; }
 median() { spread "$1" | sed 's/ .*//'; }
 ratio() { awk -v a="$(median "$1")" -v b="$(median "$2")" 'BEGIN {printf "%.2f", a/b}'; }
 peer() { (cd "$peers" && "$python" "$@" 2>"$tmp/peer.err") || { cat "$tmp/peer.err" >&2; return 1; }; }

@@ -194,8 +194,8 @@ func (c *allPairsCmd) write(e *env, doc *allPairsFile) error {
 		Title:    "All pairs: " + name,
 		Subtitle: fmt.Sprintf("%d genuine and %d impostor pairs of %s", doc.Genuine, doc.Impostor, strings.TrimSuffix(c.Embeddings+" x "+c.Probes, " x ")),
 		Results:  []eval.NamedResult{{Name: name, Result: result}},
-		Intro: []page.Block{page.Text(fmt.Sprintf("Every pair is scored; scores are counted in bins %.1e wide, whose edges are the thresholds, so every rate is exact. The AUC lies between %.7f and %.7f.",
-			doc.BinWidth, doc.AUCLow, doc.AUCHigh))},
+		Intro: []page.Block{page.Text(fmt.Sprintf("Every pair is scored; scores are counted in bins %.1e wide, whose edges are the thresholds, so every rate is exact. The AUC is %.7f ± %.1g.",
+			doc.BinWidth, doc.AUC, doc.AUCError))},
 		Settings: page.Fields{
 			{Name: "Embeddings", Value: fmt.Sprintf("%s: %d of %d values", c.Embeddings, doc.N, doc.Dim)},
 			{Name: "Identities", Value: fmt.Sprint(doc.Identities)},

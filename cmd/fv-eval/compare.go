@@ -174,8 +174,8 @@ func differenceRows(c *compare.Comparison) [][]string {
 		if d.Interval != nil {
 			row[3] += fmt.Sprintf(" [%+.3f, %+.3f]", 100*d.Interval.Low, 100*d.Interval.High)
 			row[4] = fmt.Sprintf("%.2g", *d.P)
-			if *d.P*float64(c.Replicates) <= 1 {
-				row[4] = "≤ " + row[4] // as small as so many replicates can tell
+			if d.PAtMost {
+				row[4] = "≤ " + row[4]
 			}
 		}
 		if m := d.McNemar; m != nil {

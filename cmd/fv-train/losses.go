@@ -47,8 +47,8 @@ func (c *lossesCmd) Run(e *env) error {
 	if c.Name == "" {
 		listLosses(e.text(), all)
 	} else {
-		name := c.Name
-		if head, err := losses.Describe(name); err == nil {
+		name := strings.ToLower(c.Name)
+		if head, err := losses.Describe(name); err == nil { // which knows other names
 			name = head.Name
 		}
 		at := slices.IndexFunc(all, func(l lossJSON) bool { return l.Name == name })

@@ -71,7 +71,7 @@ func (p *padding) sides(dims []int) ([]int, error) {
 		b, e := p.before[a], p.after[a]
 		out[a] = b + d + e
 		switch {
-		case min(b, e) < -d || max(b, e) > 1<<12 || out[a] < 1:
+		case min(b, e) < -min(d, nn.MaxWindow) || max(b, e) > nn.MaxWindow || out[a] < 1:
 			return nil, fmt.Errorf("it pads axis %d of an array of %v by %d before and %d after", a, dims, b, e)
 		case p.mode == "reflect" && max(b, e) >= d:
 			return nil, fmt.Errorf("it reflects %d and %d numbers of the %d along axis %d", b, e, d, a)

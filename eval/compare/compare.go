@@ -50,10 +50,11 @@ type Difference struct {
 	Quantity string  `json:"quantity"`
 	A        float64 `json:"a"`
 	B        float64 `json:"b"`
-	// Interval is null without a bootstrap; P is the two-sided bootstrap p-value, twice the share
-	// of replicates on the rarer side of 0, and no less than 1/replicates.
+	// Interval is null without a bootstrap; P is the two-sided bootstrap p-value, 2 (k + 1)/(n + 1) where k of n
+	// replicates are on the rarer side of 0. Where none is, more replicates may give less: PAtMost is then set.
 	Interval *eval.Range `json:"interval"`
 	P        *float64    `json:"p"`
+	PAtMost  bool        `json:"p_at_most"`
 	// McNemar compares decisions; null for a quantity without a threshold.
 	McNemar *McNemar `json:"mcnemar"`
 }
@@ -133,8 +134,8 @@ func New(a, b System, pairs *eval.Pairs, o Options) *Comparison {
 		}
 		if c.Replicates > 0 {
 			in := eval.PercentileRange(differences[i])
-			p := bootstrapP(differences[i])
-			d.Interval, d.P = &in, &p
+			p, atMost := bootstrapP(differences[i])
+			d.Interval, d.P, d.PAtMost = &in, &p, atMost
 		}
 		c.Differences = append(c.Differences, d)
 	}
@@ -178,7 +179,8 @@ func replicates(b *eval.Bootstrap, n int, scores []float64, quantities []quantit
 	return values, measured
 }
 
-func bootstrapP(differences []float64) float64 {
+// bootstrapP returns the two-sided p-value, and whether it is the least that so many replicates can give.
+func bootstrapP(differences []float64) (p float64, least bool) {
 	var below, above, n float64
 	for _, d := range differences {
 		if math.IsNaN(d) {
@@ -192,5 +194,6 @@ func bootstrapP(differences []float64) float64 {
 			above++
 		}
 	}
-	return math.Min(1, math.Max(2*math.Min(below, above), 1)/n)
+	k := math.Min(below, above)
+	return math.Min(1, 2*(k+1)/(n+1)), k == 0
 }

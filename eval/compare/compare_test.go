@@ -130,3 +130,21 @@ func TestNew(t *testing.T) {
 		t.Errorf("no identities: %+v", d)
 	}
 }
+
+// A p-value is never 0: with no replicate on the other side it is that of one in n + 1, twice.
+func TestBootstrapP(t *testing.T) {
+	for _, c := range []struct {
+		differences []float64
+		p           float64
+		least       bool
+	}{
+		{[]float64{1, 2, 3, math.NaN()}, 2 * 1 / 4.0, true},
+		{[]float64{1, -2, 3, 4, 5, 6, 7}, 2 * 2 / 8.0, false},
+		{[]float64{1, -1}, 1, false},
+		{[]float64{0, 0, 0}, 1, false},
+	} {
+		if p, least := bootstrapP(c.differences); p != c.p || least != c.least {
+			t.Errorf("%v: %v, least %v; want %v, %v", c.differences, p, least, c.p, c.least)
+		}
+	}
+}

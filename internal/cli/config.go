@@ -167,7 +167,7 @@ func flagNames(n *kong.Node, names map[string]bool) map[string]bool {
 func Nearest(name string, candidates map[string]bool) string {
 	best, at := "", len(name)/3+1
 	for c := range candidates {
-		d := editDistance(name, c)
+		d := editDistance(strings.ToLower(name), strings.ToLower(c))
 		if d < at || d == at && best != "" && c < best {
 			best, at = c, d
 		}

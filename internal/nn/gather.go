@@ -192,7 +192,7 @@ func inferBorder(d *node) error {
 		return fmt.Errorf("has %d pads, want 4, or 6 with those of the channels", len(d.Pads))
 	}
 	for _, p := range d.Pads {
-		if p < -maxWindow || p > maxWindow {
+		if p < -MaxWindow || p > MaxWindow {
 			return fmt.Errorf("a pad of %d", p)
 		}
 	}

@@ -166,8 +166,8 @@ type window struct {
 	h, w                 int    // of what comes out
 }
 
-// maxWindow bounds kernels, strides and pads.
-const maxWindow = 1024
+// MaxWindow bounds kernels, strides and pads.
+const MaxWindow = 1024
 
 // window works out the geometry of a convolution or pooling, and completes the layer's settings.
 func (d *node) window() (window, error) {
@@ -193,7 +193,7 @@ func (d *node) window() (window, error) {
 		w.pads = [4]int(d.Pads)
 	}
 	for _, v := range []int{w.kernelH, w.kernelW, w.strideH, w.strideW, w.dilationH, w.dilationW, 1 + w.pads[0], 1 + w.pads[1], 1 + w.pads[2], 1 + w.pads[3]} {
-		if v < 1 || v > maxWindow {
+		if v < 1 || v > MaxWindow {
 			return w, fmt.Errorf("out %d, kernel %dx%d, stride %d, pad %d are not a convolution", d.Out, d.Kernel, d.KernelWidth, d.Stride, d.Pad)
 		}
 	}

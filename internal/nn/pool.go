@@ -15,7 +15,7 @@ func init() {
 			}
 			w, err := d.window()
 			d.shape = Shape{d.from.C, w.h, w.w}
-			if err == nil && rowPixels(d) > maxOut/d.from.C {
+			if err == nil && d.Kind == MaxPool && rowPixels(d) > maxOut/d.from.C {
 				err = fmt.Errorf("its windows lie over %d pixels of %d channels", rowPixels(d), d.from.C)
 			}
 			return err

@@ -21,7 +21,7 @@ func init() {
 			return err
 		case d.Out < 1 || d.Out > maxOut || d.from.C%d.Groups != 0 || d.Out%d.Groups != 0:
 			return fmt.Errorf("%d groups divide not both %d and %d channels", d.Groups, d.from.C, d.Out)
-		case d.ExtraH < 0 || d.ExtraW < 0 || max(d.ExtraH, d.ExtraW) > maxWindow:
+		case d.ExtraH < 0 || d.ExtraW < 0 || max(d.ExtraH, d.ExtraW) > MaxWindow:
 			return fmt.Errorf("adds %d rows and %d columns", d.ExtraH, d.ExtraW)
 		}
 		d.shape = Shape{d.Out,
