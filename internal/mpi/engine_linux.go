@@ -101,10 +101,16 @@ func (e *engine) start(o *operation) {
 
 func (o *operation) finish(err error) {
 	if err == nil {
-		o.pinned.Unpin() // else the library may still write to it
+		o.pinned.Unpin()
+	} else {
+		abandoned = append(abandoned, &o.pinned)
 	}
 	o.done <- err
 }
+
+// abandoned is what pins memory of operations that have not ended, to which the library may still write. It is never freed: the collector
+// would unpin the memory, and panics instead. Only the engine's thread uses it.
+var abandoned []*runtime.Pinner
 
 // poll asks after all operations, and reports whether any has ended.
 func (e *engine) poll() bool {
@@ -184,7 +190,8 @@ const rollTag = 7
 
 // rollCall asks which ranks are waiting as this one is, and names those that are not.
 func (e *engine) rollCall() string {
-	var pinned runtime.Pinner // and never unpinned: messages that nobody takes stay under way
+	pinned := new(runtime.Pinner)
+	abandoned = append(abandoned, pinned) // messages that nobody takes stay under way
 	type message struct {
 		request uint64
 		done    bool
