@@ -144,16 +144,11 @@ func EmbedBatches(ctx context.Context, e Embedder, load LoadFunc, names []string
 // unique returns the names without those that have come before.
 func unique(names []string) []string {
 	seen := make(map[string]bool, len(names))
-	for _, name := range names {
-		seen[name] = true
-	}
-	if len(seen) == len(names) {
-		return names
-	}
 	var first []string
 	for _, name := range names {
-		if seen[name] {
-			first, seen[name] = append(first, name), false
+		if !seen[name] {
+			seen[name] = true
+			first = append(first, name)
 		}
 	}
 	return first

@@ -207,17 +207,11 @@ func (p *pairsParser) image(name, number string) (string, error) {
 
 // Images returns the distinct images of the pairs in order of appearance.
 func (p *Pairs) Images() []string {
-	seen := make(map[string]bool, 2*len(p.Pairs))
-	var images []string
+	names := make([]string, 0, 2*len(p.Pairs))
 	for _, pair := range p.Pairs {
-		for _, name := range [2]string{pair.A, pair.B} {
-			if !seen[name] {
-				seen[name] = true
-				images = append(images, name)
-			}
-		}
+		names = append(names, pair.A, pair.B)
 	}
-	return images
+	return unique(names)
 }
 
 // Same returns, for every pair, whether it is genuine.

@@ -46,12 +46,8 @@ func PlotAngles(a *Angles, title string, threshold, top float64) *Picture {
 		p.Add(area)
 	}
 	for _, s := range a.sides() {
-		var xy plotter.XYs
-		for i, d := range s.Density {
-			xy = append(xy, plotter.XY{X: float64(i) * math.Pi / (len64(s.Density) - 1), Y: math.Min(top, d*math.Pi/AngleBins)})
-		}
-		if xy != nil {
-			p.Add(newLine(xy, s.color, 1.4))
+		if len(s.Density) > 0 {
+			p.Add(newLine(densityLine(s.Density, top), s.color, 1.4))
 		}
 	}
 	return finishAngles(p, a, threshold, func(share float64) float64 { return share })
@@ -83,7 +79,21 @@ func newAnglePlot(title, y string, low, high float64) *plot.Plot {
 	p := newPlot(title, "angle between the two embeddings (radians)", y)
 	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = 0, math.Pi, low, high
 	p.X.Tick.Marker = piTicks{}
+	p.Legend.Top = true
+	p.Legend.XOffs, p.Legend.YOffs = -8, -4
 	return p
+}
+
+// perDegree turns a density per radian into a share per degree.
+func perDegree(density float64) float64 { return density * math.Pi / AngleBins }
+
+// densityLine returns the line of a density over the angles, cut at height top.
+func densityLine(density []float64, top float64) plotter.XYs {
+	xy := make(plotter.XYs, len(density))
+	for i, d := range density {
+		xy[i] = plotter.XY{X: float64(i) * math.Pi / (len64(density) - 1), Y: math.Min(top, perDegree(d))}
+	}
+	return xy
 }
 
 // finishAngles adds what the two pictures have in common.
@@ -98,8 +108,6 @@ func finishAngles(p *plot.Plot, a *Angles, threshold float64, height func(share 
 		p.Add(l)
 		p.Legend.Add(fmt.Sprintf("threshold of the EER: %.1f°", threshold*180/math.Pi), l)
 	}
-	p.Legend.Top = true
-	p.Legend.XOffs, p.Legend.YOffs = -8, -4
 	out := &Picture{plot: p, width: pictureWidth, height: 250}
 	const width = math.Pi / AngleBins
 	for i := 0; i < AngleBins; i += 2 {

@@ -13,14 +13,12 @@ import (
 // pairs in whole lines, those of negative pairs in broken ones. Results without angles are passed over; nil is
 // returned unless two have some.
 func PlotAnglesOverlay(results []NamedResult) *Picture {
-	// share turns a density per radian into a share per degree.
-	share := func(density float64) float64 { return density * math.Pi / AngleBins }
 	var shown []int
 	var top float64
 	for i, n := range results {
-		if a := n.Result.Angles; a != nil && a.Positive.Density != nil && a.Negative.Density != nil {
+		if a := n.Result.Angles; a != nil && len(a.Positive.Density) > 0 && len(a.Negative.Density) > 0 {
 			shown = append(shown, i)
-			top = math.Max(top, 1.1*share(math.Max(slices.Max(a.Positive.Density), slices.Max(a.Negative.Density))))
+			top = math.Max(top, 1.1*perDegree(math.Max(slices.Max(a.Positive.Density), slices.Max(a.Negative.Density))))
 		}
 	}
 	if len(shown) < 2 {
@@ -34,23 +32,17 @@ func PlotAnglesOverlay(results []NamedResult) *Picture {
 			density []float64
 			dashes  []vg.Length
 		}{{a.Negative.Density, []vg.Length{4, 3}}, {a.Positive.Density, nil}} {
-			xy := make(plotter.XYs, len(side.density))
-			for k, d := range side.density {
-				xy[k] = plotter.XY{X: float64(k) * math.Pi / (len64(side.density) - 1), Y: share(d)}
-			}
-			p.Add(newLine(xy, c, 1.4, side.dashes...))
+			p.Add(newLine(densityLine(side.density, top), c, 1.4, side.dashes...))
 		}
 		p.Legend.Add(shorten(results[i].Name, 30), newLine(plotter.XYs{{}}, c, 3))
 	}
-	p.Legend.Top = true
-	p.Legend.XOffs, p.Legend.YOffs = -8, -4
 	out := &Picture{plot: p, width: pictureWidth, height: 250}
 	for _, x := range across(0, math.Pi) {
 		b := band{x: x, lines: []string{fmt.Sprintf("%.1f°: share of positive, negative", x*180/math.Pi)}}
 		for _, i := range shown {
 			a := results[i].Result.Angles
 			at := int(math.Round(x / math.Pi * (len64(a.Positive.Density) - 1)))
-			positive, negative := share(a.Positive.Density[at]), share(a.Negative.Density[at])
+			positive, negative := perDegree(a.Positive.Density[at]), perDegree(a.Negative.Density[at])
 			b.lines = append(b.lines, shorten(results[i].Name, 30)+": "+percent(positive, 2)+", "+percent(negative, 2))
 			b.dots = append(b.dots, marker{positive, systemColor(i)}, marker{negative, systemColor(i)})
 		}

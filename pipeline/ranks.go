@@ -238,7 +238,7 @@ func (r *ranks) takeBad() []badImage {
 	return bad
 }
 
-// part returns this rank's share of things that all ranks have in the same order.
+// share returns this rank's share of things that all ranks have in the same order.
 func share[T any](r *ranks, all []T) []T {
 	n := len(all)
 	return all[r.Rank()*n/r.Size() : (r.Rank()+1)*n/r.Size()]
@@ -264,11 +264,14 @@ func (t *trainer) agree() error {
 	return t.ranks.same("the start", t.facts())
 }
 
+// inStep has the settings that may change when a run is resumed, and must be alike on all ranks all the same.
+var inStep = []string{"max-steps", "val-every", "checkpoint-every", "on-nan", "rollbacks", "exchange"}
+
 // facts are what must be alike on all ranks: they take the same steps without telling each other more.
 func (t *trainer) facts() []fact {
 	var settings []string
 	for _, f := range t.config.Fields() {
-		if !f.Free || f.Name == "max-steps" || f.Name == "val-every" || f.Name == "checkpoint-every" || f.Name == "on-nan" || f.Name == "rollbacks" || f.Name == "exchange" {
+		if !f.Free || slices.Contains(inStep, f.Name) {
 			settings = append(settings, f.Name+": "+f.Value)
 		}
 	}

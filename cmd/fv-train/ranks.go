@@ -10,7 +10,6 @@ import (
 
 	"github.com/faceverify/fv/internal/cli"
 	"github.com/faceverify/fv/internal/mpi"
-	"github.com/faceverify/fv/pipeline"
 )
 
 // join meets the other ranks, if there are any. Rank 0 speaks for all, the others are quiet.
@@ -50,12 +49,4 @@ func (e *env) leave(err error) error {
 		return cli.Told(err)
 	}
 	return errors.Join(err, closed)
-}
-
-// fail tells the other ranks of an error of the preparations.
-func fail(g mpi.Group, err error) error {
-	if g.Size() == 1 {
-		return err
-	}
-	return pipeline.Fail(g, err)
 }

@@ -27,7 +27,7 @@ func (c *trainCmd) Run(e *env) error {
 func (c *trainCmd) train(e *env, g mpi.Group) error {
 	train, err := c.plan(e, g)
 	if err != nil {
-		return fail(g, err)
+		return pipeline.Fail(g, err)
 	}
 	if g.Rank() != 0 {
 		_, err := train(pipeline.Events{})
@@ -36,7 +36,7 @@ func (c *trainCmd) train(e *env, g mpi.Group) error {
 	r := newReporter(e, "")
 	events, done, err := c.live(r)
 	if err != nil {
-		return fail(g, err)
+		return pipeline.Fail(g, err)
 	}
 	result, err := train(events)
 	err = done(err)

@@ -147,10 +147,10 @@ func Measure(ctx context.Context, gallery, probes, unknown *matrix.Matrix, o Opt
 		searches = append(searches, found...)
 	}
 	r.count(searches, o)
-	if probed := probes.Len(); r.Mated == 0 && r.Excluded >= probed {
-		return nil, fmt.Errorf("all %d probes are images of the gallery; name other images", probed)
-	}
 	if r.Mated == 0 {
+		if n := probes.Len(); r.Excluded >= n {
+			return nil, fmt.Errorf("all %d probes are images of the gallery; name other images", n)
+		}
 		return nil, fmt.Errorf("none of the %d probes shows one of the %d people enrolled (%d probes are enrolled images themselves)", len(searches)+r.Excluded, r.Gallery, r.Excluded)
 	}
 	return r, nil

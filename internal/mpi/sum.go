@@ -3,6 +3,7 @@ package mpi
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 	"unsafe"
 )
 
@@ -163,11 +164,11 @@ func toFloats(dst []float32, x []uint16) {
 // GatherParts returns the numbers of all ranks, of which each has as many as it likes, one rank's after the other's.
 func GatherParts(g Group, x []float32) ([]float32, error) {
 	parts, err := Gather(g, bytesOf(x))
-	var all []float32
-	for _, p := range parts {
-		for ; len(p) > 0; p = p[4:] {
-			all = append(all, math.Float32frombits(order.Uint32(p)))
-		}
+	if err != nil {
+		return nil, err
 	}
-	return all, err
+	bytes := slices.Concat(parts...)
+	all := make([]float32, len(bytes)/4)
+	copy(bytesOf(all), bytes)
+	return all, nil
 }
