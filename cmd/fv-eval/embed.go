@@ -65,22 +65,7 @@ func (c *embedCmd) run(e *env) error {
 		return err
 	}
 	defer w.model.Close()
-	if err := w.sameStart(); err != nil {
-		return err
-	}
-	if whole, err := w.begin(); whole || err != nil {
-		return err
-	}
-	if err := w.embed(w.model); err != nil {
-		if errors.Is(err, context.Canceled) && e.team.Writes() {
-			fmt.Fprintf(e.stderr, "%d images are done; the same command goes on from there\n", len(w.parts.Names))
-		}
-		if e.team.Writes() && len(w.parts.Names) == 0 {
-			return errors.Join(err, w.parts.Remove())
-		}
-		return err
-	}
-	return e.first("the writing", w.finish)
+	return w.run(w.model)
 }
 
 // embedding is the work of the command.
@@ -122,6 +107,29 @@ func (w *embedding) prepare() (err error) {
 	w.what = fmt.Sprintf("%s by model %x, flip %s, normalised %v", w.Source, sum[:6], w.out.Flip, w.out.Normalise)
 	w.inputs = stamp(w.source.files)
 	return nil
+}
+
+// run embeds what is not done by m, and makes the file.
+func (w *embedding) run(m eval.Embedder) error {
+	if err := w.sameStart(); err != nil {
+		return err
+	}
+	if whole, err := w.begin(); whole || err != nil {
+		return err
+	}
+	err := w.embed(m)
+	switch {
+	case err == nil:
+		return w.first("the writing", w.finish)
+	case !w.team.Writes():
+		return err
+	case errors.Is(err, context.Canceled):
+		fmt.Fprintf(w.stderr, "%d images are done; the same command goes on from there\n", len(w.parts.Names))
+	}
+	if len(w.parts.Names) == 0 {
+		return errors.Join(err, w.parts.Remove())
+	}
+	return err
 }
 
 // begin opens what an earlier run left, or says that it is whole.
