@@ -76,7 +76,7 @@ func openSource(source, images string) (*imageSource, error) {
 	case strings.HasSuffix(lower, ".lst"), strings.HasSuffix(lower, ".parquet"):
 		kind = "list of identities"
 	case idx.Is(source):
-		kind = "idx file"
+		kind = "file of images (idx)"
 	default:
 		return nil, cli.Usagef("%s is neither a folder, nor a list (.txt, .csv, .lst, .parquet), nor an archive (.tar, .tar.gz, .tgz), nor a pack (.rec), nor an idx file of images", source)
 	}
@@ -95,7 +95,7 @@ func openSource(source, images string) (*imageSource, error) {
 			return nil, err
 		}
 		return fileSource(source, source, names, nil, decodeFile), nil // a new image is a new name
-	case "list of identities", "idx file":
+	case "list of identities", "file of images (idx)":
 		set, err := dataset.Open(source, dataset.Options{Images: images})
 		if err != nil {
 			return nil, err
