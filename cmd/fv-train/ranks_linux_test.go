@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/faceverify/fv/internal/mpi/mpitest"
 	"github.com/faceverify/fv/pipeline/synth"
 )
@@ -73,6 +75,25 @@ func (m *mpirun) await(t *testing.T, out string, steps int) {
 	}
 }
 
+// parent returns the process that started another one.
+func parent(t *testing.T, p *os.Process) *os.Process {
+	t.Helper()
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := bytes.Cut(stat, []byte(") ")) // after the name: state, parent
+	pid, err := strconv.Atoi(string(bytes.Fields(rest)[1]))
+	if err != nil || pid < 2 {
+		t.Fatalf("the parent of a rank is %d, %v", pid, err)
+	}
+	q, err := os.FindProcess(pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return q
+}
+
 // sameLosses fails unless two runs have the same losses: see TestRanks of package pipeline for the tolerance.
 func (m *mpirun) sameLosses(t *testing.T, got, want []float64) {
 	t.Helper()
@@ -82,6 +103,34 @@ func (m *mpirun) sameLosses(t *testing.T, got, want []float64) {
 	for i, w := range want {
 		if math.Abs(got[i]-w) > 2e-6*float64(i+1)*(1+math.Abs(w)) {
 			t.Errorf("step %d: loss %v, want %v", i+1, got[i], w)
+		}
+	}
+}
+
+// goesOn fails unless one process can take up a run and take another two steps.
+func (m *mpirun) goesOn(t *testing.T, out string) {
+	t.Helper()
+	var output bytes.Buffer
+	last := len(m.losses(t, out)) + 2
+	if err := m.Ranks(t, 1, &output, "--resume", out, "--max-steps", strconv.Itoa(last)).Run(); err != nil {
+		t.Errorf("resumed: %v\n%s", err, &output)
+	}
+	if n := len(m.losses(t, out)); n != last {
+		t.Errorf("resumed to step %d, want %d", n, last)
+	}
+}
+
+// gone waits for ranks that are to end within a time, however the launcher fares.
+func gone(t *testing.T, ranks []*os.Process, within time.Duration) {
+	t.Helper()
+	deadline := time.Now().Add(within)
+	for i, p := range ranks {
+		for p.Signal(syscall.Signal(0)) == nil {
+			if time.Now().After(deadline) {
+				p.Kill()
+				t.Errorf("rank %d has not ended within %v", i, within)
+			}
+			time.Sleep(50 * time.Millisecond)
 		}
 	}
 }
@@ -170,14 +219,60 @@ func TestMPIRankLost(t *testing.T) {
 			if want := "rank 1 does not answer"; name == "frozen" && !strings.Contains(out.String(), want) {
 				t.Errorf("want %q in\n%s", want, &out)
 			}
-			out.Reset()
-			last := len(m.losses(t, name)) + 2
-			if err := m.Ranks(t, 1, &out, "--resume", name, "--max-steps", strconv.Itoa(last)).Run(); err != nil {
-				t.Errorf("resumed: %v\n%s", err, &out)
-			}
-			if n := len(m.losses(t, name)); n != last {
-				t.Errorf("resumed to step %d, want %d", n, last)
+			m.goesOn(t, name)
+		}
+	})
+}
+
+// Without the launcher, and the daemon that it may have started them by, ranks stop when they are told to, and do not wait for ever to be
+// let go.
+func TestMPILauncherLost(t *testing.T) {
+	launchers(t, func(t *testing.T, m *mpirun) {
+		var out bytes.Buffer
+		c := m.Ranks(t, 2, &out, m.settings("lost", "--epochs", "1000", "--mpi-timeout", "4", "--val", "none")...)
+		c.WaitDelay = time.Second // daemons of the launcher hold its output
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		m.await(t, "lost", 4)
+		both := []*os.Process{m.Process(t, 0), m.Process(t, 1)}
+		parent(t, both[0]).Kill()
+		c.Process.Kill()
+		c.Wait()
+		for _, p := range both {
+			p.Signal(os.Interrupt) // unless it has ended
+		}
+		gone(t, both, 30*time.Second)
+		m.goesOn(t, "lost")
+	})
+}
+
+// A full disk, which rank 0 alone writes to, ends all ranks with one message; with more room the run goes on.
+func TestMPIDiskFull(t *testing.T) {
+	launchers(t, func(t *testing.T, m *mpirun) {
+		const out = "disk/run"
+		dir := filepath.Join(m.Dir, "disk")
+		if err := os.Mkdir(dir, 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=24m"); err != nil { // a checkpoint has 12.7 MB
+			t.Skip("a small disk wants the right to mount one:", err)
+		}
+		defer unix.Unmount(dir, unix.MNT_DETACH)
+		var output bytes.Buffer
+		c := m.Ranks(t, 2, &output, m.settings(out, "--epochs", "1000", "--val", "none")...)
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		mpitest.End(t, c, &output, 30*time.Second)
+		for _, once := range []string{"fv-train: cannot write to the run folder", "no space left on device"} {
+			if strings.Count(output.String(), once) != 1 {
+				t.Errorf("want %q once in\n%s", once, &output)
 			}
 		}
+		if err := unix.Mount("tmpfs", dir, "tmpfs", unix.MS_REMOUNT, "size=100m"); err != nil {
+			t.Fatal(err)
+		}
+		m.goesOn(t, out)
 	})
 }

@@ -35,18 +35,22 @@ func Join(ctx context.Context, timeout int, text io.Writer) (mpi.World, context.
 // Leave ends the work with other ranks, if there are any. An error that all have agreed on is told by rank 0 alone; where ranks have lost
 // each other each tells its own, and the launcher is asked to end all.
 func Leave(command string, world mpi.World, err error) error {
-	switch {
-	case world == nil:
+	if world == nil {
 		return err
-	case errors.Is(err, mpi.ErrBroken):
-		host, _ := os.Hostname()
-		fmt.Fprintf(os.Stderr, "%s: rank %d on %s: %v\n", command, world.Rank(), host, err)
-		world.Abort(cli.ExitFailure)
-		return cli.Told(err)
 	}
-	closed := world.Close()
-	if world.Rank() != 0 && err != nil {
-		return cli.Told(err)
+	if !errors.Is(err, mpi.ErrBroken) {
+		closed := world.Close()
+		switch {
+		case errors.Is(closed, mpi.ErrBroken):
+			err = errors.Join(err, closed)
+		case world.Rank() != 0 && err != nil:
+			return cli.Told(err)
+		default:
+			return errors.Join(err, closed)
+		}
 	}
-	return errors.Join(err, closed)
+	host, _ := os.Hostname()
+	fmt.Fprintf(os.Stderr, "%s: rank %d on %s: %v\n", command, world.Rank(), host, err)
+	world.Abort(cli.ExitFailure)
+	return cli.Told(err)
 }

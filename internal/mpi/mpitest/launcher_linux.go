@@ -2,6 +2,7 @@ package mpitest
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -9,12 +10,15 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/faceverify/fv/internal/hosttest"
 )
 
 // Launcher is an installed mpirun, and a command that it starts.
 type Launcher struct {
-	Dir     string // that the command runs in, empty at first
-	path    string // of mpirun
+	Dir     string          // that the command runs in, empty at first
+	Hosts   *hosttest.Hosts // that ranks run on, or nil
+	path    string          // of mpirun
 	command string
 }
 
@@ -57,16 +61,53 @@ func (l *Launcher) Ranks(t *testing.T, n int, output *bytes.Buffer, args ...stri
 	name := l.command
 	if n > 1 {
 		launch := []string{"-np", strconv.Itoa(n)}
-		if strings.HasSuffix(l.path, "openmpi") {
+		switch {
+		case l.Hosts != nil:
+			launch = l.spread(n)
+		case strings.HasSuffix(l.path, "openmpi"):
 			launch = append(launch, "--oversubscribe")
 		}
 		name, args = l.path, append(append(launch, l.command), args...)
 	}
 	c := exec.CommandContext(t.Context(), name, args...)
+	if l.Hosts != nil {
+		c = l.Hosts.Command(t.Context(), 0, name, args...)
+	}
 	c.Dir, c.Stdout, c.Stderr = l.Dir, output, output
 	c.Env = append(os.Environ(), ofTest+"="+l.Dir, "OMPI_ALLOW_RUN_AS_ROOT=1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1")
 	c.WaitDelay = 10 * time.Second
 	return c
+}
+
+// OnHosts makes the ranks run on hosts of their own, one on each, until the test ends. It skips the test where no hosts can be made.
+func (l *Launcher) OnHosts(t *testing.T, n int, link hosttest.Link) {
+	t.Helper()
+	hosts, err := hosttest.New(n, link)
+	if errors.Is(err, hosttest.ErrUnable) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := hosts.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	l.Hosts = hosts
+}
+
+// spread is what tells the launcher to start a rank on each of n hosts, and to let them talk through the network alone.
+func (l *Launcher) spread(n int) []string {
+	var addresses []string
+	for i := range n {
+		addresses = append(addresses, l.Hosts.Address(i))
+	}
+	list := strings.Join(addresses, ",")
+	if strings.HasSuffix(l.path, "openmpi") {
+		return []string{"-np", strconv.Itoa(n), "--host", list, "--mca", "plm_rsh_agent", l.Hosts.Agent(), "-x", ofTest, "--mca", "btl", "tcp,self"}
+	}
+	return []string{"-n", strconv.Itoa(n), "-hosts", list, "-launcher", "ssh", "-launcher-exec", l.Hosts.Agent(), "-genv", "UCX_TLS", "tcp,self"}
 }
 
 // Process returns a rank that runs.
