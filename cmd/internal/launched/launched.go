@@ -32,6 +32,9 @@ func Join(ctx context.Context, timeout int, text io.Writer) (mpi.World, context.
 	return world, ctx, nil
 }
 
+// heardTime is how long other ranks let rank 0 say what is wrong: a launcher ends all when one has ended with an error.
+const heardTime = 300 * time.Millisecond
+
 // Leave ends the work with other ranks, if there are any. An error that all have agreed on is told by rank 0 alone; where ranks have lost
 // each other each tells its own, and the launcher is asked to end all.
 func Leave(command string, world mpi.World, err error) error {
@@ -44,6 +47,7 @@ func Leave(command string, world mpi.World, err error) error {
 		case errors.Is(closed, mpi.ErrBroken):
 			err = errors.Join(err, closed)
 		case world.Rank() != 0 && err != nil:
+			time.Sleep(heardTime)
 			return cli.Told(err)
 		default:
 			return errors.Join(err, closed)
