@@ -236,7 +236,7 @@ func (w *embedding) embed(m eval.Embedder) error {
 	bar.from(w.done)
 	if w.team.Several() {
 		s := &sharedEmbedding{embedding: w, m: m, bar: bar, at: w.done, next: w.team.Size() * w.Batch}
-		return w.source.chunks(w.ctx, w.done, w.names(), s.chunk)
+		return s.run()
 	}
 	saved := time.Now()
 	return w.source.chunks(w.ctx, w.done, w.names(), func(chunk []sourceImage) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"hash/crc32"
+	"os"
 	"time"
 
 	"github.com/faceverify/fv/eval"
@@ -27,11 +28,53 @@ func (w *embedding) sameStart() error {
 	if !w.team.Several() {
 		return nil
 	}
+	images := fmt.Sprint(w.source.total)
+	if st, err := os.Stat(w.Source); err == nil && w.source.total == 0 {
+		images = fmt.Sprint(st.Size(), " bytes")
+	}
 	return w.team.Same("the start", []team.Fact{
 		{What: "settings", Is: fmt.Sprintf("%s, batches of %d", w.what, w.Batch), Cure: team.SameCommand + ", and with the same model"},
-		{What: "number of images", Is: fmt.Sprint(w.source.total), Cure: "all ranks need the same images"},
+		{What: "images", Is: images, Cure: sameImages},
 		team.Kernels(kernel.Variant()),
 	})
+}
+
+const sameImages = "all ranks need the same images"
+
+// run embeds all images that are not done.
+func (s *sharedEmbedding) run() error {
+	ctx, cancel := context.WithCancel(s.ctx)
+	defer cancel()
+	chunks, ended, done := make(chan []sourceImage), make(chan error, 1), s.names()
+	go func() {
+		ended <- s.source.chunks(ctx, s.done, done, func(chunk []sourceImage) error {
+			select {
+			case chunks <- chunk:
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		})
+	}()
+	for {
+		var chunk []sourceImage
+		err := s.team.Work(s.ctx, "the reading", nil, func(ctx context.Context, _ func(int, int)) error { // which may take long, of an archive
+			select {
+			case chunk = <-chunks:
+				return nil
+			case err := <-ended:
+				return err
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		})
+		if err != nil || chunk == nil {
+			return err
+		}
+		if err := s.chunk(chunk); err != nil {
+			return err
+		}
+	}
 }
 
 // chunk embeds the images that the source gives at a time.
@@ -55,7 +98,7 @@ func (s *sharedEmbedding) part(images []sourceImage) error {
 			own = append(own, images[i])
 		}
 	}
-	if err := s.team.Same(fmt.Sprintf("the images from %d", s.at), []team.Fact{{What: "images", Is: fmt.Sprint(names.Sum32()), Cure: "all ranks need the same images"}}); err != nil {
+	if err := s.team.Same(fmt.Sprintf("the images from %d", s.at), []team.Fact{{What: "images", Is: fmt.Sprint(names.Sum32()), Cure: sameImages}}); err != nil {
 		return err
 	}
 	began := time.Now()
