@@ -27,7 +27,7 @@ type Hosts struct {
 type host struct {
 	process *exec.Cmd
 	input   io.Closer
-	device  *os.File // what the host sends comes out of it, and what is written to it arrives there
+	device  int // a file: what the host sends comes out of it, and what is written to it arrives there
 }
 
 // New makes so many hosts.
@@ -66,7 +66,7 @@ func newHost(i, mtu int) (_ *host, err error) {
 			return nil, fmt.Errorf("%w: %v", ErrUnable, err)
 		}
 	}
-	h := &host{process: exec.Command("cat")}
+	h := &host{process: exec.Command("cat"), device: -1}
 	h.process.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET | unix.CLONE_NEWUTS, Setpgid: true}
 	if h.input, err = h.process.StdinPipe(); err != nil {
 		return nil, err
@@ -90,8 +90,8 @@ func newHost(i, mtu int) (_ *host, err error) {
 // close ends what runs on the host, and the host.
 func (h *host) close() error {
 	err := h.kill()
-	if h.device != nil {
-		err = errors.Join(err, h.device.Close())
+	if h.device >= 0 {
+		err = errors.Join(err, unix.Close(h.device))
 	}
 	return errors.Join(err, h.input.Close(), h.process.Wait())
 }
@@ -158,15 +158,15 @@ func onThread(f func()) {
 }
 
 // plug makes a device of the network namespace it is called in, and turns it on.
-func plug(address [4]byte, mtu int) (*os.File, error) {
+func plug(address [4]byte, mtu int) (int, error) {
 	fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
 	if err != nil {
-		return nil, fmt.Errorf("/dev/net/tun: %w", err)
+		return -1, fmt.Errorf("/dev/net/tun: %w", err)
 	}
 	socket, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		unix.Close(fd)
-		return nil, err
+		return -1, err
 	}
 	defer unix.Close(socket)
 	for _, step := range []struct {
@@ -191,10 +191,10 @@ func plug(address [4]byte, mtu int) (*os.File, error) {
 		}
 		if err != nil {
 			unix.Close(fd)
-			return nil, fmt.Errorf("network device %s, request %#x: %w", step.device, step.request, err)
+			return -1, fmt.Errorf("network device %s, request %#x: %w", step.device, step.request, err)
 		}
 	}
-	return os.NewFile(uintptr(fd), "/dev/net/tun"), nil
+	return fd, nil
 }
 
 func number(v uint16) func(*unix.Ifreq) error {
@@ -231,16 +231,16 @@ exec nsenter -t "$pid" -n -u unshare -m sh -c '` + moveIn + `' sh sh -c "$*"
 func (h *Hosts) Agent() string { return filepath.Join(h.dir, "agent") }
 
 // Cut takes a host off the network: nothing arrives from it, or at it, any more.
-func (h *Hosts) Cut(host int) { h.router.cut[host].Store(true) }
+func (h *Hosts) Cut(host int) { h.router.ports[host].cut.Store(true) }
 
 // Close ends all that runs on the hosts, and the network.
 func (h *Hosts) Close() error {
 	var errs []error
+	if h.router != nil {
+		h.router.close()
+	}
 	for _, one := range h.hosts {
 		errs = append(errs, one.close())
-	}
-	if h.router != nil {
-		h.router.running.Wait()
 	}
 	return errors.Join(append(errs, os.RemoveAll(h.dir))...)
 }
