@@ -18,6 +18,7 @@ import (
 // File is a Parquet file whose columns are read side by side.
 type File struct {
 	name   string
+	source *os.File
 	file   *parquet.File
 	leaves []*parquet.Column
 }
@@ -33,7 +34,7 @@ func Open(f *os.File) (_ *File, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: not a whole Parquet file: %w", f.Name(), err)
 	}
-	p := &File{name: f.Name(), file: file}
+	p := &File{name: f.Name(), source: f, file: file}
 	p.add(file.Root())
 	return p, nil
 }
@@ -88,8 +89,16 @@ func (f *File) List(name string) int {
 // empty or null is one null.
 func (f *File) Rows(columns []int, each func(row int, values [][]parquet.Value) error) (err error) {
 	defer Recover(f.name, &err)
+	if n, size := f.file.NumRows(), f.file.Size(); n > rowsPerByte*size+someMore {
+		return fmt.Errorf("%s: it announces %d rows, in %d bytes", f.name, n, size)
+	}
 	row := 0
-	for _, group := range f.file.RowGroups() {
+	for g, group := range f.file.RowGroups() {
+		for _, column := range columns {
+			if err := f.checkPages(g, column); err != nil {
+				return fmt.Errorf("%s: column %s: %w", f.name, f.Columns()[column], err)
+			}
+		}
 		if err := f.rowsOf(group, columns, &row, each); err != nil {
 			return err
 		}
