@@ -320,6 +320,9 @@ func readImageList(file string) (names, identities []string, err error) {
 	defer f.Close()
 	seen := map[string]int{}
 	add := func(line int, name string) error {
+		if name == "" || strings.ContainsRune(name, 0) {
+			return fmt.Errorf("%s:%d: %q is no path", file, line, name)
+		}
 		name = path.Clean(strings.ReplaceAll(name, `\`, "/"))
 		if first, ok := seen[name]; ok {
 			return fmt.Errorf("%s:%d: %s stands on line %d already", file, line, name, first)

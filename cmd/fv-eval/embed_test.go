@@ -148,3 +148,37 @@ func TestEmbedSavesWithinChunk(t *testing.T) {
 		}
 	}
 }
+
+// Whatever a list of images holds, it is an error or names, each of them once.
+func FuzzImageList(f *testing.F) {
+	f.Add("ann/1.jpg\r\n\n b c.png\n", false)
+	f.Add("\ufeffpath,identity\nann/1.jpg,ann\n", true)
+	f.Add("identity,Name\n,..\\x.jpg\n\"\",\"a\nb\"\n", true)
+	f.Add("name\n\"\"\n", true)
+	f.Fuzz(func(t *testing.T, text string, table bool) {
+		file := filepath.Join(t.TempDir(), "list.txt")
+		if table {
+			file = strings.TrimSuffix(file, "txt") + "csv"
+		}
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		names, identities, err := readImageList(file)
+		if err != nil {
+			if !strings.Contains(err.Error(), file) {
+				t.Errorf("the error does not name the file: %v", err)
+			}
+			return
+		}
+		if len(names) == 0 || identities != nil && len(identities) != len(names) {
+			t.Errorf("%d names, %d identities", len(names), len(identities))
+		}
+		seen := map[string]bool{}
+		for _, name := range names {
+			if name == "" || strings.ContainsRune(name, 0) || seen[name] {
+				t.Errorf("name %q", name)
+			}
+			seen[name] = true
+		}
+	})
+}
