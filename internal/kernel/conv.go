@@ -40,6 +40,7 @@ type Conv struct {
 	packed   []float32 // what Forward, or BackwardData, reads
 	pending  convCall
 	forward  func(int)
+	panel    func(int)
 	backward func(int)
 	weights  func(int)
 	reduce   func(int)
@@ -65,6 +66,7 @@ func NewConv(s ConvShape, scratch *Scratch) *Conv {
 	c := &Conv{s: s, scratch: scratch, cg: s.In.C / s.Groups, og: s.Out.C / s.Groups, in: newIdentity(s.In.C)}
 	c.phases = c.makePhases()
 	c.forward = c.forwardChunk
+	c.panel = c.forwardPanel
 	c.backward = c.backwardChunk
 	c.weights = c.weightsChunk
 	c.reduce = c.reduceChunk

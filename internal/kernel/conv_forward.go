@@ -3,7 +3,7 @@ package kernel
 // Load takes the weights w [out, in/groups, KH, KW] of Forward. It puts them into the order in
 // which that reads them: panels of columns, each [KH, KW*in/groups, columns].
 func (c *Conv) Load(p *Pool, w []float32) {
-	panels := c.s.Groups * even(c.og, tileCols())
+	panels := c.panels()
 	c.packed = c.scratch.weights(&c.own, panels*tileCols()*c.s.KH*c.s.KW*c.cg)
 	c.pending = convCall{y: c.packed, w: w}
 	p.Run(panels, c.packF)
@@ -46,8 +46,28 @@ func (c *Conv) runForward(p *Pool, q convCall) {
 		q.collector.begin(q.n * q.chunks)
 	}
 	c.pending = q
-	p.Run(q.n*q.chunks, c.forward)
+	if c.panelwise(&q) {
+		p.Run(c.panels(), c.panel)
+	} else {
+		p.Run(q.n*q.chunks, c.forward)
+	}
 	c.pending = convCall{}
+}
+
+// panels returns how many panels of columns the packed weights have.
+func (c *Conv) panels() int { return c.s.Groups * even(c.og, tileCols()) }
+
+// panelwise reports whether the work is cut by panels of weights, each for all rows, and not by rows, each of which would read all weights: few
+// images with weights that stay in no cache wait for memory more than they compute.
+func (c *Conv) panelwise(q *convCall) bool {
+	return q.chunks > 1 && q.half == nil && q.collector == nil && !c.weightsInCache(c.cg, c.og, c.s.KH*c.s.KW)
+}
+
+func (c *Conv) forwardPanel(panel int) {
+	s, q := &c.s, &c.pending
+	for n := range q.n {
+		c.forwardStrip(n, 0, s.Out.H, panel, panel+1, q.y[s.Out.Offset(n, 0, 0):])
+	}
 }
 
 // packedInCache is how many floats of packed weights stay in a second-level
@@ -64,13 +84,13 @@ func (c *Conv) forwardChunk(chunk int) {
 	}
 	q.x.strips(y0, y1, floats, s.PadW, func(y0, y1 int) {
 		if q.half == nil {
-			c.forwardStrip(n, y0, y1, q.y[s.Out.Offset(n, y0, 0):])
+			c.forwardStrip(n, y0, y1, 0, c.panels(), q.y[s.Out.Offset(n, y0, 0):])
 			return
 		}
 		stride := s.Out.RowStride()
 		strip := sumBuffers.get((y1 - y0) * stride)
 		defer sumBuffers.put(strip)
-		c.forwardStrip(n, y0, y1, strip)
+		c.forwardStrip(n, y0, y1, 0, c.panels(), strip)
 		for y := y0; y < y1; y++ {
 			pixels := strip[(y-y0)*stride:][:s.Out.W*s.Out.C]
 			roundTrip(q.half[s.Out.Offset(n, y, 0)/2:], pixels)
@@ -101,8 +121,8 @@ func (c *Conv) merged(x, y Layout) int {
 	return max(1, stripFloats/x.RowStride())
 }
 
-// forwardStrip computes rows y0 to y1 of image n, the first of which is at the start of dst.
-func (c *Conv) forwardStrip(n, y0, y1 int, dst []float32) {
+// forwardStrip computes rows y0 to y1 of image n, the first of which is at the start of dst, in the columns of some panels.
+func (c *Conv) forwardStrip(n, y0, y1, firstPanel, endPanel int, dst []float32) {
 	s, q := &c.s, &c.pending
 	x := q.x.view(n, y0*s.StrideH-s.PadH, (y1-1)*s.StrideH-s.PadH+s.KH, s.PadW)
 	defer x.close()
@@ -136,13 +156,13 @@ func (c *Conv) forwardStrip(n, y0, y1 int, dst []float32) {
 	}
 	if c.weightsInCache(c.cg, c.og, s.KH*s.KW) {
 		for y := y0; y < y1; y += merged {
-			for i := range s.Groups * panels {
+			for i := firstPanel; i < endPanel; i++ {
 				panel(i, y, min(y1, y+merged))
 			}
 		}
 		return
 	}
-	for i := range s.Groups * panels {
+	for i := firstPanel; i < endPanel; i++ {
 		panel(i, y0, y1)
 	}
 }
