@@ -75,7 +75,7 @@ func (m *Model) Save(path string) error {
 			return fmt.Errorf("%s: cannot save this model: its network has a tensor %q of its own", path, headPrefix+name)
 		}
 		t := m.HeadParams[name]
-		file.Tensors = append(file.Tensors, tensorfile.Tensor{Name: headPrefix + name, Shape: t.Shape, Data: t.Data})
+		file.Tensors = append(file.Tensors, tensorfile.Tensor{Name: headPrefix + name, Shape: t.Shape, Data: t.Data, Stream: t.finite(path, headPrefix+name)})
 	}
 	if err := m.checkTensors(); err != nil {
 		return fmt.Errorf("%s: cannot save this model: %w", path, err)
@@ -179,7 +179,7 @@ func (m *Model) fill(tensors []tensorfile.Tensor) error {
 		if m.HeadParams == nil {
 			m.HeadParams = map[string]Tensor{}
 		}
-		m.HeadParams[short] = Tensor{byName[name].Shape, byName[name].Data}
+		m.HeadParams[short] = Tensor{Shape: byName[name].Shape, Data: byName[name].Data}
 	}
 	return nil
 }
@@ -209,6 +209,21 @@ func (m *Model) checkTensors() error {
 		}
 	}
 	return nil
+}
+
+// finite returns the tensor's Stream for the file at path, if it has one, which then ends with an error at a value that cannot be.
+func (t *Tensor) finite(path, name string) func(func([]float32) error) error {
+	if t.Stream == nil {
+		return nil
+	}
+	return func(write func([]float32) error) error {
+		return t.Stream(func(x []float32) error {
+			if err := finite(name, x); err != nil {
+				return fmt.Errorf("%s: cannot save this model: %w", path, err)
+			}
+			return write(x)
+		})
+	}
 }
 
 func finite(name string, values []float32) error {

@@ -162,11 +162,14 @@ func TestLoadMistakes(t *testing.T) {
 // Save writes nothing that Load would refuse.
 func TestSaveMistakes(t *testing.T) {
 	for want, spoil := range map[string]func(*Model){
-		"no network":                        func(m *Model) { m.Network = nil },
-		"std[0] is 0":                       func(m *Model) { m.Contract.Std[0] = 0 },
-		`"fc.bias": value 4 is NaN`:         func(m *Model) { m.Theta[len(m.Theta)-1] = nan() },
-		`"head.weight" has shape`:           func(m *Model) { m.Classes = nil },
-		`"head.s" of shape [2] has 1 f`:     func(m *Model) { m.HeadParams["s"] = Tensor{[]int{2}, []float32{1}} },
+		"no network":                    func(m *Model) { m.Network = nil },
+		"std[0] is 0":                   func(m *Model) { m.Contract.Std[0] = 0 },
+		`"fc.bias": value 4 is NaN`:     func(m *Model) { m.Theta[len(m.Theta)-1] = nan() },
+		`"head.weight" has shape`:       func(m *Model) { m.Classes = nil },
+		`"head.s" of shape [2] has 1 f`: func(m *Model) { m.HeadParams["s"] = Tensor{Shape: []int{2}, Data: []float32{1}} },
+		`"head.s": value 1 is NaN`: func(m *Model) {
+			m.HeadParams["s"] = Tensor{Shape: []int{2}, Stream: func(w func([]float32) error) error { return w([]float32{1, nan()}) }}
+		},
 		"setting scale is NaN":              func(m *Model) { m.Head.Settings["scale"] = math.NaN() },
 		`has a tensor "head.weight" of its`: func(m *Model) { m.Network.Layers[4].Name = "head" },
 	} {
