@@ -60,8 +60,16 @@ type Biased interface {
 // Init fills a parameter of a head over so many classes: weights with draws from N(0, 0.01²)
 // that depend on the seed only, a bias with 0 or what a Biased head says.
 func Init(h Head, classes int, p ParamShape, data []float32, seed uint64) {
+	InitPart(h, classes, p, data, 0, seed)
+}
+
+// InitPart fills a part of a parameter as Init fills the whole: data are its numbers from the first on.
+func InitPart(h Head, classes int, p ParamShape, data []float32, first int, seed uint64) {
 	if p.Name == "weight" {
 		r := random.New(seed, random.Init, 0, -1)
+		for range first {
+			r.NormFloat64() // takes any number of draws
+		}
 		for i := range data {
 			data[i] = float32(weightDeviation * r.NormFloat64())
 		}

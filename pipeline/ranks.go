@@ -22,6 +22,7 @@ import (
 // cannot go on, or is to stop, says so. A rank that fails elsewhere comes to the next meeting with its error.
 type ranks struct {
 	mpi.Group
+	plain   mpi.Group // the same, without counting: of files
 	stream  mpi.Group // of the sums of gradients, which go on beside what else ranks tell each other
 	hosts   []string
 	here    int // ranks on this host
@@ -53,11 +54,11 @@ type word struct {
 type fact struct{ What, Is, Cure string }
 
 // alone is a process by itself.
-func alone() *ranks { return &ranks{Group: mpi.Single, here: 1} }
+func alone() *ranks { return &ranks{Group: mpi.Single, plain: mpi.Single, here: 1} }
 
 // newRanks meets the other ranks. Those of a host that may run on the same processors share them.
 func newRanks(g mpi.Group) (*ranks, error) {
-	r := &ranks{Group: g, here: 1}
+	r := &ranks{Group: g, plain: g, here: 1}
 	if g.Size() == 1 {
 		return r, nil
 	}
@@ -207,6 +208,16 @@ func (r *ranks) sum(x []float64) {
 	}
 }
 
+// all reports whether something is so on all ranks.
+func (r *ranks) all(so bool) bool {
+	not := []float64{1}
+	if so {
+		not[0] = 0
+	}
+	r.sum(not)
+	return not[0] == 0
+}
+
 // mean replaces numbers by their means over all ranks; what is alike on all stays as it is.
 func (r *ranks) mean(x []float32) {
 	if !r.several() || r.err != nil {
@@ -265,7 +276,7 @@ func (t *trainer) agree() error {
 }
 
 // inStep has the settings that may change when a run is resumed, and must be alike on all ranks all the same.
-var inStep = []string{"max-steps", "val-every", "checkpoint-every", "on-nan", "rollbacks", "exchange"}
+var inStep = []string{"max-steps", "val-every", "checkpoint-every", "on-nan", "rollbacks", "exchange", "split-head"}
 
 // facts are what must be alike on all ranks: they take the same steps without telling each other more.
 func (t *trainer) facts() []fact {

@@ -70,7 +70,9 @@ func (t *trainer) advance(ctx context.Context) error {
 		if err := t.monitor.step(t.Step, line.Cosine); err != nil {
 			return errors.Join(err, t.log.append(*line))
 		}
-		t.watch(line)
+		if err := t.watch(line); err != nil {
+			return err
+		}
 	}
 	return t.record(ctx, line)
 }
@@ -133,8 +135,10 @@ func (t *trainer) due(every Span) bool {
 // record does what is due after a step that was accepted: it validates, writes the step's
 // line and a checkpoint.
 func (t *trainer) record(ctx context.Context, line *logLine) error {
-	if t.due(t.config.ValEvery) && t.ranks.writes() {
-		t.measureClasses(line)
+	if t.due(t.config.ValEvery) {
+		if err := t.measureClasses(line); err != nil {
+			return err
+		}
 	}
 	if t.faces.pairs != nil && t.due(t.config.ValEvery) {
 		v, err := t.validate(ctx)
@@ -169,7 +173,7 @@ func (t *trainer) validated(v Validation) error {
 	}
 	t.Validations = append(t.Validations, v)
 	if best {
-		if err := t.saveModel(ModelFile); err != nil {
+		if err := t.lend(func(l *lent) error { return t.saveModel(l, ModelFile) }); err != nil {
 			return err
 		}
 	}

@@ -220,6 +220,7 @@ func oldRun(dir string, given []Field, r *ranks, events Events) (_ *trainer, err
 	if err != nil {
 		return nil, err
 	}
+	defer saved.close()
 	if warning != nil {
 		events.warn("going on from the checkpoint of step %d, as a later one is damaged: %v", saved.Step, warning)
 	}
