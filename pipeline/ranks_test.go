@@ -84,7 +84,7 @@ func TestRanks(t *testing.T) {
 	data := drawFaces(t, 12)
 	for name, changes := range map[string][]string{
 		"norms":      {"backbone=sfnet4-bn", "val=0.34", "val-every=4", "head=adaface"},
-		"no norms":   {"head=elasticface-cos", "ema=0.9"},
+		"no norms":   {"head=elasticface-cos", "ema=0.9", "split-head=false"},
 		"accumulate": {"backbone=sfnet4-bn", "accumulate=2", "head=curricularface"},
 		"sample":     {"backbone=sfnet4-bn", "sample-classes=0.6"},
 		"triplet":    {"loss=head+triplet", "per-identity=2", "head=softmax"},

@@ -86,7 +86,7 @@ func (t *trainer) start() error {
 		Dir: t.dir, Config: t.config, Identities: len(t.faces.train.Identities), Images: len(t.faces.train.Samples),
 		Params: t.graph.backboneParams, HeadParams: arenaLen(0, t.head, len(t.faces.train.Identities), t.network.Dim()),
 		StepsPerEpoch: t.perEpoch, Steps: t.lastStep(), First: t.Step,
-		Bytes: t.backbone.Bytes(), Memory: t.memoryNeeds, Threads: t.pool.Threads(), Ranks: t.ranks.Size(), Kernels: kernel.Variant(), LeastScale: t.leastScale,
+		Bytes: t.backbone.Bytes(), Memory: t.memoryNeeds, Threads: t.pool.Threads(), Ranks: t.ranks.Size(), Classes: t.classes.count(), Kernels: kernel.Variant(), LeastScale: t.leastScale,
 	}
 	if t.faces.pairs != nil {
 		s.ValidationPairs = len(t.faces.pairs.Pairs)
