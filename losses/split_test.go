@@ -5,8 +5,12 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
+
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
 
 	"github.com/faceverify/fv/internal/kernel"
 	"github.com/faceverify/fv/internal/ops"
@@ -148,6 +152,20 @@ func TestSplit(t *testing.T) {
 				closeTo(t, what+": dbias", p.dbias, want.dbias)
 			}
 		}
+	}
+}
+
+// Logits are of all classes.
+func TestSplitLogits(t *testing.T) {
+	g := gorgonia.NewGraph()
+	in := Nodes{
+		Embedding: gorgonia.NewMatrix(g, tensor.Float32, gorgonia.WithShape(2, 3), gorgonia.WithName("x")),
+		Weight:    gorgonia.NewMatrix(g, tensor.Float32, gorgonia.WithShape(4, 3), gorgonia.WithName("w")),
+		Labels:    gorgonia.NewTensor(g, tensor.Int, 1, gorgonia.WithShape(2), gorgonia.WithName("y")),
+	}
+	split := &ops.Split{Count: 4, Classes: 8, Peers: peer{newRing(2), 0}}
+	if _, err := Logits(exactHead(t, "arcface"), in, NodeOptions{Split: split}); err == nil || !strings.Contains(err.Error(), "shared out") {
+		t.Errorf("error %v", err)
 	}
 }
 

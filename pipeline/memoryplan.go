@@ -127,7 +127,11 @@ func (t *trainer) lessMemory(limit int64) string {
 	}
 	least := max(2, t.config.PerIdentity)
 	if !fits(least) {
-		return fmt.Sprintf("no batch fits, not even one of %d: choose a smaller --backbone, --size or --embedding", least)
+		cure := "choose a smaller --backbone, --size or --embedding"
+		if 2*t.memoryNeeds.Weights > limit {
+			cure += ", or more ranks, which share the classes out (docs/mpi.md)"
+		}
+		return fmt.Sprintf("no batch fits, not even one of %d: %s", least, cure)
 	}
 	largest := least - 1 + sort.Search(t.config.Batch-least, func(i int) bool { return !fits(least + i) })
 	if k := t.config.PerIdentity; k > 0 {

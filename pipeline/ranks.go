@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -289,7 +290,7 @@ func (t *trainer) facts() []fact {
 	digest, _ := json.Marshal(t.faces.digest)
 	return []fact{
 		{"settings", fmt.Sprint(settings), "start all with the same command"},
-		{"images or identities", string(digest), "all ranks need the same data"},
+		{"images or identities", fmt.Sprintf("%x", sha256.Sum256(digest)), "all ranks need the same data"},
 		{"kernels", kernel.Variant(), "the processors differ, and with them how results round: FV_ISA=avx2, or what all of them can, makes them alike"},
 		t.weights(),
 	}

@@ -79,6 +79,7 @@ func (t *trainer) advance(ctx context.Context) error {
 
 func (t *trainer) start() error {
 	t.loader.Start(t.firstBatch(t.Step))
+	t.ranks.sent.Store(0) // the first step is not to count the preparations
 	if t.events.Start == nil {
 		return nil
 	}
