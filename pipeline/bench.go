@@ -169,6 +169,7 @@ func benchTraining(c *Config, network *nn.Network, classes int) (*bench, error) 
 	if t.head, err = c.head(); err != nil {
 		return nil, err
 	}
+	t.shareClasses()
 	if err := t.build(); err != nil {
 		t.close()
 		return nil, err

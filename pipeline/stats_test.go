@@ -212,6 +212,7 @@ func BenchmarkStats(b *testing.B) {
 		if t.head, err = config.head(); err != nil {
 			b.Fatal(err)
 		}
+		t.shareClasses()
 		if err := t.build(); err != nil {
 			b.Fatal(err)
 		}
