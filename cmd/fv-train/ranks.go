@@ -35,18 +35,22 @@ func (e *env) join(timeout int) (mpi.Group, error) {
 // leave ends the work with other ranks, if there are any. An error that all have agreed on is told by rank 0 alone; where ranks have lost
 // each other each tells its own, and the launcher is asked to end all.
 func (e *env) leave(err error) error {
-	switch {
-	case e.world == nil:
+	if e.world == nil {
 		return err
-	case errors.Is(err, mpi.ErrBroken):
-		host, _ := os.Hostname()
-		fmt.Fprintf(os.Stderr, "fv-train: rank %d on %s: %v\n", e.world.Rank(), host, err)
-		e.world.Abort(cli.ExitFailure)
-		return cli.Told(err)
 	}
-	closed := e.world.Close()
-	if e.world.Rank() != 0 && err != nil {
-		return cli.Told(err)
+	if !errors.Is(err, mpi.ErrBroken) {
+		closed := e.world.Close()
+		switch {
+		case errors.Is(closed, mpi.ErrBroken):
+			err = errors.Join(err, closed)
+		case e.world.Rank() != 0 && err != nil:
+			return cli.Told(err)
+		default:
+			return errors.Join(err, closed)
+		}
 	}
-	return errors.Join(err, closed)
+	host, _ := os.Hostname()
+	fmt.Fprintf(os.Stderr, "fv-train: rank %d on %s: %v\n", e.world.Rank(), host, err)
+	e.world.Abort(cli.ExitFailure)
+	return cli.Told(err)
 }

@@ -17,6 +17,9 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
+	"github.com/faceverify/fv/internal/hosttest"
 	"github.com/faceverify/fv/pipeline/synth"
 )
 
@@ -28,6 +31,7 @@ const ofTest = "FV_TEST_RANKS"
 // mpirun is an installed launcher, with what its ranks need.
 type mpirun struct {
 	path, dir, command, data string
+	hosts                    *hosttest.Hosts // that ranks run on, or nil
 }
 
 // launchers calls f with each launcher that is installed.
@@ -68,12 +72,18 @@ func (m *mpirun) ranks(t *testing.T, n int, output *bytes.Buffer, args ...string
 	name := m.command
 	if n > 1 {
 		launch := []string{"-np", strconv.Itoa(n)}
-		if strings.HasSuffix(m.path, "openmpi") {
+		switch {
+		case m.hosts != nil:
+			launch = m.spread(n)
+		case strings.HasSuffix(m.path, "openmpi"):
 			launch = append(launch, "--oversubscribe")
 		}
 		name, args = m.path, append(append(launch, m.command), args...)
 	}
 	c := exec.CommandContext(t.Context(), name, args...)
+	if m.hosts != nil {
+		c = m.hosts.Command(t.Context(), 0, name, args...)
+	}
 	c.Dir, c.Stdout, c.Stderr = m.dir, output, output
 	c.Env = append(os.Environ(), ofTest+"="+m.dir, "OMPI_ALLOW_RUN_AS_ROOT=1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1")
 	c.WaitDelay = 10 * time.Second
@@ -145,6 +155,25 @@ func (m *mpirun) process(t *testing.T, rank int) *os.Process {
 	return nil
 }
 
+// parent returns the process that started another one.
+func parent(t *testing.T, p *os.Process) *os.Process {
+	t.Helper()
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := bytes.Cut(stat, []byte(") ")) // after the name: state, parent
+	pid, err := strconv.Atoi(string(bytes.Fields(rest)[1]))
+	if err != nil || pid < 2 {
+		t.Fatalf("the parent of a rank is %d, %v", pid, err)
+	}
+	q, err := os.FindProcess(pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return q
+}
+
 // sameLosses fails unless two runs have the same losses: see TestRanks of package pipeline for the tolerance.
 func (m *mpirun) sameLosses(t *testing.T, got, want []float64) {
 	t.Helper()
@@ -155,6 +184,19 @@ func (m *mpirun) sameLosses(t *testing.T, got, want []float64) {
 		if math.Abs(got[i]-w) > 2e-6*float64(i+1)*(1+math.Abs(w)) {
 			t.Errorf("step %d: loss %v, want %v", i+1, got[i], w)
 		}
+	}
+}
+
+// goesOn fails unless one process can take up a run and take another two steps.
+func (m *mpirun) goesOn(t *testing.T, out string) {
+	t.Helper()
+	var output bytes.Buffer
+	last := len(m.losses(t, out)) + 2
+	if err := m.ranks(t, 1, &output, "--resume", out, "--max-steps", strconv.Itoa(last)).Run(); err != nil {
+		t.Errorf("resumed: %v\n%s", err, &output)
+	}
+	if n := len(m.losses(t, out)); n != last {
+		t.Errorf("resumed to step %d, want %d", n, last)
 	}
 }
 
@@ -171,6 +213,21 @@ func end(t *testing.T, c *exec.Cmd, output *bytes.Buffer, within time.Duration) 
 	case <-time.After(within):
 		c.Process.Kill()
 		t.Fatalf("the ranks have not ended within %v:\n%s", within, output)
+	}
+}
+
+// gone waits for ranks that are to end within a time, however the launcher fares.
+func gone(t *testing.T, ranks []*os.Process, within time.Duration) {
+	t.Helper()
+	deadline := time.Now().Add(within)
+	for i, p := range ranks {
+		for p.Signal(syscall.Signal(0)) == nil {
+			if time.Now().After(deadline) {
+				p.Kill()
+				t.Errorf("rank %d has not ended within %v", i, within)
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
 	}
 }
 
@@ -258,14 +315,60 @@ func TestMPIRankLost(t *testing.T) {
 			if want := "rank 1 does not answer"; name == "frozen" && !strings.Contains(out.String(), want) {
 				t.Errorf("want %q in\n%s", want, &out)
 			}
-			out.Reset()
-			last := len(m.losses(t, name)) + 2
-			if err := m.ranks(t, 1, &out, "--resume", name, "--max-steps", strconv.Itoa(last)).Run(); err != nil {
-				t.Errorf("resumed: %v\n%s", err, &out)
-			}
-			if n := len(m.losses(t, name)); n != last {
-				t.Errorf("resumed to step %d, want %d", n, last)
+			m.goesOn(t, name)
+		}
+	})
+}
+
+// Without the launcher, and the daemon that it may have started them by, ranks stop when they are told to, and do not wait for ever to be
+// let go.
+func TestMPILauncherLost(t *testing.T) {
+	launchers(t, func(t *testing.T, m *mpirun) {
+		var out bytes.Buffer
+		c := m.ranks(t, 2, &out, m.settings("lost", "--epochs", "1000", "--mpi-timeout", "4", "--val", "none")...)
+		c.WaitDelay = time.Second // daemons of the launcher hold its output
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		m.await(t, "lost", 4)
+		both := []*os.Process{m.process(t, 0), m.process(t, 1)}
+		parent(t, both[0]).Kill()
+		c.Process.Kill()
+		c.Wait()
+		for _, p := range both {
+			p.Signal(os.Interrupt) // unless it has ended
+		}
+		gone(t, both, 30*time.Second)
+		m.goesOn(t, "lost")
+	})
+}
+
+// A full disk, which rank 0 alone writes to, ends all ranks with one message; with more room the run goes on.
+func TestMPIDiskFull(t *testing.T) {
+	launchers(t, func(t *testing.T, m *mpirun) {
+		const out = "disk/run"
+		dir := filepath.Join(m.dir, "disk")
+		if err := os.Mkdir(dir, 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=24m"); err != nil { // a checkpoint has 12.7 MB
+			t.Skip("a small disk wants the right to mount one:", err)
+		}
+		defer unix.Unmount(dir, unix.MNT_DETACH)
+		var output bytes.Buffer
+		c := m.ranks(t, 2, &output, m.settings(out, "--epochs", "1000", "--val", "none")...)
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		end(t, c, &output, 30*time.Second)
+		for _, once := range []string{"fv-train: cannot write to the run folder", "no space left on device"} {
+			if strings.Count(output.String(), once) != 1 {
+				t.Errorf("want %q once in\n%s", once, &output)
 			}
 		}
+		if err := unix.Mount("tmpfs", dir, "tmpfs", unix.MS_REMOUNT, "size=100m"); err != nil {
+			t.Fatal(err)
+		}
+		m.goesOn(t, out)
 	})
 }

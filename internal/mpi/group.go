@@ -31,9 +31,9 @@ type World interface {
 	Group
 	// Library says which MPI library is used: its version and its file.
 	Library() string
-	// SetTimeout bounds the time that a call may take from then on; 0, as at the start, does not.
+	// SetTimeout bounds the time that a call may take from then on, Close included; 0, as at the start, does not.
 	SetTimeout(time.Duration)
-	// Close ends the use of MPI. All ranks must call it.
+	// Close ends the use of MPI. All ranks must call it. An error that wraps ErrBroken leaves MPI to Abort.
 	Close() error
 	// Abort makes the launcher end all ranks, as far as it can within some seconds. It does not end this process.
 	Abort(code int)

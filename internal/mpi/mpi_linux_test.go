@@ -57,6 +57,18 @@ func rank(mode string) error {
 		fmt.Printf("rank %d: %v\n", w.Rank(), err)
 		w.Abort(3)
 		return err
+	case "open":
+		w.SetTimeout(time.Second)
+		if w.Rank() == 1 {
+			time.Sleep(time.Minute)
+		}
+		err := w.Close()
+		if !errors.Is(err, mpi.ErrBroken) {
+			return fmt.Errorf("error %v, want one that wraps ErrBroken", err)
+		}
+		fmt.Printf("rank %d: %v\n", w.Rank(), err)
+		w.Abort(3)
+		return err
 	}
 	return fmt.Errorf("what is %q?", mode)
 }
@@ -111,6 +123,20 @@ func TestMPILateRank(t *testing.T) {
 		began := time.Now()
 		out, err := start(t, launcher, "late", 3)
 		if err == nil || !strings.Contains(out, "has not ended within 1s: rank 1 does not answer") {
+			t.Errorf("%s: error %v, output\n%s", launcher, err, out)
+		}
+		if d := time.Since(began); d > 30*time.Second {
+			t.Errorf("%s: the ranks ended after %v", launcher, d)
+		}
+	}
+}
+
+// Where a rank does not come to the end the others do not wait for it longer than for anything else.
+func TestMPIOpenEnd(t *testing.T) {
+	for _, launcher := range launchers(t) {
+		began := time.Now()
+		out, err := start(t, launcher, "open", 3)
+		if err == nil || !strings.Contains(out, "the end of MPI (MPI_Finalize) has not come within 1s") {
 			t.Errorf("%s: error %v, output\n%s", launcher, err, out)
 		}
 		if d := time.Since(began); d > 30*time.Second {

@@ -24,7 +24,7 @@ func Start() (World, error) {
 	}
 	e := newEngine(lib)
 	go e.serve()
-	w := &world{&communicator{engine: e, comm: lib.abi.world, urgent: true}}
+	w := &world{communicator: &communicator{engine: e, comm: lib.abi.world, urgent: true}}
 	e.do(func() { err = e.join() })
 	if err != nil {
 		return nil, fmt.Errorf("%s (%s): %w", lib.file, lib.version, err)
@@ -171,7 +171,10 @@ func (c *communicator) Dup() (Group, error) {
 	return &communicator{engine: e, comm: uintptr(comm)}, err
 }
 
-type world struct{ *communicator }
+type world struct {
+	*communicator
+	timeout time.Duration
+}
 
 // Library implements World.
 func (w *world) Library() string {
@@ -180,23 +183,38 @@ func (w *world) Library() string {
 }
 
 // SetTimeout implements World.
-func (w *world) SetTimeout(d time.Duration) { w.engine.do(func() { w.engine.timeout = d }) }
-
-// Close implements World.
-func (w *world) Close() error {
-	e := w.engine
-	var err error
-	e.do(func() { err = e.lib.check("MPI_Finalize", call(e.lib.finalize)) })
-	close(e.calls)
-	return err
+func (w *world) SetTimeout(d time.Duration) {
+	w.timeout = d
+	w.engine.do(func() { w.engine.timeout = d })
 }
 
-// abortTime is how long a launcher may take to end all ranks.
-const abortTime = 5 * time.Second
+// Close implements World. The library waits for other ranks, and for the launcher, either of which may be gone.
+func (w *world) Close() error {
+	e := w.engine
+	ended := make(chan error, 1)
+	go e.do(func() { ended <- e.lib.check("MPI_Finalize", call(e.lib.finalize)) })
+	var late <-chan time.Time
+	if w.timeout > 0 {
+		late = time.After(w.timeout)
+	}
+	select {
+	case err := <-ended:
+		close(e.calls)
+		return err
+	case <-late:
+		return fmt.Errorf("%w: the end of MPI (MPI_Finalize) has not come within %v", ErrBroken, w.timeout)
+	}
+}
+
+const (
+	abortTime = 5 * time.Second        // that a launcher may take to end all ranks
+	printTime = 500 * time.Millisecond // in which it reads what they have printed: MPICH's does not once it ends them
+)
 
 // Abort implements World.
 func (w *world) Abort(code int) {
 	e := w.engine
+	time.Sleep(printTime)
 	go e.do(func() { call(e.lib.abort, e.lib.abi.world, uintptr(code)) })
 	time.Sleep(abortTime)
 	runtime.KeepAlive(w)
