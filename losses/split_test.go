@@ -1,82 +1,32 @@
 package losses
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
 	"github.com/faceverify/fv/internal/kernel"
+	"github.com/faceverify/fv/internal/mpi"
+	"github.com/faceverify/fv/internal/mpi/mpitest"
 	"github.com/faceverify/fv/internal/ops"
 )
 
-// ring is processes that are goroutines: a call returns when all have made it.
-type ring struct {
-	size    int
-	mu      sync.Mutex
-	all     sync.Cond
-	arrived int
-	calls   int
-	brought []any
+// peers are ranks as those that share a head's classes.
+type peers struct {
+	mpi.Group
+	summer *mpi.Summer
+	errs   *[]error
 }
 
-type peer struct {
-	*ring
-	number int
-}
-
-func newRing(size int) *ring {
-	r := &ring{size: size, brought: make([]any, size)}
-	r.all.L = &r.mu
-	return r
-}
-
-// meet waits for all.
-func (p peer) meet() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	now := p.calls
-	if p.arrived++; p.arrived == p.size {
-		p.arrived = 0
-		p.calls++
-		p.all.Broadcast()
-	}
-	for p.calls == now {
-		p.all.Wait()
-	}
-}
-
-func (p peer) bring(x any) {
-	p.brought[p.number] = x
-	p.meet()
-}
-
-func (p peer) Size() int { return p.size }
-
-func (p peer) Gather(dst, x []float64) {
-	p.bring(x)
-	for i, b := range p.brought {
-		copy(dst[i*len(x):], b.([]float64))
-	}
-	p.meet()
-}
-
-func (p peer) Sum(x []float32) {
-	p.bring(slices.Clone(x))
-	copy(x, p.brought[0].([]float32))
-	for _, b := range p.brought[1:] {
-		for i, v := range b.([]float32) {
-			x[i] += v
-		}
-	}
-	p.meet()
-}
+func (p peers) Gather(dst, x []float64) { *p.errs = append(*p.errs, mpi.GatherFloats(p.Group, dst, x)) }
+func (p peers) Sum(x []float32)         { *p.errs = append(*p.errs, p.summer.Sum(x)) }
 
 // runSplit fills in the loss and its gradients as so many processes compute them that share the classes, and fails unless those that
 // all of them have are the same bits. spare is how many rows more than they need each has.
@@ -84,38 +34,39 @@ func (p *problem) runSplit(t *testing.T, head func() Head, size, spare int, pool
 	t.Helper()
 	parts := make([]problem, size)
 	p.dw, p.dbias = make([]float32, len(p.w)), make([]float32, len(p.bias))
-	processes := newRing(size)
-	var all sync.WaitGroup
-	for i := range parts {
-		all.Go(func() {
-			h := head()
-			k := centers(h) * p.dim
-			first, end := i*p.classes/size, (i+1)*p.classes/size
-			extra := make([]float32, spare*k)
-			for j := range extra {
-				extra[j] = float32(math.NaN()) // not to be looked at
-			}
-			q := &parts[i]
-			*q = problem{x: p.x, w: append(slices.Clone(p.w[first*k:end*k]), extra...), bias: p.bias}
-			perClass := h.Geometry().Bias == ClassBias
-			if perClass {
-				q.bias = append(slices.Clone(p.bias[first:end]), extra[:spare]...)
-			}
-			ce := ops.NewCrossEntropyWith(h, p.n, end-first+spare, p.dim, NodeOptions{Filter: p.filter, Pool: pool,
-				Split: &ops.Split{First: first, Count: end - first, Classes: p.classes, Peers: peer{processes, i}}})
-			var err error
-			if q.loss, err = ce.Forward(q.x, q.w, q.bias, p.labels); err != nil {
-				t.Error(err)
-			}
-			q.dx, q.dw, q.dbias = make([]float32, len(q.x)), make([]float32, len(q.w)), make([]float32, len(q.bias))
-			ce.Backward(1, q.w, q.bias, q.dx, q.dw, q.dbias)
-			copy(p.dw[first*k:end*k], q.dw)
-			if perClass {
-				copy(p.dbias[first:end], q.dbias)
-			}
-		})
+	for _, err := range mpitest.Run(size, func(g mpi.Group) error {
+		i, h := g.Rank(), head()
+		k := centers(h) * p.dim
+		first, end := i*p.classes/size, (i+1)*p.classes/size
+		extra := make([]float32, spare*k)
+		for j := range extra {
+			extra[j] = float32(math.NaN()) // not to be looked at
+		}
+		q := &parts[i]
+		*q = problem{x: p.x, w: append(slices.Clone(p.w[first*k:end*k]), extra...), bias: p.bias}
+		perClass := h.Geometry().Bias == ClassBias
+		if perClass {
+			q.bias = append(slices.Clone(p.bias[first:end]), extra[:spare]...)
+		}
+		var errs []error
+		ce := ops.NewCrossEntropyWith(h, p.n, end-first+spare, p.dim, NodeOptions{Filter: p.filter, Pool: pool,
+			Split: &ops.Split{First: first, Count: end - first, Classes: p.classes, Peers: peers{g, mpi.NewSummer(g), &errs}}})
+		var err error
+		if q.loss, err = ce.Forward(q.x, q.w, q.bias, p.labels); err != nil {
+			return err
+		}
+		q.dx, q.dw, q.dbias = make([]float32, len(q.x)), make([]float32, len(q.w)), make([]float32, len(q.bias))
+		ce.Backward(1, q.w, q.bias, q.dx, q.dw, q.dbias)
+		copy(p.dw[first*k:end*k], q.dw)
+		if perClass {
+			copy(p.dbias[first:end], q.dbias)
+		}
+		return errors.Join(errs...)
+	}) {
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
-	all.Wait()
 	for i, q := range parts {
 		if q.loss != parts[0].loss || !slices.Equal(q.dx, parts[0].dx) || len(p.bias) == 1 && q.dbias[0] != parts[0].dbias[0] {
 			t.Fatalf("process %d of %d has other results than the first", i, size)
@@ -163,7 +114,7 @@ func TestSplitLogits(t *testing.T) {
 		Weight:    gorgonia.NewMatrix(g, tensor.Float32, gorgonia.WithShape(4, 3), gorgonia.WithName("w")),
 		Labels:    gorgonia.NewTensor(g, tensor.Int, 1, gorgonia.WithShape(2), gorgonia.WithName("y")),
 	}
-	split := &ops.Split{Count: 4, Classes: 8, Peers: peer{newRing(2), 0}}
+	split := &ops.Split{Count: 4, Classes: 8, Peers: peers{Group: mpitest.New(2)[0]}}
 	if _, err := Logits(exactHead(t, "arcface"), in, NodeOptions{Split: split}); err == nil || !strings.Contains(err.Error(), "shared out") {
 		t.Errorf("error %v", err)
 	}
