@@ -25,7 +25,18 @@ func CheckAlone(command string) error {
 	return fmt.Errorf("%s works as one process, and an MPI launcher (%s) has started several: start it without mpirun or srun", command, launchOf(os.Getenv).by)
 }
 
+// hint says what else may be wrong where processes do not find each other.
+func (l launch) hint() string {
+	if l.by == slurmTasks {
+		return ", and srun wants --mpi=pmix for Open MPI's, --mpi=pmi2 for MPICH's"
+	}
+	return ""
+}
+
 func (l launch) several() bool { return l.by != "" && l.size != 1 }
+
+// slurmTasks is the number of tasks of a Slurm step.
+const slurmTasks = "SLURM_STEP_NUM_TASKS"
 
 // launchOf looks for what mpirun and srun leave in the environment. Slurm's variables of a job (SLURM_NTASKS) are also those of its
 // script, which is no task; those of a step are there only for tasks that srun started.
@@ -41,7 +52,7 @@ func launchOf(getenv func(string) string) launch {
 	for _, v := range []struct {
 		name    string
 		openMPI bool
-	}{{"OMPI_COMM_WORLD_SIZE", true}, {"PMI_SIZE", false}, {"SLURM_STEP_NUM_TASKS", false}} {
+	}{{"OMPI_COMM_WORLD_SIZE", true}, {"PMI_SIZE", false}, {slurmTasks, false}} {
 		if n := number(v.name); n > 0 && l.by == "" {
 			l = launch{v.name, n, v.openMPI}
 		}

@@ -30,8 +30,8 @@ func Start() (World, error) {
 		return nil, fmt.Errorf("%s (%s): %w", lib.file, lib.version, err)
 	}
 	if l.size != 0 && l.size != e.size {
-		return nil, fmt.Errorf("the launcher started %d processes (%s), and %s (%s) sees %d: it is another MPI's launcher; %s=FILE names the library that goes with it",
-			l.size, l.by, lib.file, lib.version, e.size, LibraryVariable)
+		return nil, fmt.Errorf("the launcher started %d processes (%s), and %s (%s) sees %d: it is another MPI's launcher; %s=FILE names the library that goes with it%s",
+			l.size, l.by, lib.file, lib.version, e.size, LibraryVariable, l.hint())
 	}
 	return w, nil
 }

@@ -53,8 +53,8 @@ func compare(ctx context.Context, program, faces string) error {
 	if err != nil {
 		return err
 	}
-	n.images /= 2 // a rank's
-	share := n.backward / (n.forward + n.backward + n.other)
+	n.Images /= 2 // a rank's
+	share := n.Backward / (n.Forward + n.Backward + n.Other)
 	fmt.Println("| norms | Mbit/s | delay | MB a step | sums: measured, s | model | step: measured, s | model | model/measured |\n|---|---|---|---|---|---|---|---|---|")
 	var fastest ran
 	for _, l := range trials {
@@ -68,7 +68,7 @@ func compare(ctx context.Context, program, faces string) error {
 		}
 		if l.Link == (hosttest.Link{}) {
 			fastest = r
-			n.backward = share * r.seconds
+			n.Backward = share * r.seconds
 		}
 		norms := "synchronised"
 		if l.own {

@@ -1,3 +1,5 @@
+//go:build linux
+
 package main
 
 import (
@@ -7,17 +9,25 @@ import (
 
 // node is what one machine does in a step, in seconds, and what it has.
 type node struct {
-	images   int     // of a step
-	forward  float64 // of the backbone
-	backward float64
-	head     float64 // loss and gradients, of images and all classes
-	update   float64 // of the head's weights by the optimiser
-	other    float64 // all else
+	Images   int     // of a step
+	Forward  float64 // of the backbone
+	Backward float64
+	Head     float64 // loss and gradients, of images and all classes
+	Update   float64 // of the head's weights by the optimiser
+	Other    float64 // all else
 
-	dim      int // numbers in an embedding
-	params   int // of the backbone
-	norms    int // batch norms
-	channels int // of all norms
+	Dim      int // numbers in an embedding
+	Params   int // of the backbone
+	Norms    int // batch norms
+	Channels int // of all norms
+}
+
+// faster is a machine that computes so many times as fast.
+func (n node) faster(times float64) node {
+	for _, seconds := range []*float64{&n.Forward, &n.Backward, &n.Head, &n.Update, &n.Other} {
+		*seconds /= times
+	}
+	return n
 }
 
 // link is what connects a machine with all others.
@@ -62,36 +72,36 @@ func (s step) total() float64 { return s.compute + s.waiting + s.exposed }
 // one not. A batch norm's exchange that comes while a sum is on the wire waits for it, half of it on the average: where that is
 // often, nothing is hidden.
 func (n node) step(p int, l link, e exchanges) step {
-	s := step{compute: n.forward + n.backward + n.head + n.update + n.other}
+	s := step{compute: n.Forward + n.Backward + n.Head + n.Update + n.Other}
 	if p == 1 {
 		return s
 	}
-	batch := float64(p * n.images)
+	batch := float64(p * n.Images)
 	s.waiting = 2 * l.gather(p, 64) // the meeting that a step begins with: lengths, and what each says
-	norms := float64(n.norms)
+	norms := float64(n.Norms)
 	if e.own {
-		s.waiting += l.gather(p, 8*float64(n.channels)) // running statistics, once
+		s.waiting += l.gather(p, 8*float64(n.Channels)) // running statistics, once
 		norms = 0
 	} else { // forward and backward, two float64 for each channel
-		s.waiting += 2 * norms * l.gather(p, 16*float64(n.channels)/norms)
+		s.waiting += 2 * norms * l.gather(p, 16*float64(n.Channels)/norms)
 	}
-	s.waiting += l.gather(p, 4*float64(n.images*n.dim)) // embeddings
+	s.waiting += l.gather(p, 4*float64(n.Images*n.Dim)) // embeddings
 	if e.split {
 		// Each has p times the images and 1/p of the classes.
-		s.compute -= n.update * (1 - 1/float64(p))
-		s.waiting += l.gather(p, 4*8*batch) + l.gather(p, 3*8*batch) + l.sum(p, 4*batch*float64(n.dim))
+		s.compute -= n.Update * (1 - 1/float64(p))
+		s.waiting += l.gather(p, 4*8*batch) + l.gather(p, 3*8*batch) + l.sum(p, 4*batch*float64(n.Dim))
 	} else {
-		s.compute += float64(p-1) * n.head
+		s.compute += float64(p-1) * n.Head
 	}
 	size := 4.0
 	if e.half {
 		size = 2
 	}
-	buckets := math.Ceil(4 * float64(n.params) / bucket)
-	each := l.sum(p, size*float64(n.params)/buckets)
+	buckets := math.Ceil(4 * float64(n.Params) / bucket)
+	each := l.sum(p, size*float64(n.Params)/buckets)
 	s.sums = buckets * each
-	behind := min(s.sums, norms*each/2*min(1, s.sums/n.backward))
-	s.exposed = max(each, s.sums-n.backward*(1-1/buckets), behind)
+	behind := min(s.sums, norms*each/2*min(1, s.sums/n.Backward))
+	s.exposed = max(each, s.sums-n.Backward*(1-1/buckets), behind)
 	return s
 }
 
