@@ -174,7 +174,10 @@ func benchTraining(c *Config, network *nn.Network, classes int) (*bench, error) 
 		t.close()
 		return nil, err
 	}
-	t.initialise(nil)
+	if err := t.initialise(nil); err != nil {
+		t.close()
+		return nil, err
+	}
 	images, labels := noise(c, classes)
 	return &bench{
 		step:    func() error { return t.benchStep(images, labels) },

@@ -104,7 +104,7 @@ func (c *Config) loadInit() (*embed.Model, error) {
 		if c.Mean != nil || c.Std != nil || c.Color != "" {
 			return nil, fmt.Errorf("--mean, --std and --color are for ONNX files: %s says itself how images become its input", c.Init)
 		}
-		return embed.Load(c.Init)
+		return embed.OpenModel(c.Init)
 	}
 	o := embed.ONNXOptions{Color: c.Color, Mean: narrow(c.Mean), Std: narrow(c.Std)}
 	m, err := embed.LoadONNX(c.Init, o)

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -52,7 +53,7 @@ func (t *trainer) whole() (weights []float32, moments map[string][]float32) {
 }
 
 // initialise fills the weights: at random, or with those of a model that is not nil.
-func (t *trainer) initialise(from *embed.Model) {
+func (t *trainer) initialise(from *embed.Model) (err error) {
 	weights, _ := t.whole()
 	params := t.graph.backboneParams
 	t.network.Init(t.arena.Weights[:params], t.buffers, t.config.Seed)
@@ -60,18 +61,19 @@ func (t *trainer) initialise(from *embed.Model) {
 		losses.InitPart(t.head, t.classes.all, p, own, first, t.config.Seed)
 	})
 	if from == nil {
-		return
+		return nil
 	}
 	copy(t.arena.Weights[:params], from.Theta)
 	copy(t.buffers, from.Buffers)
 	if !slices.Equal(from.Classes, t.faces.train.Identities) {
-		return // other people: their weights start at random
+		return nil // other people: their weights start at random
 	}
 	t.eachParam(weights, func(p losses.ParamShape, own []float32, first int) {
 		if w, ok := from.HeadParams[p.Name]; ok && slices.Equal(w.Shape, p.Shape) {
-			copy(own, w.Data[first:])
+			err = errors.Join(err, w.ReadAt(own, first))
 		}
 	})
+	return err
 }
 
 // eachParam calls f with the parameters of the head over all classes, and this rank's numbers of each: those from first on.

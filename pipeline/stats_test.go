@@ -216,7 +216,9 @@ func BenchmarkStats(b *testing.B) {
 		if err := t.build(); err != nil {
 			b.Fatal(err)
 		}
-		t.initialise(nil)
+		if err := t.initialise(nil); err != nil {
+			b.Fatal(err)
+		}
 		images, labels := noise(&config, c.classes)
 		b.Run(c.name+"/step", func(b *testing.B) {
 			for b.Loop() {

@@ -112,7 +112,9 @@ func (t *trainer) begin(ctx context.Context, from *embed.Model, force bool) (err
 	if err := t.describe(); err != nil {
 		return err
 	}
-	t.initialise(from)
+	if err := t.initialise(from); err != nil {
+		return err
+	}
 	if t.config.HeadInit == headMeans {
 		if err := t.headFromMeans(ctx); err != nil {
 			return err

@@ -185,18 +185,6 @@ func (c *CrossEntropy) softmax(i int) float64 {
 	return top - t + log
 }
 
-// joined returns the maximum top of t and of the parts' maxima of sample i, and the sum of their sums relative to it.
-func joined(t float64, tops []float32, sums []float64, parts, n, i int) (top, sum float64) {
-	top = t
-	for p := range parts {
-		top = max(top, float64(tops[p*n+i]))
-	}
-	for p := range parts {
-		sum += sums[p*n+i] * math.Exp(float64(tops[p*n+i])-top)
-	}
-	return top, sum
-}
-
 // Backward overwrites dx [N,D], dw and, if the head has a bias, dbias, of the shapes of what
 // Forward was given, with upstream times the gradient of what it returned. w and bias are those
 // that it was given.
@@ -217,18 +205,6 @@ func (c *CrossEntropy) Backward(upstream float64, w, bias, dx, dw, dbias []float
 		dbias[0] = c.sharedBias()
 	}
 	c.w, c.bias, c.dw, c.dbias = nil, nil, nil, nil
-}
-
-// sharedBias returns the gradient of a bias that all classes share.
-func (c *CrossEntropy) sharedBias() float32 {
-	sum := []float64{0}
-	for _, v := range c.dShared[:c.classes] {
-		sum[0] += float64(v)
-	}
-	if c.split != nil {
-		c.split.sum(sum)
-	}
-	return float32(sum[0])
 }
 
 // blocks calls f for each block of the group's classes, which are cut as evenly as can be.

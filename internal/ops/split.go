@@ -1,5 +1,7 @@
 package ops
 
+import "math"
+
 // Split shares the classes of a head out among processes that compute the loss of the same batch together: each holds the weights, their gradients
 // and the logits of classes that lie next to each other. For each sample they tell each other the angle to its own class, which one of them
 // knows, and the maximum and the sum of the softmax over their classes; and the gradients of the embeddings are summed. All processes get
@@ -60,4 +62,28 @@ func (c *CrossEntropy) shareSums() {
 			c.tops[p*n+i], c.sums[p*n+i] = float32(all[2*p*n+i]), all[(2*p+1)*n+i]
 		}
 	}
+}
+
+// joined returns the maximum top of t and of the parts' maxima of sample i, and the sum of their sums relative to it.
+func joined(t float64, tops []float32, sums []float64, parts, n, i int) (top, sum float64) {
+	top = t
+	for p := range parts {
+		top = max(top, float64(tops[p*n+i]))
+	}
+	for p := range parts {
+		sum += sums[p*n+i] * math.Exp(float64(tops[p*n+i])-top)
+	}
+	return top, sum
+}
+
+// sharedBias returns the gradient of a bias that all classes share.
+func (c *CrossEntropy) sharedBias() float32 {
+	sum := []float64{0}
+	for _, v := range c.dShared[:c.classes] {
+		sum[0] += float64(v)
+	}
+	if c.split != nil {
+		c.split.sum(sum)
+	}
+	return float32(sum[0])
 }
