@@ -11,6 +11,7 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 
+	"github.com/faceverify/fv/internal/parquetfile"
 	"github.com/faceverify/fv/internal/table"
 )
 
@@ -179,15 +180,16 @@ func ReadScoreColumn(file, column string) ([]string, error) {
 	var out []string
 	values := interner{}
 	if isParquet(file) {
-		p, err := openParquet(f)
+		p, err := parquetfile.Open(f)
 		if err != nil {
 			return nil, err
 		}
-		if !p.has(column) {
-			return nil, fmt.Errorf("%s: no column %q; it has %s", file, column, strings.Join(p.columns(), ", "))
+		at := p.Single(strings.ToLower(column))
+		if at < 0 {
+			return nil, fmt.Errorf("%s: no column %q; it has %s", file, column, strings.Join(p.Columns(), ", "))
 		}
-		err = p.rows([]string{column}, func(_ int, v []parquet.Value) error {
-			out = append(out, values.of(valueText(v[0])))
+		err = p.Rows([]int{at}, func(_ int, v [][]parquet.Value) error {
+			out = append(out, values.of(parquetfile.Text(v[0][0])))
 			return nil
 		})
 		return out, err

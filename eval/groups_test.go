@@ -160,7 +160,7 @@ func TestParquetScores(t *testing.T) {
 
 var zero float64
 
-// eval/testdata/scores.parquet was written by pyarrow: see scripts/golden/scores.py.
+// eval/testdata/scores.parquet was written by pyarrow: see scripts/golden/parquet.py.
 func TestParquetScoresOfPyArrow(t *testing.T) {
 	scores, pairs, err := ReadScores("testdata/scores.parquet")
 	if err != nil {

@@ -45,7 +45,7 @@ func TestPairLines(t *testing.T) {
 }
 
 // writeFiles writes files below a new folder.
-func writeFiles(t *testing.T, files map[string]string) string {
+func writeFiles(t testing.TB, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
 	for name, text := range files {
@@ -112,4 +112,31 @@ func TestCFP(t *testing.T) {
 			t.Errorf("%s: %v, want %q", c.at, err, c.want)
 		}
 	}
+}
+
+// Whatever CFP's lists hold, they are an error or pairs of images with names.
+func FuzzCFP(f *testing.F) {
+	f.Add("1 ../Data/Images/001/frontal/01.jpg\r\n2 b.jpg\n", "1 ../Data/Images/001/profile/01.jpg\n", "1,1\n", "2,1\n")
+	f.Add("\ufeff1 a\n\n1 b\n", "-1 /\n", " 1 , -1 \n", "")
+	f.Add("1 Images/\n", "99999999999999999999 x\n", "1,1", "1;1")
+	f.Fuzz(func(t *testing.T, first, second, same, diff string) {
+		dir := writeFiles(t, map[string]string{"Pair_list_F.txt": first, "Pair_list_P.txt": second, "Split/FP/01/same.txt": same, "Split/FP/01/diff.txt": diff})
+		p, err := ReadPairs(filepath.Join(dir, "Split", "FP"))
+		if err != nil {
+			if !strings.Contains(err.Error(), dir) {
+				t.Errorf("the error does not name the file: %v", err)
+			}
+			return
+		}
+		for _, pair := range p.Pairs {
+			for _, image := range []string{pair.A, pair.B} {
+				if _, ok := p.Identities[image]; image == "" || !ok || strings.ContainsAny(image, "\r\n") {
+					t.Errorf("%+v: image %q", pair, image)
+				}
+			}
+			if pair.Fold != 0 || p.Folds != 1 {
+				t.Errorf("%+v of %d folds", pair, p.Folds)
+			}
+		}
+	})
 }

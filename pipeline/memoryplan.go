@@ -98,12 +98,12 @@ func (t *trainer) planMemory() (err error) {
 	}
 	m := &t.memoryNeeds
 	if m.Cache = int64(c.Cache); m.Cache < 0 {
-		m.Cache = totalMemory() / 4 / int64(t.ranks.here)
+		m.Cache = totalMemory() / 4 / int64(t.ranks.Here)
 	}
 	m.Cache = min(m.Cache, int64(len(t.faces.train.Samples)*t.Contract.Len()))
 	limit := int64(c.MaxMemory)
 	if limit == 0 {
-		if total := totalMemory() / int64(t.ranks.here); total > 0 && m.Needed() > total {
+		if total := totalMemory() / int64(t.ranks.Here); total > 0 && m.Needed() > total {
 			t.events.warn("this run needs about %s (%s), and the machine has %s: it may be ended by the system", mebibytes(m.Needed()), m.parts(), mebibytes(total))
 		}
 		return nil

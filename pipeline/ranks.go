@@ -6,14 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
 
 	"github.com/faceverify/fv/internal/kernel"
 	"github.com/faceverify/fv/internal/mpi"
+	"github.com/faceverify/fv/internal/mpi/team"
 )
 
 // Ranks are the processes that train one model together: see TrainOn. Each has the same settings and the whole data, and works on its
@@ -22,14 +21,11 @@ import (
 // What could differ between ranks is agreed on, so that all take the same steps: each batch begins with a meeting, at which a rank that
 // cannot go on, or is to stop, says so. A rank that fails elsewhere comes to the next meeting with its error.
 type ranks struct {
-	mpi.Group
-	plain   mpi.Group // the same, without counting: of files
-	stream  mpi.Group // of the sums of gradients, which go on beside what else ranks tell each other
-	hosts   []string
-	here    int // ranks on this host
-	threads int // for a rank that is not told how many; 0 means one for each processor
-	err     error
-	sent    atomic.Int64 // bytes, of what a step does not know yet
+	*team.Team
+	plain  mpi.Group // the same, without counting: of files
+	stream mpi.Group // of the sums of gradients, which go on beside what else ranks tell each other
+	err    error
+	sent   atomic.Int64 // bytes, of what a step does not know yet
 
 	mu  sync.Mutex
 	bad []badImage // not told of yet
@@ -40,8 +36,6 @@ type badImage struct{ Path, Why string }
 
 // word is what a rank says at a meeting.
 type word struct {
-	At      string     // the meeting
-	Failed  string     `json:",omitempty"` // why it cannot go on
 	Stop    bool       `json:",omitempty"` // it was interrupted
 	Labels  []int      `json:",omitempty"`
 	Bad     []badImage `json:",omitempty"`
@@ -52,147 +46,32 @@ type word struct {
 }
 
 // fact is something that must be alike on all ranks.
-type fact struct{ What, Is, Cure string }
+type fact = team.Fact
 
 // alone is a process by itself.
-func alone() *ranks { return &ranks{Group: mpi.Single, plain: mpi.Single, here: 1} }
+func alone() *ranks { return &ranks{Team: team.Alone(), plain: mpi.Single} }
 
-// newRanks meets the other ranks. Those of a host that may run on the same processors share them.
+// newRanks meets the other ranks.
 func newRanks(g mpi.Group) (*ranks, error) {
-	r := &ranks{Group: g, plain: g, here: 1}
-	if g.Size() == 1 {
-		return r, nil
+	t, err := team.New(g)
+	r := &ranks{Team: t, plain: g}
+	if err != nil || !t.Several() {
+		return r, err
 	}
 	r.Group = mpi.Counted(g, &r.sent)
-	var err error
-	if r.stream, err = r.Dup(); err != nil {
-		return nil, err
-	}
-	host, err := os.Hostname()
-	if err != nil {
-		host = "unknown host"
-	}
-	mine, err := json.Marshal([]string{host, processors()})
-	if err != nil {
-		return nil, err
-	}
-	all, err := mpi.Gather(g, mine)
-	if err != nil {
-		return nil, err
-	}
-	sharing := 0
-	r.here = 0
-	for _, text := range all {
-		var place []string
-		if err := json.Unmarshal(text, &place); err != nil {
-			return nil, err
-		}
-		r.hosts = append(r.hosts, place[0])
-		if place[0] == host {
-			r.here++
-			if place[1] == processors() {
-				sharing++
-			}
-		}
-	}
-	r.threads = max(1, runtime.NumCPU()/sharing)
-	return r, nil
+	r.stream, err = r.Dup()
+	return r, err
 }
 
 // writes reports whether this rank is the one that writes files.
-func (r *ranks) writes() bool { return r.Rank() == 0 }
+func (r *ranks) writes() bool { return r.Writes() }
 
-func (r *ranks) several() bool { return r.Size() > 1 }
-
-// peerError is what made another rank unable to go on.
-type peerError struct {
-	rank       int
-	host, what string
-	canceled   bool
-}
-
-func (e *peerError) Error() string { return fmt.Sprintf("rank %d on %s: %s", e.rank, e.host, e.what) }
-
-func (e *peerError) Unwrap() error {
-	if e.canceled {
-		return context.Canceled
-	}
-	return nil
-}
-
-// agreed is an error that all ranks know of.
-type agreed struct{ error }
-
-func (e *agreed) Unwrap() error { return e.error }
+func (r *ranks) several() bool { return r.Several() }
 
 // meet tells the other ranks a word, and that this one cannot go on if err is not nil, and returns what all say. If any rank cannot go
 // on there is an error.
 func (r *ranks) meet(at string, mine word, err error) ([]word, error) {
-	var known *agreed
-	if !r.several() || errors.As(err, &known) {
-		return []word{mine}, err
-	}
-	if errors.Is(err, mpi.ErrBroken) {
-		return nil, err // nobody to tell
-	}
-	mine.At = at
-	if err != nil {
-		mine.Failed, mine.Stop = err.Error(), errors.Is(err, context.Canceled)
-	}
-	text, jsonErr := json.Marshal(mine)
-	if jsonErr != nil {
-		return nil, errors.Join(err, jsonErr)
-	}
-	all, meetErr := mpi.Gather(r.Group, text)
-	if meetErr != nil {
-		return nil, errors.Join(err, meetErr)
-	}
-	words := make([]word, len(all))
-	for i, text := range all {
-		if err := json.Unmarshal(text, &words[i]); err != nil {
-			return nil, err
-		}
-	}
-	if err != nil {
-		return nil, &agreed{err}
-	}
-	for i, w := range words {
-		if w.Failed != "" {
-			return nil, &agreed{&peerError{i, r.hosts[i], w.Failed, w.Stop}}
-		}
-	}
-	for i, w := range words {
-		if w.At != at {
-			return nil, &agreed{fmt.Errorf("the ranks are out of step: rank %d is at %s, rank %d at %s; this is a mistake in the program", r.Rank(), at, i, w.At)}
-		}
-	}
-	return words, nil
-}
-
-// same returns an error unless the facts are those of rank 0 on all ranks.
-func (r *ranks) same(at string, facts []fact) error {
-	words, err := r.meet(at, word{Facts: facts}, nil)
-	if err != nil {
-		return err
-	}
-	for i, w := range words {
-		for k, f := range w.Facts {
-			if f != words[0].Facts[k] {
-				return &agreed{fmt.Errorf("rank %d on %s has other %s than rank 0 on %s; %s", i, r.hosts[i], f.What, r.hosts[0], f.Cure)}
-			}
-		}
-	}
-	return nil
-}
-
-// end is the last meeting: a rank that fails by itself tells the others there.
-func (r *ranks) end(err error) error {
-	_, err = r.meet("the end", word{}, err)
-	var known *agreed
-	if errors.As(err, &known) {
-		return known.error
-	}
-	return err
+	return team.Meet(r.Team, at, mine, err)
 }
 
 // broken notes that the ranks have lost each other. Sums and the like within a step give nothing of use from then on; the step looks at err.
@@ -250,12 +129,6 @@ func (r *ranks) takeBad() []badImage {
 	return bad
 }
 
-// share returns this rank's share of things that all ranks have in the same order.
-func share[T any](r *ranks, all []T) []T {
-	n := len(all)
-	return all[r.Rank()*n/r.Size() : (r.Rank()+1)*n/r.Size()]
-}
-
 // checkRanks returns an error where ranks cannot share a batch.
 func (c *Config) checkRanks(r *ranks) error {
 	n := r.Size()
@@ -273,7 +146,7 @@ func (t *trainer) agree() error {
 	if !t.ranks.several() {
 		return nil
 	}
-	return t.ranks.same("the start", t.facts())
+	return t.ranks.Same("the start", t.facts())
 }
 
 // inStep has the settings that may change when a run is resumed, and must be alike on all ranks all the same.
@@ -289,9 +162,9 @@ func (t *trainer) facts() []fact {
 	}
 	digest, _ := json.Marshal(t.faces.digest)
 	return []fact{
-		{"settings", fmt.Sprint(settings), "start all with the same command"},
-		{"images or identities", fmt.Sprintf("%x", sha256.Sum256(digest)), "all ranks need the same data"},
-		{"kernels", kernel.Variant(), "the processors differ, and with them how results round: FV_ISA=avx2, or what all of them can, makes them alike"},
+		{What: "settings", Is: fmt.Sprint(settings), Cure: team.SameCommand},
+		{What: "images or identities", Is: fmt.Sprintf("%x", sha256.Sum256(digest)), Cure: "all ranks need the same data"},
+		team.Kernels(kernel.Variant()),
 		t.weights(),
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/faceverify/fv/embed"
 	"github.com/faceverify/fv/eval"
 	"github.com/faceverify/fv/internal/mpi"
+	"github.com/faceverify/fv/internal/mpi/team"
 )
 
 // tell makes what rank 0 says of a run that is resumed known to all: whether it has begun, or else its settings.
@@ -104,7 +105,7 @@ func (t *trainer) weights() fact {
 			sum = crc32.Update(sum, crc32.MakeTable(crc32.Castagnoli), bytes)
 		}
 	}
-	return fact{"weights", fmt.Sprint(sum), "they are computed alike from the same numbers: memory or processor of one of the machines may be faulty"}
+	return fact{What: "weights", Is: fmt.Sprint(sum), Cure: "they are computed alike from the same numbers: memory or processor of one of the machines may be faulty"}
 }
 
 // sameWeights returns an error unless all ranks have got as far as a checkpoint, and have the same weights there. Those that a run begins with are
@@ -117,7 +118,7 @@ func (t *trainer) sameWeights() error {
 		_, err := t.ranks.meet("the first checkpoint", word{}, nil)
 		return err
 	}
-	return t.ranks.same(fmt.Sprintf("the checkpoint of step %d", t.Step), []fact{t.weights()})
+	return t.ranks.Same(fmt.Sprintf("the checkpoint of step %d", t.Step), []fact{t.weights()})
 }
 
 // embedPairs embeds the images of the validation pairs, each rank a part of them. The error is context.Canceled where any rank was
@@ -125,7 +126,7 @@ func (t *trainer) sameWeights() error {
 func (t *trainer) embedPairs(ctx context.Context, e eval.Embedder, load eval.LoadFunc) (*eval.Vectors, error) {
 	r, mirror := t.ranks, t.Contract.Flip != embed.FlipNone
 	all := t.faces.pairs.Images()
-	names := share(r, all)
+	names := team.Share(r.Team, all)
 	vectors, err := eval.EmbedImages(ctx, e, load, names, mirror, eval.Options{Batch: t.config.Batch})
 	if !r.several() {
 		return vectors, err

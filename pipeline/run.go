@@ -24,7 +24,7 @@ func (t *trainer) lastStep() int {
 // runToEnd trains to the last step, and meets the other ranks once more.
 func (t *trainer) runToEnd(ctx context.Context) (*Result, error) {
 	r, err := t.run(ctx)
-	return r, t.ranks.end(err)
+	return r, t.ranks.End(err)
 }
 
 // run trains from the present position to the last step.

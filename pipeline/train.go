@@ -41,7 +41,7 @@ func Fail(g mpi.Group, err error) error {
 	if lost != nil {
 		return errors.Join(err, lost)
 	}
-	return r.end(err)
+	return r.End(err)
 }
 
 // trainWith trains if err, that of the preparations, is nil on all ranks.
@@ -51,7 +51,7 @@ func trainWith(ctx context.Context, r *ranks, t *trainer, err error) (*Result, e
 		err = t.agree()
 	}
 	if err != nil {
-		return nil, r.end(err)
+		return nil, r.End(err)
 	}
 	return t.runToEnd(ctx)
 }

@@ -210,7 +210,7 @@ func (t *trainer) threads() int {
 	if n := t.config.Threads; n > 0 {
 		return n
 	}
-	return t.ranks.threads
+	return t.ranks.Threads
 }
 
 // floats returns memory of the operating system, which close gives back: the collector shall not let garbage

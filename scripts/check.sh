@@ -37,7 +37,7 @@ go test -tags purego ./internal/... $(go list ./losses/... | grep -v /lecture) .
 step ranks of MPI
 CGO_ENABLED=0 go vet -tags mpi ./internal/mpi/... ./pipeline ./cmd/...
 if command -v mpirun.openmpi >/dev/null || command -v mpirun.mpich >/dev/null; then
-	CGO_ENABLED=0 go test -tags mpi -run MPI ./internal/mpi ./cmd/fv-train
+	CGO_ENABLED=0 go test -tags mpi -run MPI ./internal/mpi ./cmd/...
 else
 	echo "   neither mpirun.openmpi nor mpirun.mpich is there: not started (packages openmpi-bin, mpich)"
 fi

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"image"
 	"image/color"
@@ -21,6 +22,8 @@ import (
 	"github.com/faceverify/fv/eval/matrix"
 	"github.com/faceverify/fv/internal/atomicfile"
 	"github.com/faceverify/fv/internal/cli"
+	"github.com/faceverify/fv/internal/mpi"
+	"github.com/faceverify/fv/internal/mpi/team"
 	"github.com/faceverify/fv/internal/page"
 	"github.com/faceverify/fv/pipeline/dataset"
 )
@@ -34,6 +37,7 @@ type allPairsCmd struct {
 	Out     string    `short:"o" placeholder:"DIR" help:"Folder for pictures, result.json and report.html. Default: none is written."`
 	Images  string    `placeholder:"DIR" help:"Folder that the embeddings' names are below, for small pictures of the hardest pairs in the report. Default: none."`
 	Threads int       `default:"0" help:"Threads; 0 means one for each processor. Default: ${default}."`
+	ranked  `embed:""`
 
 	unread int // images that thumbnails could not read
 }
@@ -59,7 +63,9 @@ type hardPair struct {
 	Degrees   float64 `json:"degrees"`
 }
 
-func (c *allPairsCmd) Run(e *env) error {
+func (c *allPairsCmd) Run(e *env) error { return c.together(e, func() error { return c.run(e) }) }
+
+func (c *allPairsCmd) run(e *env) error {
 	switch {
 	case c.Hardest < 0 || c.Hardest > 1e6:
 		return cli.Usagef("--hardest %d: want 0 to 1000000", c.Hardest)
@@ -68,12 +74,12 @@ func (c *allPairsCmd) Run(e *env) error {
 	case c.Images != "" && (c.Out == "" || c.Hardest == 0):
 		return cli.Usagef("--images is for the report's pictures of the hardest pairs: it needs --out and --hardest")
 	}
-	if c.Images != "" {
+	if c.Images != "" && e.team.Writes() {
 		if err := cli.ExistingFolder("--images", c.Images, wantFolder); err != nil {
 			return err
 		}
 	}
-	if c.Out != "" {
+	if c.Out != "" && e.team.Writes() {
 		if err := checkOut(c.Out); err != nil {
 			return err
 		}
@@ -81,25 +87,75 @@ func (c *allPairsCmd) Run(e *env) error {
 	if err := checkFARs(c.FAR); err != nil {
 		return err
 	}
-	gallery, err := matrix.Read(c.Embeddings)
+	var gallery, probes *matrix.Matrix
+	err := e.each("the reading", func() (err error) {
+		if gallery, err = matrix.Read(c.Embeddings); err != nil {
+			return formatUsage("", err)
+		}
+		probes = gallery
+		if c.Probes != "" {
+			if probes, err = matrix.Read(c.Probes); err != nil {
+				return formatUsage("", err)
+			}
+		}
+		return nil
+	})
 	if err != nil {
-		return formatUsage("", err)
+		return err
 	}
+	if err := e.sameStart(fmt.Sprintf("--hardest %d", c.Hardest), gallery, probes); err != nil {
+		return err
+	}
+	var tally *allpairs.Tally
 	bar := newProgress(e.stderr, "scoring", "pairs")
-	o := allpairs.Options{FARs: c.FAR, Hardest: c.Hardest, Threads: c.Threads, Progress: bar.set}
-	probes := gallery
-	var result *allpairs.Result
-	if c.Probes == "" {
-		result, err = allpairs.Measure(e.ctx, gallery, o)
-	} else if probes, err = matrix.Read(c.Probes); err != nil {
-		return formatUsage("", err)
-	} else {
-		result, err = allpairs.Cross(e.ctx, gallery, probes, o)
-	}
+	err = e.team.Work(e.ctx, "the scoring", bar.set, func(ctx context.Context, did func(done, total int)) (err error) {
+		tally, err = allpairs.NewTally(gallery, probes, allpairs.Options{FARs: c.FAR, Hardest: c.Hardest, Threads: e.threads(c.Threads)})
+		if err != nil {
+			return err
+		}
+		return tally.Count(ctx, e.team.Rank(), e.team.Size(), did)
+	})
 	bar.done()
 	if err != nil {
 		return err
 	}
+	threads, err := e.gatherTally(tally)
+	if err != nil {
+		return err
+	}
+	return e.first("the report", func() error {
+		result, err := tally.Result()
+		if err != nil {
+			return err
+		}
+		result.Threads = threads
+		return c.report(e, result, gallery, probes)
+	})
+}
+
+// gatherTally makes the tally of rank 0 that of all ranks, and returns how many threads have counted.
+func (e *env) gatherTally(tally *allpairs.Tally) (threads int, err error) {
+	genuine, impostor := tally.Counts()
+	all := []int{tally.Threads()}
+	for _, counts := range [][]int{genuine, impostor, all} {
+		if err := mpi.SumInts(e.team, counts); err != nil {
+			return 0, err
+		}
+	}
+	var own hardestPairs
+	own.Genuine, own.Impostor = tally.Hardest()
+	return all[0], team.Collect(e.team, own, func(rank int, theirs hardestPairs) {
+		if rank != e.team.Rank() {
+			tally.Offer(theirs.Genuine, theirs.Impostor)
+		}
+	})
+}
+
+// hardestPairs are those that a rank found.
+type hardestPairs struct{ Genuine, Impostor []allpairs.Pair }
+
+// report prints and writes what was measured.
+func (c *allPairsCmd) report(e *env, result *allpairs.Result, gallery, probes *matrix.Matrix) error {
 	doc := allPairsFile{
 		Version: cli.Version(), Command: commandLine(e.args), Embeddings: c.Embeddings, ProbesFile: c.Probes, Result: result,
 		HardestGenuine: namePairs(result.HardestGenuine, gallery, probes), HardestImpostor: namePairs(result.HardestImpostor, gallery, probes),

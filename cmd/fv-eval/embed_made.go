@@ -22,9 +22,9 @@ type made struct {
 
 func madeFile(out string) string { return out + ".made.json" }
 
-// whole returns what made the file at out if that is as it was written, of the same inputs; nil if not, or
+// wholeFile returns what made the file at out if that is as it was written, of the same inputs; nil if not, or
 // if nothing says so.
-func whole(out, what, inputs string) *embedded {
+func wholeFile(out, what, inputs string) *embedded {
 	text, err := os.ReadFile(madeFile(out))
 	if err != nil {
 		return nil

@@ -22,6 +22,7 @@ import (
 	"github.com/faceverify/fv/internal/cli"
 	"github.com/faceverify/fv/internal/table"
 	"github.com/faceverify/fv/pipeline/dataset"
+	"github.com/faceverify/fv/pipeline/dataset/idx"
 	"github.com/faceverify/fv/pipeline/dataset/recpack"
 )
 
@@ -33,11 +34,14 @@ type sourceImage struct {
 
 // imageSource gives images one after the other, and holds their names at most.
 type imageSource struct {
-	path  string
-	total int           // 0 where only going through it tells
-	chunk int           // images of a chunk
-	age   time.Duration // of what is done, at which it is saved within a chunk
-	files []string      // that are read, to tell whether they have changed
+	path     string
+	total    int           // 0 where only going through it tells
+	chunk    int           // images of a chunk
+	age      time.Duration // of what is done, at which it is saved within a chunk
+	files    []string      // that are read, to tell whether they have changed
+	warnings []string
+	// Of several ranks each loads every parts-th image, from number part on.
+	part, parts int
 	// each calls yield with every image from the first; size is what the image holds in memory already.
 	each func(yield func(x sourceImage, size int) error) error
 }
@@ -51,7 +55,7 @@ const (
 
 // openSource says what the source is by its name.
 func openSource(source, images string) (*imageSource, error) {
-	if err := cli.Exists("SOURCE", source, "a folder of images, a list (.txt, .csv), an archive (.tar, .tar.gz, .tgz) or a pack (.rec)"); err != nil {
+	if err := cli.Exists("SOURCE", source, "a folder of images, a list (.txt, .csv, .lst, .parquet), an archive (.tar, .tar.gz, .tgz), a pack (.rec) or an idx file of images"); err != nil {
 		return nil, err
 	}
 	st, err := os.Stat(source)
@@ -69,11 +73,20 @@ func openSource(source, images string) (*imageSource, error) {
 		kind = "pack"
 	case strings.HasSuffix(lower, ".txt"), strings.HasSuffix(lower, ".csv"):
 		kind = "list"
+	case strings.HasSuffix(lower, ".lst"), strings.HasSuffix(lower, ".parquet"):
+		kind = "list of identities"
+	case idx.Is(source):
+		kind = "file of images (idx)"
 	default:
-		return nil, cli.Usagef("%s is neither a folder, nor a list (.txt, .csv), nor an archive (.tar, .tar.gz, .tgz), nor a pack (.rec)", source)
+		return nil, cli.Usagef("%s is neither a folder, nor a list (.txt, .csv, .lst, .parquet), nor an archive (.tar, .tar.gz, .tgz), nor a pack (.rec), nor an idx file of images", source)
 	}
-	if images != "" && kind != "list" {
+	if images != "" && !strings.HasPrefix(kind, "list") {
 		return nil, cli.Usagef("--images is for the paths of a list; %s is a %s", source, kind)
+	}
+	if images != "" {
+		if err := cli.ExistingFolder("--images", images, wantFolder); err != nil {
+			return nil, err
+		}
 	}
 	switch kind {
 	case "folder":
@@ -81,18 +94,22 @@ func openSource(source, images string) (*imageSource, error) {
 		if err != nil {
 			return nil, err
 		}
-		return fileSource(source, source, names, nil), nil // a new image is a new name
+		return fileSource(source, source, names, nil, decodeFile), nil // a new image is a new name
+	case "list of identities", "file of images (idx)":
+		set, err := dataset.Open(source, dataset.Options{Images: images})
+		if err != nil {
+			return nil, err
+		}
+		return setSource(source, set), nil
 	case "list":
 		if images == "" {
 			images = filepath.Dir(source)
-		} else if err := cli.ExistingFolder("--images", images, wantFolder); err != nil {
-			return nil, err
 		}
 		names, identities, err := readImageList(source)
 		if err != nil {
 			return nil, err
 		}
-		s := fileSource(source, images, names, identities)
+		s := fileSource(source, images, names, identities, decodeFile)
 		s.files = append(s.files, source) // which has the identities
 		return s, nil
 	}
@@ -103,9 +120,21 @@ func openSource(source, images string) (*imageSource, error) {
 	return &imageSource{path: source, chunk: chunkImages, age: saveAfter, files: []string{source}, each: func(yield func(sourceImage, int) error) error { return read(source, yield) }}, nil
 }
 
-// chunks calls do with the images after those that are done, some at a time. The next ones are read
-// while do works. It is an error if the first images are not those that are done.
-func (s *imageSource) chunks(ctx context.Context, done []string, do func([]sourceImage) error) error {
+// setSource gives the images of a set that training takes, identity after identity.
+func setSource(path string, set *dataset.Set) *imageSource {
+	names, identities := make([]string, len(set.Samples)), make([]string, len(set.Samples))
+	for i, x := range set.Samples {
+		names[i], identities[i] = x.Path, set.Identities[x.Identity]
+	}
+	s := fileSource(path, set.Root, names, identities, set.Decode)
+	s.files = append(s.files, path) // which has the identities, or all
+	s.warnings = set.Warnings
+	return s
+}
+
+// chunks calls do with the images after the first, of which there are so many, some at a time. The next ones are read
+// while do works. It is an error if the first images are not those named, of which a rank that does not write knows none.
+func (s *imageSource) chunks(ctx context.Context, first int, done []string, do func([]sourceImage) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	out := make(chan []sourceImage)
@@ -127,21 +156,24 @@ func (s *imageSource) chunks(ctx context.Context, done []string, do func([]sourc
 			}
 		}
 		err := s.each(func(x sourceImage, size int) error {
-			n++
-			if n <= len(done) {
-				if x.name != done[n-1] {
+			if n++; n <= first {
+				if n <= len(done) && x.name != done[n-1] {
 					return cli.WithHint(fmt.Errorf("%s has changed: image %d is %s, and was %s", s.path, n, x.name, done[n-1]), "--restart begins anew")
 				}
 				return ctx.Err()
 			}
+			parts := max(1, s.parts)
+			if (n-1)%parts != s.part {
+				x.load = nil // which may hold it
+			}
 			chunk = append(chunk, x)
-			if bytes += size; len(chunk) == s.chunk || bytes >= chunkBytes {
+			if bytes += size; len(chunk) == s.chunk*parts || bytes >= chunkBytes*parts {
 				return send()
 			}
 			return ctx.Err()
 		})
-		if err == nil && n < len(done) {
-			err = cli.WithHint(fmt.Errorf("%s has changed: it has %d images, and had %d or more", s.path, n, len(done)), "--restart begins anew")
+		if err == nil && n < first {
+			err = cli.WithHint(fmt.Errorf("%s has changed: it has %d images, and had %d or more", s.path, n, first), "--restart begins anew")
 		}
 		if err == nil && n == 0 {
 			err = cli.WithHint(fmt.Errorf("%s: no images", s.path), "images end in %s", strings.Join(eval.ImageExtensions, ", "))
@@ -159,8 +191,8 @@ func (s *imageSource) chunks(ctx context.Context, done []string, do func([]sourc
 	return <-failed
 }
 
-// fileSource gives files below a folder; identities are those of the folders where nil.
-func fileSource(path, root string, names, identities []string) *imageSource {
+// fileSource gives files below a folder, or in a file that holds them, as decode knows; identities are those of the folders where nil.
+func fileSource(path, root string, names, identities []string, decode func(file string) (image.Image, error)) *imageSource {
 	files := make([]string, len(names))
 	for i, name := range names {
 		files[i] = filepath.FromSlash(name)
@@ -170,7 +202,7 @@ func fileSource(path, root string, names, identities []string) *imageSource {
 	}
 	return &imageSource{path: path, total: len(names), chunk: chunkImages, age: saveAfter, files: files, each: func(yield func(sourceImage, int) error) error {
 		for i, name := range names {
-			x := sourceImage{name: name, identity: identityOf(name), load: func() (image.Image, error) { return dataset.DecodeFile(files[i], dataset.Limits{}) }}
+			x := sourceImage{name: name, identity: identityOf(name), load: func() (image.Image, error) { return decode(files[i]) }}
 			if identities != nil {
 				x.identity = identities[i]
 			}
@@ -181,6 +213,8 @@ func fileSource(path, root string, names, identities []string) *imageSource {
 		return nil
 	}}
 }
+
+func decodeFile(file string) (image.Image, error) { return dataset.DecodeFile(file, dataset.Limits{}) }
 
 // isImage is whether the name of a file is that of an image.
 func isImage(name string) bool {
@@ -286,6 +320,9 @@ func readImageList(file string) (names, identities []string, err error) {
 	defer f.Close()
 	seen := map[string]int{}
 	add := func(line int, name string) error {
+		if name == "" || strings.ContainsRune(name, 0) {
+			return fmt.Errorf("%s:%d: %q is no path", file, line, name)
+		}
 		name = path.Clean(strings.ReplaceAll(name, `\`, "/"))
 		if first, ok := seen[name]; ok {
 			return fmt.Errorf("%s:%d: %s stands on line %d already", file, line, name, first)

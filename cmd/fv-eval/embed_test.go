@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/faceverify/fv/eval"
+	"github.com/faceverify/fv/internal/mpi/team"
 )
 
 func TestNormalise(t *testing.T) {
@@ -66,21 +67,20 @@ func TestEmbedResumes(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
 		var stderr bytes.Buffer
-		e := &env{ctx: ctx, stdout: &stderr, stderr: &stderr}
+		e := &env{ctx: ctx, stdout: &stderr, stderr: &stderr, team: team.Alone()}
 		source, err := openSource(faces, "")
 		if err != nil {
 			t.Fatal(err)
 		}
 		source.chunk = 5
-		what := embedded{Out: out, Dim: m.Dim(), Normalise: true, Flip: "none"}
-		parts, err := c.parts("faces by a model")
-		if err != nil {
+		w := &embedding{embedCmd: c, env: e, source: source, what: "faces by a model", out: embedded{Out: out, Dim: m.Dim(), Normalise: true, Flip: "none"}}
+		if _, err := w.begin(); err != nil {
 			return "", err
 		}
-		if err := c.embed(e, &stopping{m, stop, cancel}, source, parts, "none"); err != nil {
-			return fmt.Sprint(len(parts.Names)), err
+		if err := w.embed(&stopping{m, stop, cancel}); err != nil {
+			return fmt.Sprint(len(w.parts.Names)), err
 		}
-		return "", c.join(e, parts, &what)
+		return "", w.join()
 	}
 	whole := filepath.Join(dir, "whole.csv")
 	if _, err := work(whole, -1); err != nil {
@@ -127,24 +127,58 @@ func TestEmbedSavesWithinChunk(t *testing.T) {
 			t.Fatal(err)
 		}
 		source.age = age
-		parts, err := c.parts("faces by a model")
-		if err != nil {
+		e := &env{ctx: context.Background(), stdout: io.Discard, stderr: io.Discard, team: team.Alone()}
+		w := &embedding{embedCmd: c, env: e, source: source, what: "faces by a model", out: embedded{Flip: "none"}}
+		if _, err := w.begin(); err != nil {
 			t.Fatal(err)
 		}
 		saved := -1
 		look := func() {
-			there, err := c.parts("faces by a model")
+			there, err := c.openParts("faces by a model")
 			if err != nil {
 				t.Fatal(err)
 			}
 			saved = len(there.Names)
 		}
-		e := &env{ctx: context.Background(), stdout: io.Discard, stderr: io.Discard}
-		if err := c.embed(e, &stopping{m, 3, look}, source, parts, "none"); err != nil {
+		if err := w.embed(&stopping{m, 3, look}); err != nil {
 			t.Fatal(err)
 		}
 		if saved != want {
 			t.Errorf("saved after %v: %d images while the third batch of 4 is embedded, want %d", age, saved, want)
 		}
 	}
+}
+
+// Whatever a list of images holds, it is an error or names, each of them once.
+func FuzzImageList(f *testing.F) {
+	f.Add("ann/1.jpg\r\n\n b c.png\n", false)
+	f.Add("\ufeffpath,identity\nann/1.jpg,ann\n", true)
+	f.Add("identity,Name\n,..\\x.jpg\n\"\",\"a\nb\"\n", true)
+	f.Add("name\n\"\"\n", true)
+	f.Fuzz(func(t *testing.T, text string, table bool) {
+		file := filepath.Join(t.TempDir(), "list.txt")
+		if table {
+			file = strings.TrimSuffix(file, "txt") + "csv"
+		}
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		names, identities, err := readImageList(file)
+		if err != nil {
+			if !strings.Contains(err.Error(), file) {
+				t.Errorf("the error does not name the file: %v", err)
+			}
+			return
+		}
+		if len(names) == 0 || identities != nil && len(identities) != len(names) {
+			t.Errorf("%d names, %d identities", len(names), len(identities))
+		}
+		seen := map[string]bool{}
+		for _, name := range names {
+			if name == "" || strings.ContainsRune(name, 0) || seen[name] {
+				t.Errorf("name %q", name)
+			}
+			seen[name] = true
+		}
+	})
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"math"
@@ -14,6 +15,7 @@ import (
 	"github.com/faceverify/fv/eval/matrix"
 	"github.com/faceverify/fv/internal/atomicfile"
 	"github.com/faceverify/fv/internal/cli"
+	"github.com/faceverify/fv/internal/mpi/team"
 	"github.com/faceverify/fv/internal/page"
 )
 
@@ -29,6 +31,7 @@ type identifyCmd struct {
 	Cohort    string    `placeholder:"FILE" help:"Embeddings of people who are neither enrolled nor searched for, to normalise by. Default: none."`
 	Out       string    `short:"o" placeholder:"DIR" help:"Folder for pictures, result.json and report.html. Default: none is written."`
 	Threads   int       `default:"0" help:"Threads; 0 means one for each processor. Default: ${default}."`
+	ranked    `embed:""`
 }
 
 // identifyFile is result.json, and what --json prints.
@@ -42,7 +45,9 @@ type identifyFile struct {
 	*identify.Result
 }
 
-func (c *identifyCmd) Run(e *env) error {
+func (c *identifyCmd) Run(e *env) error { return c.together(e, func() error { return c.run(e) }) }
+
+func (c *identifyCmd) run(e *env) error {
 	for _, f := range c.FPIR {
 		if !(f > 0 && f < 1) {
 			return cli.Usagef("--fpir %v: want rates between 0 and 1", f)
@@ -55,21 +60,53 @@ func (c *identifyCmd) Run(e *env) error {
 		return cli.Usagef("--normalise %s and --cohort %q: each needs the other", c.Normalise, c.Cohort)
 	}
 	var files [4]*matrix.Matrix
-	for i, f := range []struct{ flag, path string }{{"--gallery ", c.Gallery}, {"--probes ", c.Probes}, {"--unknown ", c.Unknown}, {"--cohort ", c.Cohort}} {
-		if f.path == "" {
-			continue
+	err := e.each("the reading", func() (err error) {
+		for i, f := range []struct{ flag, path string }{{"--gallery ", c.Gallery}, {"--probes ", c.Probes}, {"--unknown ", c.Unknown}, {"--cohort ", c.Cohort}} {
+			if f.path == "" {
+				continue
+			}
+			if files[i], err = matrix.Read(f.path); err != nil {
+				return formatUsage(f.flag, err)
+			}
 		}
-		var err error
-		if files[i], err = matrix.Read(f.path); err != nil {
-			return formatUsage(f.flag, err)
-		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
+	if err := e.sameStart(fmt.Sprintf("--enrol %s --normalise %s", c.Enrol, c.Normalise), files[:]...); err != nil {
+		return err
+	}
+	var trial *identify.Trial
 	bar := newProgress(e.stderr, "searching", "probes")
-	result, err := identify.Measure(e.ctx, files[0], files[1], files[2], identify.Options{Enrol: c.Enrol, FPIRs: c.FPIR, Rank: c.Rank, Normalise: c.Normalise, Cohort: files[3], Threads: c.Threads, Progress: bar.set})
+	part, parts := e.team.Rank(), e.team.Size()
+	err = e.team.Work(e.ctx, "the searching", bar.set, func(ctx context.Context, did func(done, total int)) (err error) {
+		trial, err = identify.NewTrial(files[0], files[1], files[2], identify.Options{
+			Enrol: c.Enrol, FPIRs: c.FPIR, Rank: c.Rank, Normalise: c.Normalise, Cohort: files[3], Threads: e.threads(c.Threads),
+		})
+		if err != nil {
+			return err
+		}
+		return trial.Search(ctx, part, parts, did)
+	})
 	bar.done()
 	if err != nil {
 		return err
 	}
+	if err := team.Collect(e.team, trial.Found(part, parts), func(rank int, found []identify.Search) { trial.Put(rank, parts, found) }); err != nil {
+		return err
+	}
+	return e.first("the report", func() error {
+		result, err := trial.Result()
+		if err != nil {
+			return err
+		}
+		return c.report(e, result)
+	})
+}
+
+// report prints and writes what was measured.
+func (c *identifyCmd) report(e *env, result *identify.Result) error {
 	doc := identifyFile{cli.Version(), commandLine(e.args), c.Gallery, c.Probes, c.Unknown, c.Cohort, result}
 	doc.print(e.text())
 	if c.Out != "" {

@@ -8,7 +8,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/faceverify/fv/internal/cli"
-	"github.com/faceverify/fv/internal/mpi"
+	"github.com/faceverify/fv/internal/mpi/team"
 )
 
 const description = `Measure a face verification model, export its embeddings, compare two photographs.`
@@ -36,6 +36,7 @@ type env struct {
 	args           []string
 	json           bool
 	stdout, stderr io.Writer
+	team           *team.Team // of the commands that ranks share: see ranked.together
 }
 
 // text is where prose goes: stdout, or stderr when stdout carries JSON.
@@ -54,8 +55,8 @@ func run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writ
 	if err != nil {
 		return err
 	}
-	if err := mpi.CheckAlone("fv-eval"); err != nil {
-		return cli.Usage(err)
+	if err := checkAlone(parsed.Selected().Name); err != nil {
+		return err
 	}
 	return parsed.Run(&env{ctx: ctx, args: args, json: g.JSON, stdout: stdout, stderr: stderr})
 }

@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 }
 
 // Scripts find in $FACES four people, ann to dan, of three drawn pictures each, named as LFW names them;
-// in $TAR and $TAR.tgz archives of these, in $REC a pack of InsightFace's with labels 0 to 3; in $PACK a pack of two genuine and two impostor pairs of
+// in $TAR and $TAR.tgz archives of these, in $REC a pack of InsightFace's with labels 0 to 3; in $IDX two grey images with the labels 9 and 4; in $PACK a pack of two genuine and two impostor pairs of
 // them; in $RUN a run folder with an untrained model and a threshold, in $PLAIN one without a
 // threshold; in $ONNX an ONNX file of the model that says how images become its input, in $BARE one that does not; in $CIRCLE and $SPHERE models whose embeddings have 2 and 3 numbers.
 func TestScripts(t *testing.T) {
@@ -42,6 +42,7 @@ func TestScripts(t *testing.T) {
 	writeTar(t, archive, faces)
 	records := filepath.Join(dir, "faces.rec")
 	writeRec(t, records, faces)
+	digits := writeIDX(t, dir)
 	onnxFile, bare := filepath.Join(dir, "model.onnx"), filepath.Join(dir, "bare.onnx")
 	exportModel(t, run, onnxFile, bare)
 	testscript.Run(t, testscript.Params{
@@ -51,6 +52,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("PACK", pack)
 			e.Setenv("TAR", archive)
 			e.Setenv("REC", records)
+			e.Setenv("IDX", digits)
 			e.Setenv("RUN", run)
 			e.Setenv("PLAIN", plain)
 			e.Setenv("ONNX", onnxFile)
@@ -163,6 +165,20 @@ func writeRec(t *testing.T, path, faces string) {
 	if err := os.WriteFile(path, b, 0o600); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// writeIDX writes two grey images as MNIST has them, and returns the file of images.
+func writeIDX(t *testing.T, dir string) string {
+	images := filepath.Join(dir, "images-idx3-ubyte")
+	for file, text := range map[string]string{
+		images:                                  "\x00\x00\x08\x03\x00\x00\x00\x02\x00\x00\x00\x02\x00\x00\x00\x03" + "\x00\x20\x40\x60\x80\xa0" + "\xf0\xd0\xb0\x90\x70\x50",
+		filepath.Join(dir, "labels-idx1-ubyte"): "\x00\x00\x08\x01\x00\x00\x00\x02\x09\x04",
+	} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return images
 }
 
 func saveModel(t *testing.T, dir string, threshold *embed.Threshold) {

@@ -2,14 +2,12 @@ package main
 
 import (
 	"fmt"
-	"image"
 	"io"
 	"math"
 
 	"github.com/faceverify/fv/embed"
 	"github.com/faceverify/fv/eval"
 	"github.com/faceverify/fv/internal/cli"
-	"github.com/faceverify/fv/pipeline/dataset"
 )
 
 type sameCmd struct {
@@ -48,12 +46,11 @@ func (c *sameCmd) Run(e *env) error {
 	}
 	defer m.Close()
 	flip := m.flip(c.Flip)
-	load := func(name string) (image.Image, error) { return dataset.DecodeFile(name, dataset.Limits{}) }
 	names := []string{c.A, c.B}
 	if c.A == c.B {
 		names = names[:1]
 	}
-	vectors, err := eval.EmbedImages(e.ctx, m, load, names, flip != eval.FlipNone, eval.Options{})
+	vectors, err := eval.EmbedImages(e.ctx, m, decodeFile, names, flip != eval.FlipNone, eval.Options{})
 	if err != nil {
 		return err
 	}

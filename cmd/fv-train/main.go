@@ -59,7 +59,7 @@ func run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writ
 		return err
 	}
 	if name := parsed.Selected().Name; name != "train" {
-		if err := mpi.CheckAlone("fv-train " + name); err != nil {
+		if err := mpi.CheckAlone("fv-train "+name, "fv-train train is what ranks share"); err != nil {
 			return cli.Usage(err)
 		}
 	}

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -19,75 +18,26 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/faceverify/fv/internal/hosttest"
+	"github.com/faceverify/fv/internal/mpi/mpitest"
 	"github.com/faceverify/fv/pipeline/synth"
 )
 
-// What mpirun starts is this test binary under the name of the command, which is what it then is: see TestMain.
-
-// ofTest is the variable by which the ranks of a test are found.
-const ofTest = "FV_TEST_RANKS"
-
 // mpirun is an installed launcher, with what its ranks need.
 type mpirun struct {
-	path, dir, command, data string
-	hosts                    *hosttest.Hosts // that ranks run on, or nil
+	*mpitest.Launcher
+	data string
 }
 
 // launchers calls f with each launcher that is installed.
 func launchers(t *testing.T, f func(t *testing.T, m *mpirun)) {
 	t.Helper()
-	none := true
-	for _, name := range []string{"mpirun.openmpi", "mpirun.mpich"} {
-		path, err := exec.LookPath(name)
-		if err != nil {
-			t.Logf("%s is not there: what it would start is not tried", name)
-			continue
+	mpitest.Launchers(t, "fv-train", func(t *testing.T, l *mpitest.Launcher) {
+		m := &mpirun{l, filepath.Join(l.Dir, "faces")}
+		if err := synth.Write(t.Context(), m.data, synth.Options{Identities: 12, Images: 4, Seed: 5, Size: 32, Quality: -1}); err != nil {
+			t.Fatal(err)
 		}
-		none = false
-		t.Run(name, func(t *testing.T) {
-			m := &mpirun{path: path, dir: t.TempDir()}
-			m.command, m.data = filepath.Join(m.dir, "fv-train"), filepath.Join(m.dir, "faces")
-			self, err := filepath.Abs(os.Args[0])
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := os.Symlink(self, m.command); err != nil {
-				t.Fatal(err)
-			}
-			if err := synth.Write(t.Context(), m.data, synth.Options{Identities: 12, Images: 4, Seed: 5, Size: 32, Quality: -1}); err != nil {
-				t.Fatal(err)
-			}
-			f(t, m)
-		})
-	}
-	if none {
-		t.Skip("neither mpirun.openmpi nor mpirun.mpich is there: install openmpi-bin or mpich")
-	}
-}
-
-// ranks is fv-train as so many processes, or one that no launcher starts; output collects what all print.
-func (m *mpirun) ranks(t *testing.T, n int, output *bytes.Buffer, args ...string) *exec.Cmd {
-	t.Helper()
-	name := m.command
-	if n > 1 {
-		launch := []string{"-np", strconv.Itoa(n)}
-		switch {
-		case m.hosts != nil:
-			launch = m.spread(n)
-		case strings.HasSuffix(m.path, "openmpi"):
-			launch = append(launch, "--oversubscribe")
-		}
-		name, args = m.path, append(append(launch, m.command), args...)
-	}
-	c := exec.CommandContext(t.Context(), name, args...)
-	if m.hosts != nil {
-		c = m.hosts.Command(t.Context(), 0, name, args...)
-	}
-	c.Dir, c.Stdout, c.Stderr = m.dir, output, output
-	c.Env = append(os.Environ(), ofTest+"="+m.dir, "OMPI_ALLOW_RUN_AS_ROOT=1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1")
-	c.WaitDelay = 10 * time.Second
-	return c
+		f(t, m)
+	})
 }
 
 // settings are those of a run of some seconds.
@@ -99,7 +49,7 @@ func (m *mpirun) settings(out string, more ...string) []string {
 // losses are those of a run's steps.
 func (m *mpirun) losses(t *testing.T, out string) []float64 {
 	t.Helper()
-	f, err := os.Open(filepath.Join(m.dir, out, "log.jsonl"))
+	f, err := os.Open(filepath.Join(m.Dir, out, "log.jsonl"))
 	if err != nil {
 		return nil
 	}
@@ -118,41 +68,11 @@ func (m *mpirun) losses(t *testing.T, out string) []float64 {
 // await returns when a run has taken so many steps.
 func (m *mpirun) await(t *testing.T, out string, steps int) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); len(m.losses(t, out)) < steps; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(2*time.Minute); len(m.losses(t, out)) < steps; time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("%s has not taken %d steps in a minute", out, steps)
+			t.Fatalf("%s has not taken %d steps in two minutes", out, steps)
 		}
 	}
-}
-
-// process returns a rank that runs.
-func (m *mpirun) process(t *testing.T, rank int) *os.Process {
-	t.Helper()
-	files, err := filepath.Glob("/proc/[0-9]*/environ")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range files {
-		env, err := os.ReadFile(f)
-		if err != nil {
-			continue
-		}
-		is := func(v string) bool { return bytes.Contains(append([]byte{0}, env...), []byte("\x00"+v+"\x00")) }
-		number := strconv.Itoa(rank)
-		if is(ofTest+"="+m.dir) && (is("OMPI_COMM_WORLD_RANK="+number) || is("PMI_RANK="+number)) {
-			pid, err := strconv.Atoi(filepath.Base(filepath.Dir(f)))
-			if err != nil {
-				t.Fatal(err)
-			}
-			p, err := os.FindProcess(pid)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return p
-		}
-	}
-	t.Fatalf("no process is rank %d", rank)
-	return nil
 }
 
 // parent returns the process that started another one.
@@ -192,27 +112,11 @@ func (m *mpirun) goesOn(t *testing.T, out string) {
 	t.Helper()
 	var output bytes.Buffer
 	last := len(m.losses(t, out)) + 2
-	if err := m.ranks(t, 1, &output, "--resume", out, "--max-steps", strconv.Itoa(last)).Run(); err != nil {
+	if err := m.Ranks(t, 1, &output, "--resume", out, "--max-steps", strconv.Itoa(last)).Run(); err != nil {
 		t.Errorf("resumed: %v\n%s", err, &output)
 	}
 	if n := len(m.losses(t, out)); n != last {
 		t.Errorf("resumed to step %d, want %d", n, last)
-	}
-}
-
-// end waits for ranks that are to end within a time, and fails if they say they did well.
-func end(t *testing.T, c *exec.Cmd, output *bytes.Buffer, within time.Duration) {
-	t.Helper()
-	done := make(chan error, 1)
-	go func() { done <- c.Wait() }()
-	select {
-	case err := <-done:
-		if err == nil {
-			t.Fatalf("the ranks ended well:\n%s", output)
-		}
-	case <-time.After(within):
-		c.Process.Kill()
-		t.Fatalf("the ranks have not ended within %v:\n%s", within, output)
 	}
 }
 
@@ -235,11 +139,11 @@ func gone(t *testing.T, ranks []*os.Process, within time.Duration) {
 func TestMPITrains(t *testing.T) {
 	launchers(t, func(t *testing.T, m *mpirun) {
 		var out bytes.Buffer
-		if err := m.ranks(t, 1, &out, m.settings("one", "--max-steps", "8")...).Run(); err != nil {
+		if err := m.Ranks(t, 1, &out, m.settings("one", "--max-steps", "8")...).Run(); err != nil {
 			t.Fatalf("%v\n%s", err, &out)
 		}
 		out.Reset()
-		if err := m.ranks(t, 2, &out, m.settings("two", "--max-steps", "5")...).Run(); err != nil {
+		if err := m.Ranks(t, 2, &out, m.settings("two", "--max-steps", "5")...).Run(); err != nil {
 			t.Fatalf("%v\n%s", err, &out)
 		}
 		for _, once := range []string{"2 ranks on ", "2 ranks with 2 of a batch's 4 images each", "step 5/5", "next: fv-eval"} {
@@ -248,7 +152,7 @@ func TestMPITrains(t *testing.T) {
 			}
 		}
 		out.Reset()
-		if err := m.ranks(t, 4, &out, "--resume", "two", "--max-steps", "8").Run(); err != nil {
+		if err := m.Ranks(t, 4, &out, "--resume", "two", "--max-steps", "8").Run(); err != nil {
 			t.Fatalf("%v\n%s", err, &out)
 		}
 		m.sameLosses(t, m.losses(t, "two"), m.losses(t, "one"))
@@ -263,7 +167,7 @@ func TestMPIMistake(t *testing.T) {
 			"fv-train: FOLDER: there is no folder nowhere":             {"nowhere"},
 		} {
 			var out bytes.Buffer
-			if err := m.ranks(t, 3, &out, args...).Run(); err == nil || strings.Count(out.String(), want) != 1 {
+			if err := m.Ranks(t, 3, &out, args...).Run(); err == nil || strings.Count(out.String(), want) != 1 {
 				t.Errorf("error %v, want %q once in\n%s", err, want, &out)
 			}
 		}
@@ -276,20 +180,20 @@ func TestMPIInterrupt(t *testing.T) {
 		for _, s := range []os.Signal{os.Interrupt, syscall.SIGUSR1} {
 			var out bytes.Buffer
 			dir := fmt.Sprint("stopped-", s)
-			c := m.ranks(t, 2, &out, m.settings(dir, "--epochs", "1000", "--checkpoint-every", "1epochs")...)
+			c := m.Ranks(t, 2, &out, m.settings(dir, "--epochs", "1000", "--checkpoint-every", "1epochs")...)
 			if err := c.Start(); err != nil {
 				t.Fatal(err)
 			}
 			m.await(t, dir, 3)
-			if err := m.process(t, 1).Signal(s); err != nil {
+			if err := m.Process(t, 1).Signal(s); err != nil {
 				t.Fatal(err)
 			}
-			end(t, c, &out, 30*time.Second)
+			mpitest.End(t, c, &out, 30*time.Second)
 			n := len(m.losses(t, dir))
 			if want := fmt.Sprintf("interrupted after step %d; fv-train --resume %s goes on from there", n, dir); strings.Count(out.String(), want) != 1 {
 				t.Errorf("want %q once in\n%s", want, &out)
 			}
-			if _, err := os.Stat(filepath.Join(m.dir, dir, "checkpoints", fmt.Sprintf("step-%09d.safetensors", n))); err != nil {
+			if _, err := os.Stat(filepath.Join(m.Dir, dir, "checkpoints", fmt.Sprintf("step-%09d.safetensors", n))); err != nil {
 				t.Error(err)
 			}
 		}
@@ -301,16 +205,16 @@ func TestMPIRankLost(t *testing.T) {
 	launchers(t, func(t *testing.T, m *mpirun) {
 		for name, s := range map[string]os.Signal{"killed": os.Kill, "frozen": syscall.SIGSTOP} {
 			var out bytes.Buffer
-			c := m.ranks(t, 2, &out, m.settings(name, "--epochs", "1000", "--mpi-timeout", "4", "--val", "none")...)
+			c := m.Ranks(t, 2, &out, m.settings(name, "--epochs", "1000", "--mpi-timeout", "4", "--val", "none")...)
 			if err := c.Start(); err != nil {
 				t.Fatal(err)
 			}
 			m.await(t, name, 5)
-			p := m.process(t, 1)
+			p := m.Process(t, 1)
 			if err := p.Signal(s); err != nil {
 				t.Fatal(err)
 			}
-			end(t, c, &out, 30*time.Second)
+			mpitest.End(t, c, &out, 30*time.Second)
 			p.Kill()
 			if want := "rank 1 does not answer"; name == "frozen" && !strings.Contains(out.String(), want) {
 				t.Errorf("want %q in\n%s", want, &out)
@@ -325,13 +229,13 @@ func TestMPIRankLost(t *testing.T) {
 func TestMPILauncherLost(t *testing.T) {
 	launchers(t, func(t *testing.T, m *mpirun) {
 		var out bytes.Buffer
-		c := m.ranks(t, 2, &out, m.settings("lost", "--epochs", "1000", "--mpi-timeout", "4", "--val", "none")...)
+		c := m.Ranks(t, 2, &out, m.settings("lost", "--epochs", "1000", "--mpi-timeout", "4", "--val", "none")...)
 		c.WaitDelay = time.Second // daemons of the launcher hold its output
 		if err := c.Start(); err != nil {
 			t.Fatal(err)
 		}
 		m.await(t, "lost", 4)
-		both := []*os.Process{m.process(t, 0), m.process(t, 1)}
+		both := []*os.Process{m.Process(t, 0), m.Process(t, 1)}
 		parent(t, both[0]).Kill()
 		c.Process.Kill()
 		c.Wait()
@@ -347,7 +251,7 @@ func TestMPILauncherLost(t *testing.T) {
 func TestMPIDiskFull(t *testing.T) {
 	launchers(t, func(t *testing.T, m *mpirun) {
 		const out = "disk/run"
-		dir := filepath.Join(m.dir, "disk")
+		dir := filepath.Join(m.Dir, "disk")
 		if err := os.Mkdir(dir, 0o777); err != nil {
 			t.Fatal(err)
 		}
@@ -356,11 +260,11 @@ func TestMPIDiskFull(t *testing.T) {
 		}
 		defer unix.Unmount(dir, unix.MNT_DETACH)
 		var output bytes.Buffer
-		c := m.ranks(t, 2, &output, m.settings(out, "--epochs", "1000", "--val", "none")...)
+		c := m.Ranks(t, 2, &output, m.settings(out, "--epochs", "1000", "--val", "none")...)
 		if err := c.Start(); err != nil {
 			t.Fatal(err)
 		}
-		end(t, c, &output, 30*time.Second)
+		mpitest.End(t, c, &output, 30*time.Second)
 		for _, once := range []string{"fv-train: cannot write to the run folder", "no space left on device"} {
 			if strings.Count(output.String(), once) != 1 {
 				t.Errorf("want %q once in\n%s", once, &output)

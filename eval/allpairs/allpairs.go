@@ -5,9 +5,7 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"runtime"
 	"slices"
-	"time"
 
 	"github.com/faceverify/fv/eval"
 	"github.com/faceverify/fv/eval/matrix"
@@ -73,75 +71,18 @@ func Measure(ctx context.Context, m *matrix.Matrix, o Options) (*Result, error) 
 // Cross scores every row of gallery with every row of probes. Identities of the same name are
 // the same person. It is an error if the dimensions differ.
 func Cross(ctx context.Context, gallery, probes *matrix.Matrix, o Options) (*Result, error) {
-	if gallery.Dim != probes.Dim {
-		return nil, fmt.Errorf("%s has embeddings of %d values, %s of %d; were they made by one model?", gallery.Path, gallery.Dim, probes.Path, probes.Dim)
-	}
 	return measure(ctx, gallery, probes, o)
 }
 
-func measure(ctx context.Context, m, probes *matrix.Matrix, o Options) (*Result, error) {
-	for _, far := range o.FARs {
-		if !(far > 0 && far < 1) {
-			return nil, fmt.Errorf("false accept rate %v: want a number between 0 and 1", far)
-		}
-	}
-	start := time.Now()
-	p := &product{dim: m.Dim, triangle: m == probes, hardest: max(0, o.Hardest), total: newHistogram()}
-	p.genuine, p.impost = hardest{k: p.hardest, genuine: true}, hardest{k: p.hardest}
-	var err error
-	if p.a, err = newSide(m); err != nil {
+func measure(ctx context.Context, gallery, probes *matrix.Matrix, o Options) (*Result, error) {
+	t, err := NewTally(gallery, probes, o)
+	if err != nil {
 		return nil, err
 	}
-	p.b = p.a
-	if !p.triangle {
-		if p.b, err = newSide(probes); err != nil {
-			return nil, err
-		}
-	}
-	p.a.match(p.b)
-	threads := o.Threads
-	if threads < 1 {
-		threads = runtime.GOMAXPROCS(0)
-	}
-	if err := p.run(ctx, threads, o.Progress); err != nil {
+	if err := t.Count(ctx, 0, 1, o.Progress); err != nil {
 		return nil, err
 	}
-	roc := p.total.roc()
-	if roc.Genuine == 0 || roc.Impostors == 0 {
-		return nil, fmt.Errorf("%d genuine and %d impostor pairs: at least one of each is needed", roc.Genuine, roc.Impostors)
-	}
-	r := &Result{
-		N: p.a.n, Identities: len(p.a.identities), Dim: m.Dim,
-		Pairs: roc.Genuine + roc.Impostors, Genuine: roc.Genuine, Impostor: roc.Impostors,
-		AUC: roc.AUC(), AUCError: roc.AUCError(), BinWidth: spacing, Angles: p.total.angles(),
-		HardestGenuine: p.genuine.sorted(), HardestImpostor: p.impost.sorted(),
-		Threads: threads, ROC: roc,
-	}
-	if !p.triangle {
-		r.Probes = p.b.n
-		for identity := range p.b.identities {
-			if _, ok := p.a.identities[identity]; !ok {
-				r.Identities++
-			}
-		}
-	}
-	r.AUCLow, r.AUCHigh = math.Max(0, r.AUC-r.AUCError), math.Min(1, r.AUC+r.AUCError)
-	r.EER = eval.NewEERResult(roc.EER())
-	fars := o.FARs
-	if fars == nil {
-		fars = DefaultFARs()
-	}
-	for _, far := range fars {
-		r.OperatingPoints = append(r.OperatingPoints, roc.AtFAR(far))
-	}
-	r.Seconds = time.Since(start).Seconds()
-	r.GFLOPS = 2 * float64(r.Pairs) * float64(r.Dim) / r.Seconds / 1e9
-	if p.triangle {
-		if f, err := eval.AngularFisher(m.Data, m.Dim, m.Identities); err == nil {
-			r.AngularFisher = &f
-		}
-	}
-	return r, nil
+	return t.Result()
 }
 
 // span is a range of rows.

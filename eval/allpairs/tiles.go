@@ -66,9 +66,8 @@ type worker struct {
 	hardG, hardI      hardest
 }
 
-// run computes all scores on the given number of threads.
-func (p *product) run(ctx context.Context, threads int, progress func(done, total int)) error {
-	list := tasks(p.a.n, p.b.n, p.triangle)
+// run computes the scores of tasks on the given number of threads.
+func (p *product) run(ctx context.Context, list []task, threads int, progress func(done, total int)) error {
 	pool := kernel.NewPool(threads)
 	defer pool.Close()
 	serial := kernel.NewPool(1)

@@ -22,7 +22,6 @@ import (
 
 	"github.com/faceverify/fv/eval"
 	"github.com/faceverify/fv/eval/matrix"
-	"github.com/faceverify/fv/internal/kernel"
 )
 
 // How an identity with several images in the gallery is enrolled.
@@ -101,59 +100,14 @@ type Search struct {
 // enrolled, and all of those in unknown, which may be nil, are non-mated; it is an error if
 // unknown has someone enrolled, or if there are no mated probes.
 func Measure(ctx context.Context, gallery, probes, unknown *matrix.Matrix, o Options) (*Result, error) {
-	o, err := o.filled()
+	t, err := NewTrial(gallery, probes, unknown, o)
 	if err != nil {
 		return nil, err
 	}
-	g, err := enrol(gallery, o.Enrol)
-	if err != nil {
+	if err := t.Search(ctx, 0, 1, o.Progress); err != nil {
 		return nil, err
 	}
-	r := &Result{Enrol: o.Enrol, Gallery: len(g.names), GalleryImages: gallery.Len(), Dim: gallery.Dim, Normalise: o.Normalise, Rank: o.Rank, CMC: []RankRate{}, Points: []Point{}}
-	pool := kernel.NewPool(o.Threads)
-	defer pool.Close()
-	if o.Normalise != NoNorm {
-		r.Cohort = o.Cohort.Len()
-	}
-	z, err := g.newNormaliser(pool, o.Cohort, o.Normalise)
-	if err != nil {
-		return nil, err
-	}
-	var searches []Search
-	for _, m := range []*matrix.Matrix{probes, unknown} {
-		if m == nil {
-			continue
-		}
-		if m.Dim != gallery.Dim {
-			return nil, fmt.Errorf("%s has embeddings of %d values, %s of %d; were they made by one model?", gallery.Path, gallery.Dim, m.Path, m.Dim)
-		}
-		rows := make([]int, 0, m.Len())
-		for i, name := range m.Names {
-			switch _, enrolled := g.index[m.Identities[i]]; {
-			case m.Identities[i] == "":
-				return nil, fmt.Errorf("%s has no identity", m.Describe(i))
-			case m == unknown && enrolled:
-				return nil, fmt.Errorf("%s is an unknown probe, but %s is enrolled", m.Describe(i), m.Identities[i])
-			case g.images[name] && enrolled:
-				r.Excluded++
-			default:
-				rows = append(rows, i)
-			}
-		}
-		found, err := g.search(ctx, pool, z, m, rows, o)
-		if err != nil {
-			return nil, err
-		}
-		searches = append(searches, found...)
-	}
-	r.count(searches, o)
-	if r.Mated == 0 {
-		if n := probes.Len(); r.Excluded >= n {
-			return nil, fmt.Errorf("all %d probes are images of the gallery; name other images", n)
-		}
-		return nil, fmt.Errorf("none of the %d probes shows one of the %d people enrolled (%d probes are enrolled images themselves)", len(searches)+r.Excluded, r.Gallery, r.Excluded)
-	}
-	return r, nil
+	return t.Result()
 }
 
 func (o Options) filled() (Options, error) {
@@ -250,45 +204,6 @@ func length(x []float32) float64 {
 		sum += float64(v) * float64(v)
 	}
 	return math.Sqrt(sum)
-}
-
-// tileScores is about how many scores are held at once.
-const tileScores = 1 << 22
-
-// search scores the given rows of m against the gallery, some probes at a time.
-func (g *gallery) search(ctx context.Context, pool *kernel.Pool, z *normaliser, m *matrix.Matrix, rows []int, o Options) ([]Search, error) {
-	n := len(g.names)
-	tile := max(1, min(len(rows), tileScores/n))
-	unit, scores := make([]float32, tile*g.dim), make([]float32, tile*n)
-	out := make([]Search, len(rows))
-	for start := 0; start < len(rows); start += tile {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		part := rows[start:min(start+tile, len(rows))]
-		for i, row := range part {
-			norm := length(m.Row(row))
-			for j, x := range m.Row(row) {
-				unit[i*g.dim+j] = float32(float64(x) / norm)
-			}
-		}
-		kernel.Gemm(pool, len(part), n, g.dim, unit, g.dim, false, g.templates, g.dim, true, scores, n, false)
-		err := z.apply(pool, scores[:len(part)*n], unit[:len(part)*g.dim], func(i int) string { return m.Describe(part[i]) })
-		if err != nil {
-			return nil, err
-		}
-		pool.Run(len(part), func(i int) {
-			mate, ok := g.index[m.Identities[part[i]]]
-			if !ok {
-				mate = -1
-			}
-			out[start+i] = searchRow(scores[i*n:][:n], mate)
-		})
-		if o.Progress != nil {
-			o.Progress(start+len(part), len(rows))
-		}
-	}
-	return out, nil
 }
 
 // searchRow looks for the mate, -1 if there is none.

@@ -145,46 +145,49 @@ func readNpy(f *os.File) (*Matrix, error) {
 	return m, nil
 }
 
-func readParquet(f *os.File) (m *Matrix, err error) {
-	err = parquetfile.Read(f, func(file *parquet.File) error {
-		m, err = parquetRows(f, file)
-		return err
+// readParquet reads the columns name, identity and vector, whose lists are of any numbers; float64 is rounded.
+func readParquet(f *os.File) (*Matrix, error) {
+	p, err := parquetfile.Open(f)
+	if err != nil {
+		return nil, err
+	}
+	at := []int{p.Single("name"), p.Single("identity"), p.List("vector")}
+	for i, what := range []string{`column "name"`, `column "identity"`, `column "vector" with a list of numbers in each row`} {
+		if at[i] < 0 {
+			return nil, fmt.Errorf("%s: no %s; it has %s; want name, identity and vector", f.Name(), what, strings.Join(p.Columns(), ", "))
+		}
+	}
+	m := &Matrix{}
+	people := map[string]string{} // one copy of each identity
+	err = p.Rows(at, func(row int, v [][]parquet.Value) error {
+		name, vector := parquetfile.Text(v[0][0]), v[2]
+		for i, value := range vector {
+			x, ok := parquetfile.Number(value)
+			if !ok {
+				return fmt.Errorf("%s: row %d (%s): value %d of the vector is null, or there is none", f.Name(), row, name, i+1)
+			}
+			m.Data = append(m.Data, float32(x))
+		}
+		if m.Len() == 0 {
+			m.Dim = len(vector)
+		}
+		if len(vector) != m.Dim {
+			return fmt.Errorf("%s: row %d (%s) has %d values, the first has %d", f.Name(), row, name, len(vector), m.Dim)
+		}
+		m.Names, m.Identities = append(m.Names, name), append(m.Identities, once(people, parquetfile.Text(v[1][0])))
+		return nil
 	})
 	return m, err
 }
 
-func parquetRows(f *os.File, file *parquet.File) (*Matrix, error) {
-	for _, column := range []string{"name", "identity", "vector"} {
-		if _, ok := file.Schema().Lookup(column); !ok && file.Root().Column(column) == nil {
-			return nil, fmt.Errorf("%s: no column %q; want name, identity and vector", f.Name(), column)
-		}
+// once returns the first copy of a text that it was given.
+func once(seen map[string]string, text string) string {
+	first, ok := seen[text]
+	if !ok {
+		first = strings.Clone(text)
+		seen[first] = first
 	}
-	r := parquet.NewGenericReader[parquetRow](file)
-	defer r.Close()
-	m := &Matrix{}
-	batch := make([]parquetRow, 256)
-	for {
-		n, err := r.Read(batch)
-		for _, row := range batch[:n] {
-			if m.Len() == 0 {
-				m.Dim = len(row.Vector)
-				if total := int64(m.Dim) * file.NumRows(); total <= file.Size() { // a hint, not a promise
-					m.Data = make([]float32, 0, total)
-				}
-			}
-			if len(row.Vector) != m.Dim {
-				return nil, fmt.Errorf("%s: row %d (%s) has %d values, the first has %d", f.Name(), m.Len()+1, row.Name, len(row.Vector), m.Dim)
-			}
-			m.Data = append(m.Data, row.Vector...)
-			m.Names = append(m.Names, row.Name)
-			m.Identities = append(m.Identities, row.Identity)
-		}
-		if errors.Is(err, io.EOF) {
-			return m, nil
-		} else if err != nil {
-			return nil, fmt.Errorf("%s: row %d: %w", f.Name(), m.Len()+1, err)
-		}
-	}
+	return first
 }
 
 // parseCSV reads columns identity and name, in any order, and e0, e1 ... in order; those of a
@@ -217,13 +220,8 @@ func parseCSV(r io.Reader, path string) (*Matrix, error) {
 			}
 			m.Data = append(m.Data, float32(x))
 		}
-		who, ok := people[record[identity]]
-		if !ok {
-			who = strings.Clone(record[identity])
-			people[who] = who
-		}
 		m.Names = append(m.Names, strings.Clone(record[name]))
-		m.Identities = append(m.Identities, who)
+		m.Identities = append(m.Identities, once(people, record[identity]))
 	}
 	return m, nil
 }

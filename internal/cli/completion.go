@@ -22,8 +22,9 @@ type Completion struct {
 func (Completion) Help() string {
 	return `To use it in the running shell, and in others put the line into ~/.bashrc, ~/.zshrc or ~/.config/fish/config.fish:
 
-  bash, zsh  source <(COMMAND completion bash)
-  fish       COMMAND completion fish | source`
+  bash  source <(COMMAND completion bash)
+  zsh   source <(COMMAND completion zsh)
+  fish  COMMAND completion fish | source`
 }
 
 // Run prints the script.

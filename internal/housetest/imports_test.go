@@ -26,9 +26,9 @@ var rules = []struct {
 	pkg string
 	may []string
 }{
-	{"cmd/", []string{"cmd/internal/", "pipeline", "pipeline/", "embed", "embed/", "losses", "losses/", "eval", "eval/", "internal/cli", "internal/kernel", "internal/nn", "internal/mpi"}},
+	{"cmd/", []string{"cmd/internal/", "pipeline", "pipeline/", "embed", "embed/", "losses", "losses/", "eval", "eval/", "internal/cli", "internal/kernel", "internal/nn", "internal/mpi", "internal/mpi/"}},
 	{"scripts/", []string{"pipeline", "pipeline/", "embed", "embed/", "losses", "losses/", "eval", "eval/", "internal/hosttest"}},
-	{"pipeline", []string{"pipeline/", "embed", "embed/", "losses", "losses/", "eval", "internal/ops", "internal/nn", "internal/kernel", "internal/mpi"}},
+	{"pipeline", []string{"pipeline/", "embed", "embed/", "losses", "losses/", "eval", "internal/ops", "internal/nn", "internal/kernel", "internal/mpi", "internal/mpi/"}},
 	{"pipeline/align/detect", []string{"pipeline/align", "embed/onnx", "internal/nn", "internal/kernel"}},
 	{"pipeline/", []string{"pipeline/", "embed", "eval", "internal/kernel"}},
 	{"embed", []string{"embed/", "internal/ops", "internal/nn", "internal/kernel"}},
@@ -41,7 +41,7 @@ var rules = []struct {
 	{"internal/ops", []string{"internal/nn", "internal/kernel"}},
 	{"internal/nn", []string{"internal/kernel"}},
 	{"internal/kernel", []string{"internal/cpu"}},
-	{"internal/mpi/mpitest", []string{"internal/mpi"}},
+	{"internal/mpi/", []string{"internal/mpi", "internal/hosttest"}},
 	{"internal/", nil},
 }
 

@@ -2,6 +2,7 @@ package mpi
 
 import (
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -60,22 +61,30 @@ func (single) AllToAll(recv []byte, _ []int, send []byte, _ []int) error {
 func (single) Broadcast([]byte, int) error { return nil }
 func (single) Dup() (Group, error)         { return Single, nil }
 
+// lengths returns how many bytes each rank is about to send.
+func lengths(g Group, own int) ([]int, error) {
+	n := g.Size()
+	all := make([]byte, 8*n)
+	if err := g.AllGather(all, order.AppendUint64(nil, uint64(own)), slices.Repeat([]int{8}, n)); err != nil {
+		return nil, err
+	}
+	lengths := make([]int, n)
+	for i := range lengths {
+		lengths[i] = int(order.Uint64(all[8*i:]))
+	}
+	return lengths, nil
+}
+
 // Gather returns what each rank sends, of any length.
 func Gather(g Group, send []byte) ([][]byte, error) {
 	n := g.Size()
-	lengths, own := make([]byte, 8*n), make([]byte, 8)
-	order.PutUint64(own, uint64(len(send)))
-	eights, counts := make([]int, n), make([]int, n)
-	for i := range eights {
-		eights[i] = 8
-	}
-	if err := g.AllGather(lengths, own, eights); err != nil {
+	counts, err := lengths(g, len(send))
+	if err != nil {
 		return nil, err
 	}
 	size := 0
-	for i := range counts {
-		counts[i] = int(order.Uint64(lengths[8*i:]))
-		size += counts[i]
+	for _, c := range counts {
+		size += c
 	}
 	all := make([]byte, size)
 	if err := g.AllGather(all, send, counts); err != nil {
@@ -86,4 +95,43 @@ func Gather(g Group, send []byte) ([][]byte, error) {
 		parts[i], all = all[:c:c], all[c:]
 	}
 	return parts, nil
+}
+
+// deliverBytes is the most that Deliver moves at a time.
+const deliverBytes = 1 << 28
+
+// Deliver hands what each of the other ranks sends, of any length, to take on rank 0, in the order of the ranks; rank 0 holds that of one
+// rank at a time. On other ranks take is not called.
+func Deliver(g Group, send []byte, take func(rank int, data []byte)) error {
+	n, rank := g.Size(), g.Rank()
+	lengths, err := lengths(g, len(send))
+	if err != nil {
+		return err
+	}
+	for from, length := range lengths {
+		if from == 0 {
+			continue
+		}
+		var data []byte
+		if rank == 0 {
+			data = make([]byte, length)
+		}
+		for at := 0; at < length; at += deliverBytes {
+			piece := min(deliverBytes, length-at)
+			in, out, counts, to := []byte(nil), []byte(nil), make([]int, n), make([]int, n)
+			switch rank {
+			case 0:
+				in, counts[from] = data[at:][:piece], piece
+			case from:
+				out, to[0] = send[at:][:piece], piece
+			}
+			if err := g.AllToAll(in, counts, out, to); err != nil {
+				return err
+			}
+		}
+		if rank == 0 {
+			take(from, data)
+		}
+	}
+	return nil
 }

@@ -33,7 +33,7 @@ func TestCollectives(t *testing.T) { eachGroup(t, conformance) }
 
 // conformance tries everything that a Group does.
 func conformance(g mpi.Group) error {
-	for _, f := range []func(mpi.Group) error{gathers, sums, few, halves, broadcasts} {
+	for _, f := range []func(mpi.Group) error{gathers, deliveries, sums, ints, few, halves, broadcasts} {
 		if err := f(g); err != nil {
 			return err
 		}
@@ -57,6 +57,48 @@ func gathers(g mpi.Group) error {
 	for r, p := range parts {
 		if !bytes.Equal(p, said(r)) {
 			return fmt.Errorf("of rank %d: %q, want %q", r, p, said(r))
+		}
+	}
+	return nil
+}
+
+func deliveries(g mpi.Group) error {
+	said := func(r int) []byte { return bytes.Repeat([]byte{byte('a' + r)}, 3*(r-1)) } // rank 1 says nothing
+	var send []byte
+	if g.Rank() > 0 {
+		send = said(g.Rank())
+	}
+	var from []int
+	var wrong error
+	err := mpi.Deliver(g, send, func(rank int, data []byte) {
+		from = append(from, rank)
+		if !bytes.Equal(data, said(rank)) {
+			wrong = fmt.Errorf("delivered of rank %d: %q, want %q", rank, data, said(rank))
+		}
+	})
+	var want []int
+	for r := 1; r < g.Size() && g.Rank() == 0; r++ {
+		want = append(want, r)
+	}
+	if !slices.Equal(from, want) {
+		wrong = fmt.Errorf("rank %d was delivered what ranks %v said, want %v", g.Rank(), from, want)
+	}
+	return errors.Join(err, wrong)
+}
+
+func ints(g mpi.Group) error {
+	for _, n := range []int{0, 1, 2, 1001} {
+		x := make([]int, n)
+		for i := range x {
+			x[i] = 1<<60 + i*g.Rank() // no float64 holds it
+		}
+		if err := mpi.SumInts(g, x); err != nil {
+			return err
+		}
+		for i, v := range x {
+			if want := g.Size()<<60 + i*g.Size()*(g.Size()-1)/2; v != want {
+				return fmt.Errorf("sum %d of %d is %d, want %d", i, n, v, want)
+			}
 		}
 	}
 	return nil

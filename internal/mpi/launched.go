@@ -17,12 +17,12 @@ type launch struct {
 // one, is none of several.
 func Launched() bool { return launchOf(os.Getenv).several() }
 
-// CheckAlone returns an error where an MPI launcher has started several copies of a command that knows nothing of others.
-func CheckAlone(command string) error {
+// CheckAlone returns an error where an MPI launcher has started several copies of a command that knows nothing of others; it says, too, which can.
+func CheckAlone(command, can string) error {
 	if !Launched() {
 		return nil
 	}
-	return fmt.Errorf("%s works as one process, and an MPI launcher (%s) has started several: start it without mpirun or srun", command, launchOf(os.Getenv).by)
+	return fmt.Errorf("%s works as one process, and an MPI launcher (%s) has started several: start it without mpirun or srun; %s", command, launchOf(os.Getenv).by, can)
 }
 
 // hint says what else may be wrong where processes do not find each other.

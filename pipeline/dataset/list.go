@@ -2,7 +2,6 @@ package dataset
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -176,54 +175,24 @@ func (l *list) readCSV(r io.Reader) error {
 }
 
 // readParquet reads the columns path and identity, which hold text or whole numbers. A row is counted from 1 in errors.
-func (l *list) readParquet(f *os.File) error { return parquetfile.Read(f, l.parquetRows) }
-
-func (l *list) parquetRows(in *parquet.File) error {
-	var head []string
-	for _, c := range in.Schema().Columns() {
-		head = append(head, strings.TrimSpace(strings.TrimPrefix(strings.Join(c, "."), "\ufeff")))
+func (l *list) readParquet(f *os.File) error {
+	p, err := parquetfile.Open(f)
+	if err != nil {
+		return err
 	}
-	at, who := table.Find(head, pathColumn...), table.Find(head, identityColumn...)
+	at, who := p.Single(pathColumn...), p.Single(identityColumn...)
 	if at < 0 || who < 0 {
-		return fmt.Errorf("%s: the columns are %.60q; want %s", l.file, strings.Join(head, ","), wantColumns)
+		return fmt.Errorf("%s: the columns are %.60q; want %s", l.file, strings.Join(p.Columns(), ","), wantColumns)
 	}
-	rows := parquet.NewReader(in)
-	defer rows.Close()
-	buffer := make([]parquet.Row, 256)
-	for row := 1; ; {
-		n, err := rows.ReadRows(buffer)
-		for _, values := range buffer[:n] {
-			var cells [2]string
-			for _, v := range values {
-				switch v.Column() {
-				case at:
-					cells[0] = cell(v)
-				case who:
-					cells[1] = cell(v)
-				}
-			}
-			if err := l.add(row, cells[0], cells[1]); err != nil {
-				return err
-			}
-			row++
-		}
-		if errors.Is(err, io.EOF) {
-			return nil
-		} else if err != nil {
-			return fmt.Errorf("%s: row %d: %w", l.file, row, err)
-		}
-	}
+	return p.Rows([]int{at, who}, func(row int, v [][]parquet.Value) error {
+		return l.add(row, parquetfile.Text(v[0][0]), identityText(v[1][0]))
+	})
 }
 
-// cell returns a value as text.
-func cell(v parquet.Value) string {
-	switch v.Kind() {
-	case parquet.ByteArray, parquet.FixedLenByteArray:
-		return string(v.ByteArray())
-	case parquet.Int32:
-		return fmt.Sprintf("%07d", v.Int32())
-	case parquet.Int64:
-		return fmt.Sprintf("%07d", v.Int64())
+// identityText returns a value as text; whole numbers such that they sort.
+func identityText(v parquet.Value) string {
+	if x, ok := parquetfile.Number(v); ok && x == float64(int64(x)) {
+		return fmt.Sprintf("%07d", int64(x))
 	}
-	return v.String()
+	return parquetfile.Text(v)
 }

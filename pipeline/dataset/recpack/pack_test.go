@@ -203,3 +203,40 @@ func FuzzPack(f *testing.F) {
 		}
 	})
 }
+
+// The pack was written by MXNet: see scripts/golden/recpack.py.
+func TestPackOfMXNet(t *testing.T) {
+	p, err := Open("testdata/mxnet.rec")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	raw, err := os.ReadFile("testdata/mxnet.rec")
+	if err != nil {
+		t.Fatal(err)
+	}
+	alone, err := New(bytes.NewReader(raw), int64(len(raw)), "alone.rec", nil, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	inTurn := NewReader(bytes.NewReader(raw), "inturn.rec")
+	people := []int{0, 0, 1, 2, 2, 2}
+	if p.Len() != len(people) || alone.Len() != len(people) {
+		t.Fatalf("%d images, %d without the index", p.Len(), alone.Len())
+	}
+	for i, k := range people {
+		who := []byte{byte(k)}
+		want := append(bytes.Repeat(who, 4-k), bytes.Repeat(binary.LittleEndian.AppendUint32(nil, magic), i+1)...)
+		want = append(want, who...)
+		for how, read := range map[string]func() (*Image, error){
+			"indexed": func() (*Image, error) { return p.Read(i) }, "alone": func() (*Image, error) { return alone.Read(i) }, "in turn": inTurn.Next,
+		} {
+			if img, err := read(); err != nil || !bytes.Equal(img.Data, want) || img.Label != float32(k) {
+				t.Errorf("%s: image %d: %+v, %v", how, i+1, img, err)
+			}
+		}
+		if p.Label(i) != k || p.Index(i) != i+1 {
+			t.Errorf("image %d is %d of %d", i+1, p.Index(i), p.Label(i))
+		}
+	}
+}

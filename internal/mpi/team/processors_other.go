@@ -1,6 +1,6 @@
 //go:build !linux
 
-package pipeline
+package team
 
 // processors says which of the machine's processors this process may run on; "" where that is not known.
 func processors() string { return "" }
