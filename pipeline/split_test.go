@@ -238,20 +238,7 @@ func TestSplitStart(t *testing.T) {
 func TestSplitNaN(t *testing.T) {
 	data := drawFaces(t, 11)
 	for _, onNaN := range []string{onNaNStop, onNaNSkip, onNaNRollback} {
-		c := tiny(t, data, "lr=1e30", "clip=0", "warmup=0", "on-nan="+onNaN, "head=softmax", "sample-classes=0.5", "rollbacks=1")
-		var messages []string
-		for _, err := range onRanks(t, 2, nil, func(g mpi.Group, e Events) error {
-			_, err := TrainOn(t.Context(), g, c, e)
-			return err
-		}) {
-			if !errors.Is(err, ErrDiverged) {
-				t.Fatalf("%s: %v, want ErrDiverged", onNaN, err)
-			}
-			messages = append(messages, err.Error())
-		}
-		if messages[0] != messages[1] {
-			t.Errorf("%s: the ranks say\n%s\n%s", onNaN, messages[0], messages[1])
-		}
+		allDiverge(t, onNaN, tiny(t, data, "lr=1e30", "clip=0", "warmup=0", "on-nan="+onNaN, "head=softmax", "sample-classes=0.5", "rollbacks=1"))
 	}
 }
 
