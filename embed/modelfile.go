@@ -75,7 +75,7 @@ func (m *Model) Save(path string) error {
 			return fmt.Errorf("%s: cannot save this model: its network has a tensor %q of its own", path, headPrefix+name)
 		}
 		t := m.HeadParams[name]
-		file.Tensors = append(file.Tensors, tensorfile.Tensor{Name: headPrefix + name, Shape: t.Shape, Data: t.Data})
+		file.Tensors = append(file.Tensors, tensorfile.Tensor{Name: headPrefix + name, Shape: t.Shape, Data: t.Data, Stream: t.finite(path, headPrefix+name)})
 	}
 	if err := m.checkTensors(); err != nil {
 		return fmt.Errorf("%s: cannot save this model: %w", path, err)
@@ -90,12 +90,9 @@ func Load(path string) (*Model, error) {
 	if IsONNX(path) {
 		return LoadONNX(path, ONNXOptions{})
 	}
-	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		file := filepath.Join(path, ModelFile)
-		if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("%s holds no %s: it is no run folder, or its training has not got as far as a model", path, ModelFile)
-		}
-		path = file
+	path, err := ofRunFolder(path)
+	if err != nil {
+		return nil, err
 	}
 	file, err := tensorfile.Read(path)
 	if err != nil {
@@ -106,6 +103,18 @@ func Load(path string) (*Model, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return m, nil
+}
+
+// ofRunFolder returns the model file at path, which may be that of a run folder.
+func ofRunFolder(path string) (string, error) {
+	if info, err := os.Stat(path); err != nil || !info.IsDir() {
+		return path, nil
+	}
+	file := filepath.Join(path, ModelFile)
+	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("%s holds no %s: it is no run folder, or its training has not got as far as a model", path, ModelFile)
+	}
+	return file, nil
 }
 
 func decodeModel(file *tensorfile.File) (*Model, error) {
@@ -159,7 +168,11 @@ func (m *Model) fill(tensors []tensorfile.Tensor) error {
 			if !slices.Equal(t.Shape, p.Shape) {
 				return nil, fmt.Errorf("tensor %q has shape %v, the network wants %v", p.Name, t.Shape, p.Shape)
 			}
-			values = append(values, t.Data...)
+			data := make([]float32, t.Len())
+			if err := (&Tensor{Data: t.Data, Stream: t.Stream}).ReadAt(data, 0); err != nil {
+				return nil, err
+			}
+			values = append(values, data...)
 			delete(byName, p.Name)
 		}
 		return values, nil
@@ -179,7 +192,7 @@ func (m *Model) fill(tensors []tensorfile.Tensor) error {
 		if m.HeadParams == nil {
 			m.HeadParams = map[string]Tensor{}
 		}
-		m.HeadParams[short] = Tensor{byName[name].Shape, byName[name].Data}
+		m.HeadParams[short] = Tensor{Shape: byName[name].Shape, Data: byName[name].Data, Stream: byName[name].Stream}
 	}
 	return nil
 }
@@ -190,13 +203,13 @@ func (m *Model) checkTensors() error {
 		return err
 	}
 	for _, p := range m.Network.Params() {
-		if err := finite(p.Name, m.Theta[p.Offset:][:p.Len]); err != nil {
+		if err := finite(p.Name, 0, m.Theta[p.Offset:][:p.Len]); err != nil {
 			return err
 		}
 	}
 	for _, p := range m.Network.Buffers() {
 		values := m.Buffers[p.Offset:][:p.Len]
-		if err := finite(p.Name, values); err != nil {
+		if err := finite(p.Name, 0, values); err != nil {
 			return err
 		}
 		if strings.HasSuffix(p.Name, ".running_var") && slices.Min(values) < 0 {
@@ -204,17 +217,35 @@ func (m *Model) checkTensors() error {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.HeadParams)) {
-		if err := finite(headPrefix+name, m.HeadParams[name].Data); err != nil {
+		if err := finite(headPrefix+name, 0, m.HeadParams[name].Data); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func finite(name string, values []float32) error {
+// finite returns the tensor's Stream for the file at path, if it has one, which then ends with an error at a value that cannot be.
+func (t *Tensor) finite(path, name string) func(func([]float32) error) error {
+	if t.Stream == nil {
+		return nil
+	}
+	return func(write func([]float32) error) error {
+		at := 0
+		return t.Stream(func(x []float32) error {
+			if err := finite(name, at, x); err != nil {
+				return fmt.Errorf("%s: cannot save this model: %w", path, err)
+			}
+			at += len(x)
+			return write(x)
+		})
+	}
+}
+
+// finite returns an error that names the first of the values, which are those of a tensor from first on, that is not a number or infinite.
+func finite(name string, first int, values []float32) error {
 	for i, v := range values {
 		if f := float64(v); math.IsNaN(f) || math.IsInf(f, 0) {
-			return fmt.Errorf("tensor %q: value %d is %v", name, i, v)
+			return fmt.Errorf("tensor %q: value %d is %v", name, first+i, v)
 		}
 	}
 	return nil

@@ -159,14 +159,58 @@ func TestLoadMistakes(t *testing.T) {
 	}
 }
 
+// A model that is opened has all that one that is loaded has, its head's weights still in the file, and is refused for the same mistakes.
+func TestOpenModel(t *testing.T) {
+	path := save(t, tiny())
+	want, err := Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := OpenModel(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, whole := got.HeadParams["weight"], want.HeadParams["weight"].Data
+	if w.Data != nil || len(whole) < 4 {
+		t.Fatalf("%d weights of the head are read, of %d", len(w.Data), len(whole))
+	}
+	part := make([]float32, len(whole)-2)
+	if err := w.ReadAt(part, 1); err != nil || !slices.Equal(part, whole[1:len(whole)-1]) {
+		t.Errorf("weights %v, error %v; want %v", part, err, whole[1:len(whole)-1])
+	}
+	got.HeadParams["weight"] = want.HeadParams["weight"]
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+	file, err := tensorfile.Read(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file.Tensor("head.weight").Data[1] = nan()
+	if err := tensorfile.Write(path, file); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.ReadAt(part, 0); err == nil || !strings.Contains(err.Error(), `"head.weight": value 1 is NaN`) {
+		t.Errorf("error %v of a weight that is NaN", err)
+	}
+	for _, bad := range []string{filepath.Join(t.TempDir(), "none"), t.TempDir()} {
+		if _, err := OpenModel(bad); err == nil || !strings.Contains(err.Error(), bad) {
+			t.Errorf("error %v of %s", err, bad)
+		}
+	}
+}
+
 // Save writes nothing that Load would refuse.
 func TestSaveMistakes(t *testing.T) {
 	for want, spoil := range map[string]func(*Model){
-		"no network":                        func(m *Model) { m.Network = nil },
-		"std[0] is 0":                       func(m *Model) { m.Contract.Std[0] = 0 },
-		`"fc.bias": value 4 is NaN`:         func(m *Model) { m.Theta[len(m.Theta)-1] = nan() },
-		`"head.weight" has shape`:           func(m *Model) { m.Classes = nil },
-		`"head.s" of shape [2] has 1 f`:     func(m *Model) { m.HeadParams["s"] = Tensor{[]int{2}, []float32{1}} },
+		"no network":                    func(m *Model) { m.Network = nil },
+		"std[0] is 0":                   func(m *Model) { m.Contract.Std[0] = 0 },
+		`"fc.bias": value 4 is NaN`:     func(m *Model) { m.Theta[len(m.Theta)-1] = nan() },
+		`"head.weight" has shape`:       func(m *Model) { m.Classes = nil },
+		`"head.s" of shape [2] has 1 f`: func(m *Model) { m.HeadParams["s"] = Tensor{Shape: []int{2}, Data: []float32{1}} },
+		`"head.s": value 1 is NaN`: func(m *Model) {
+			m.HeadParams["s"] = Tensor{Shape: []int{2}, Stream: func(w func([]float32) error) error { return w([]float32{1, nan()}) }}
+		},
 		"setting scale is NaN":              func(m *Model) { m.Head.Settings["scale"] = math.NaN() },
 		`has a tensor "head.weight" of its`: func(m *Model) { m.Network.Layers[4].Name = "head" },
 	} {

@@ -15,7 +15,7 @@ import (
 //	Labels    [N] int, from 0 to C-1
 type Nodes = ops.HeadNodes
 
-// NodeOptions are settings of a node beside the head's: a filter between classes, the worker
+// NodeOptions are settings of a node beside the head's: a filter between classes, which of them are here and which on other processes, the worker
 // pool, and the memory that gradients are written to.
 type NodeOptions = ops.HeadOptions
 
@@ -39,7 +39,8 @@ func Loss(h Head, in Nodes, o NodeOptions) (*gorgonia.Node, error) {
 }
 
 // Logits returns the node of the head's logits [N,C], margin included, for losses
-// of one's own. LossScale, Binary and what a Penalised head adds are left to them.
+// of one's own. LossScale, Binary and what a Penalised head adds are left to them. It is an error if NodeOptions say that other processes have some of the
+// classes.
 func Logits(h Head, in Nodes, o NodeOptions) (*gorgonia.Node, error) {
 	if err := h.Validate(); err != nil {
 		return nil, err
@@ -60,8 +61,16 @@ type Biased interface {
 // Init fills a parameter of a head over so many classes: weights with draws from N(0, 0.01²)
 // that depend on the seed only, a bias with 0 or what a Biased head says.
 func Init(h Head, classes int, p ParamShape, data []float32, seed uint64) {
+	InitPart(h, classes, p, data, 0, seed)
+}
+
+// InitPart fills a part of a parameter as Init fills the whole: data are its numbers from the first on.
+func InitPart(h Head, classes int, p ParamShape, data []float32, first int, seed uint64) {
 	if p.Name == "weight" {
 		r := random.New(seed, random.Init, 0, -1)
+		for range first {
+			r.NormFloat64() // takes any number of draws
+		}
 		for i := range data {
 			data[i] = float32(weightDeviation * r.NormFloat64())
 		}

@@ -67,7 +67,7 @@ func record(h Head) (Head, *recorder) {
 func (p *problem) run(t testing.TB, h Head, pool *kernel.Pool) {
 	t.Helper()
 	h, r := record(h)
-	ce := ops.NewFilteredCrossEntropy(h, p.n, p.classes, p.dim, p.filter, pool)
+	ce := ops.NewCrossEntropyWith(h, p.n, p.classes, p.dim, NodeOptions{Filter: p.filter, Pool: pool})
 	var err error
 	if p.loss, err = ce.Forward(p.x, p.w, p.bias, p.labels); err != nil {
 		t.Fatal(err)

@@ -169,11 +169,15 @@ func benchTraining(c *Config, network *nn.Network, classes int) (*bench, error) 
 	if t.head, err = c.head(); err != nil {
 		return nil, err
 	}
+	t.shareClasses()
 	if err := t.build(); err != nil {
 		t.close()
 		return nil, err
 	}
-	t.initialise(nil)
+	if err := t.initialise(nil); err != nil {
+		t.close()
+		return nil, err
+	}
 	images, labels := noise(c, classes)
 	return &bench{
 		step:    func() error { return t.benchStep(images, labels) },

@@ -40,7 +40,7 @@ func benchHead(c *Config, classes int, pool *kernel.Pool) (*bench, error) {
 	some := classes
 	if c.SampleClasses < 1 {
 		some = sampleSize(c.SampleClasses, classes, c.Batch)
-		if h.sample, err = newClassSample(h.head, classes, some, c.Embedding, 0, optim.MomentNames(c.Optimizer), c.Seed, pool); err != nil {
+		if h.sample, err = newClassSample(h.head, classRange{0, classes, classes}, some, c.Embedding, 0, optim.MomentNames(c.Optimizer), c.Seed, pool); err != nil {
 			return nil, err
 		}
 	}

@@ -48,15 +48,27 @@ type checkpoint struct {
 	Optimizer map[string][]float32 // moments
 	Head      map[string][]float32 // memory of a losses.Stateful head
 	Metric    map[string][]float32 // of the metric loss: centres
+
+	// Of one that is read the tensors that are laid out as the arena is stay in the file; see trainer.load.
+	arenas map[string]int     // how many numbers they have
+	file   *tensorfile.Reader // of rank 0
+}
+
+// isArena reports whether the tensor of a name in the file is laid out as the arena is.
+func isArena(tensor string) bool {
+	return tensor == "weights" || tensor == "average.weights" || strings.HasPrefix(tensor, "optimizer.")
 }
 
 func newCheckpoint() *checkpoint {
-	return &checkpoint{Average: map[string][]float32{}, Optimizer: map[string][]float32{}, Head: map[string][]float32{}, Metric: map[string][]float32{}}
+	return &checkpoint{arenas: map[string]int{}, Average: map[string][]float32{}, Optimizer: map[string][]float32{}, Head: map[string][]float32{}, Metric: map[string][]float32{}}
 }
 
 // tensors returns the contents by the names that they have in the file. They are the checkpoint's own memory.
 func (c *checkpoint) tensors() map[string][]float32 {
-	all := map[string][]float32{"weights": c.Weights}
+	all := map[string][]float32{}
+	if len(c.Weights) > 0 {
+		all["weights"] = c.Weights
+	}
 	if len(c.Buffers) > 0 {
 		all["buffers"] = c.Buffers
 	}
@@ -91,15 +103,15 @@ func (c *checkpoint) set(tensor string, data []float32) bool {
 
 func checkpointName(step int) string { return fmt.Sprintf("step-%09d.safetensors", step) }
 
-// write writes the checkpoint to a folder, under a name made of its step, and removes all
+// write writes the checkpoint, and tensors that are not in it, to a folder, under a name made of its step, and removes all
 // but the newest ones.
-func (c *checkpoint) write(dir string) error {
+func (c *checkpoint) write(dir string, more ...tensorfile.Tensor) error {
 	c.Format = checkpointFormat
 	text, err := json.Marshal(c.position)
 	if err != nil {
 		return err
 	}
-	f := &tensorfile.File{Metadata: map[string]string{"checkpoint": string(text)}}
+	f := &tensorfile.File{Metadata: map[string]string{"checkpoint": string(text)}, Tensors: more}
 	for name, data := range c.tensors() {
 		f.Tensors = append(f.Tensors, tensorfile.Tensor{Name: name, Shape: []int{len(data)}, Data: data})
 	}
@@ -142,9 +154,9 @@ func checkpointStep(name string) (step int, ok bool) {
 	return step, isStep && isTensors && err == nil
 }
 
-// readNewestCheckpoint reads the newest checkpoint of a folder. If that one is damaged
-// it reads the one before it and returns the damage as a warning.
-func readNewestCheckpoint(dir string) (c *checkpoint, warning error, err error) {
+// openNewestCheckpoint opens the newest checkpoint of a folder. If that one is damaged
+// it opens the one before it and returns the damage as a warning.
+func openNewestCheckpoint(dir string) (c *checkpoint, warning error, err error) {
 	steps, err := checkpointSteps(dir)
 	if err != nil {
 		return nil, nil, err
@@ -153,7 +165,7 @@ func readNewestCheckpoint(dir string) (c *checkpoint, warning error, err error) 
 		return nil, nil, fmt.Errorf("%s holds no checkpoint to go on from", dir)
 	}
 	for _, step := range slices.Backward(steps) {
-		c, err := readCheckpoint(filepath.Join(dir, checkpointName(step)))
+		c, err := openCheckpoint(filepath.Join(dir, checkpointName(step)))
 		if err == nil {
 			return c, warning, nil
 		}
@@ -162,12 +174,19 @@ func readNewestCheckpoint(dir string) (c *checkpoint, warning error, err error) 
 	return nil, nil, warning
 }
 
-func readCheckpoint(path string) (*checkpoint, error) {
-	f, err := tensorfile.Read(path)
+// openCheckpoint reads a checkpoint but for its arenas, which stay in the file until it is closed.
+func openCheckpoint(path string) (_ *checkpoint, err error) {
+	f, err := tensorfile.Open(path)
 	if err != nil {
 		return nil, err
 	}
+	defer func() {
+		if err != nil {
+			f.Close()
+		}
+	}()
 	c := newCheckpoint()
+	c.file = f
 	if err := json.Unmarshal([]byte(f.Metadata["checkpoint"]), &c.position); err != nil {
 		return nil, fmt.Errorf("%s: not a checkpoint: %w", path, err)
 	}
@@ -175,9 +194,24 @@ func readCheckpoint(path string) (*checkpoint, error) {
 		return nil, fmt.Errorf("%s: checkpoint of format %d, this program reads %d", path, c.Format, checkpointFormat)
 	}
 	for _, t := range f.Tensors {
-		if !c.set(t.Name, t.Data) {
+		if isArena(t.Name) {
+			c.arenas[t.Name] = t.Len()
+			continue
+		}
+		data := make([]float32, t.Len())
+		if err := f.ReadAt(data, t.Name, 0); err != nil {
+			return nil, err
+		}
+		if !c.set(t.Name, data) {
 			return nil, fmt.Errorf("%s: unknown tensor %q", path, t.Name)
 		}
 	}
 	return c, nil
+}
+
+// close closes the file of a checkpoint that was opened, if this rank has it.
+func (c *checkpoint) close() {
+	if c.file != nil {
+		c.file.Close()
+	}
 }

@@ -19,7 +19,7 @@ func TestClassSample(t *testing.T) {
 		}
 		pool := kernel.NewPool(2)
 		defer pool.Close()
-		s, err := newClassSample(head, classes, size, dim, params, []string{"velocity"}, 7, pool)
+		s, err := newClassSample(head, classRange{0, classes, classes}, size, dim, params, []string{"velocity"}, 7, pool)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -39,6 +39,7 @@ type Start struct {
 	Memory          MemoryPlan
 	Threads         int    // of each rank
 	Ranks           int    // processes that train together
+	Classes         int    // whose weights this process holds
 	Kernels         string // variant of the kernels: "avx512", "avx2" or "generic"
 }
 

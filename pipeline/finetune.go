@@ -14,6 +14,7 @@ import (
 	"github.com/faceverify/fv/embed"
 	"github.com/faceverify/fv/eval"
 	"github.com/faceverify/fv/internal/nn"
+	"github.com/faceverify/fv/pipeline/dataset"
 )
 
 // ownNetwork is the Backbone of a run whose network is that of the model it starts from.
@@ -103,7 +104,7 @@ func (c *Config) loadInit() (*embed.Model, error) {
 		if c.Mean != nil || c.Std != nil || c.Color != "" {
 			return nil, fmt.Errorf("--mean, --std and --color are for ONNX files: %s says itself how images become its input", c.Init)
 		}
-		return embed.Load(c.Init)
+		return embed.OpenModel(c.Init)
 	}
 	o := embed.ONNXOptions{Color: c.Color, Mean: narrow(c.Mean), Std: narrow(c.Std)}
 	m, err := embed.LoadONNX(c.Init, o)
@@ -177,7 +178,7 @@ func (t *trainer) freeze() {
 const meansChunk = 1024
 
 // headFromMeans makes each class's weights the mean of the unit-length embeddings of its images, as long as weights are that
-// start at random. A class none of whose images can be read keeps its own.
+// start at random. A class none of whose images can be read keeps its own. Ranks that share the classes look at the images of their own.
 func (t *trainer) headFromMeans(ctx context.Context) error {
 	e, err := t.model().Embedder(embed.Options{Threads: t.pool.Threads(), Batch: t.config.Batch})
 	if err != nil {
@@ -185,12 +186,17 @@ func (t *trainer) headFromMeans(ctx context.Context) error {
 	}
 	defer e.Close()
 	set, dim := t.faces.train, t.network.Dim()
-	sums := make([]float64, len(set.Identities)*dim)
+	sums := make([]float64, t.classes.count()*dim)
+	samples := slices.DeleteFunc(slices.Clone(set.Samples), func(s dataset.Sample) bool { return !t.classes.has(s.Identity) })
+	bad := t.bad.add // all see all
+	if t.split != nil {
+		bad = t.addBad
+	}
 	load := func(name string) (image.Image, error) {
 		return set.Decode(set.FileOf(name)) // which may lie in a pack
 	}
 	var v []float32
-	for chunk := range slices.Chunk(set.Samples, meansChunk) {
+	for chunk := range slices.Chunk(samples, meansChunk) {
 		names := make([]string, len(chunk))
 		for i, s := range chunk {
 			names[i] = filepath.ToSlash(s.Path)
@@ -201,18 +207,17 @@ func (t *trainer) headFromMeans(ctx context.Context) error {
 		}
 		for i, s := range chunk {
 			if err := vectors.Failed[names[i]]; err != nil {
-				t.bad.add(s.Path, err)
+				bad(s.Path, err)
 				continue
 			}
 			v = vectors.At(v, names[i], eval.FlipNone)
-			addUnit(sums[s.Identity*dim:][:dim], v)
+			addUnit(sums[(s.Identity-t.classes.first)*dim:][:dim], v)
 		}
 	}
 	weights, _ := t.whole()
-	p := t.headShapes()[0]
-	rows := weights[t.graph.backboneParams:][:p.Len()]
-	centers := p.Len() / len(sums)
-	for class := range set.Identities {
+	centers := t.centers()
+	rows := t.classWeights(weights, centers*len(sums))
+	for class := range t.classes.count() {
 		for k := range centers {
 			row := rows[(class*centers+k)*dim:][:dim]
 			towards(row, sums[class*dim:][:dim], k > 0)

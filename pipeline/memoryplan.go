@@ -17,7 +17,7 @@ type MemoryPlan struct {
 	Activations int64 // and their gradients
 	Weights     int64 // of backbone and head: with gradients, optimiser's state and copies in the kernels' order
 	Batches     int64 // made ahead
-	Checkpoint  int64 // while one is written or read
+	Checkpoint  int64 // pieces of one that is written or read
 	Index       int64 // of the images
 	Program     int64 // all else, as measured
 	Cache       int64 // most for decoded images
@@ -59,12 +59,14 @@ func (t *trainer) memoryPlan(batch int) (MemoryPlan, error) {
 		return MemoryPlan{}, err
 	}
 	const float = 4
-	params, classes := int64(nn.Len(t.network.Params())), len(t.faces.train.Identities)
+	params, classes := int64(nn.Len(t.network.Params())), t.classes.count()
 	moments := int64(len(optim.MomentNames(c.Optimizer)))
 	all := int64(arenaLen(int(params), t.head, classes, t.network.Dim()))
 	step, tables := all, int64(0)
 	if c.SampleClasses < 1 {
-		step = int64(arenaLen(int(params), t.head, sampleSize(c.SampleClasses, classes, batch), t.network.Dim()))
+		// Memory for more of a step's classes than are usually this rank's is taken, and not touched.
+		some := sampleSize(c.SampleClasses, t.classes.all, batch) * classes / t.classes.all
+		step = int64(arenaLen(int(params), t.head, some, t.network.Dim()))
 		tables = all * (1 + moments)
 	}
 	arenas := 2 + moments // weights, gradients and moments
@@ -79,7 +81,7 @@ func (t *trainer) memoryPlan(batch int) (MemoryPlan, error) {
 		Activations: int64(activations),
 		Weights:     float * (step*arenas + tables + 3*params + (step-params)/4), // convolutions are packed for three passes; a head's products take up to a quarter
 		Batches:     float * int64(loader.Held*images*t.Contract.Len()),
-		Checkpoint:  float * all * (1 + moments),
+		Checkpoint:  float * 2 * pieceLen,
 		Index:       samples*bytesPerImage + t.faces.train.PathBytes(),
 		Program:     programBytes,
 	}, nil
@@ -125,7 +127,11 @@ func (t *trainer) lessMemory(limit int64) string {
 	}
 	least := max(2, t.config.PerIdentity)
 	if !fits(least) {
-		return fmt.Sprintf("no batch fits, not even one of %d: choose a smaller --backbone, --size or --embedding", least)
+		cure := "choose a smaller --backbone, --size or --embedding"
+		if 2*t.memoryNeeds.Weights > limit {
+			cure += ", or more ranks, which share the classes out (docs/mpi.md)"
+		}
+		return fmt.Sprintf("no batch fits, not even one of %d: %s", least, cure)
 	}
 	largest := least - 1 + sort.Search(t.config.Batch-least, func(i int) bool { return !fits(least + i) })
 	if k := t.config.PerIdentity; k > 0 {

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -8,6 +9,7 @@ import (
 	"strconv"
 
 	"github.com/faceverify/fv/embed"
+	"github.com/faceverify/fv/embed/tensorfile"
 	"github.com/faceverify/fv/internal/kernel"
 	"github.com/faceverify/fv/internal/nn"
 	"github.com/faceverify/fv/losses"
@@ -37,12 +39,12 @@ func ranges(params []nn.Param, head []losses.ParamShape, rateOfBackbone float64)
 	return rs
 }
 
-// headShapes returns the parameters of the head over all classes.
-func (t *trainer) headShapes() []losses.ParamShape {
-	return headShapes(t.head, len(t.faces.train.Identities), t.network.Dim())
+// headShapes returns the parameters of the head over so many classes.
+func (t *trainer) headShapes(classes int) []losses.ParamShape {
+	return headShapes(t.head, classes, t.network.Dim())
 }
 
-// whole returns the weights of the backbone and of the head over all classes, and their moments.
+// whole returns the weights of the backbone and of the head over this rank's classes, and their moments.
 func (t *trainer) whole() (weights []float32, moments map[string][]float32) {
 	if t.sample != nil {
 		return t.sample.all(t.arena, t.solver.State())
@@ -51,29 +53,40 @@ func (t *trainer) whole() (weights []float32, moments map[string][]float32) {
 }
 
 // initialise fills the weights: at random, or with those of a model that is not nil.
-func (t *trainer) initialise(from *embed.Model) {
+func (t *trainer) initialise(from *embed.Model) (err error) {
 	weights, _ := t.whole()
 	params := t.graph.backboneParams
 	t.network.Init(t.arena.Weights[:params], t.buffers, t.config.Seed)
-	at := params
-	for _, p := range t.headShapes() {
-		losses.Init(t.head, len(t.faces.train.Identities), p, weights[at:at+p.Len()], t.config.Seed)
-		at += p.Len()
-	}
+	t.eachParam(weights, func(p losses.ParamShape, own []float32, first int) {
+		losses.InitPart(t.head, t.classes.all, p, own, first, t.config.Seed)
+	})
 	if from == nil {
-		return
+		return nil
 	}
 	copy(t.arena.Weights[:params], from.Theta)
 	copy(t.buffers, from.Buffers)
 	if !slices.Equal(from.Classes, t.faces.train.Identities) {
-		return // other people: their weights start at random
+		return nil // other people: their weights start at random
 	}
-	at = params
-	for _, p := range t.headShapes() {
+	t.eachParam(weights, func(p losses.ParamShape, own []float32, first int) {
 		if w, ok := from.HeadParams[p.Name]; ok && slices.Equal(w.Shape, p.Shape) {
-			copy(weights[at:at+p.Len()], w.Data)
+			err = errors.Join(err, w.ReadAt(own, first))
 		}
-		at += p.Len()
+	})
+	return err
+}
+
+// eachParam calls f with the parameters of the head over all classes, and this rank's numbers of each: those from first on.
+func (t *trainer) eachParam(weights []float32, f func(p losses.ParamShape, own []float32, first int)) {
+	at := t.graph.backboneParams
+	whole := t.headShapes(t.classes.all)
+	for i, own := range t.headShapes(t.classes.count()) {
+		first := 0
+		if perClass(t.head, own) {
+			first = t.classes.first * (own.Len() / own.Shape[0])
+		}
+		f(whole[i], weights[at:at+own.Len()], first)
+		at += own.Len()
 	}
 }
 
@@ -97,10 +110,9 @@ func (c *Config) headInfo() embed.HeadInfo {
 	return embed.HeadInfo{Name: c.Head, Settings: c.headValues(), MarginGradient: c.MarginGradient, FeatureNorm: c.FeatureNorm}
 }
 
-// model returns the model as it is now, over the trainer's own memory.
+// model returns the model as it is now, over the trainer's own memory. A head that is split is not part of it.
 func (t *trainer) model() *embed.Model {
 	c := &t.config
-	params := t.graph.backboneParams
 	weights, _ := t.whole()
 	theta, buffers, rest := t.averaged(weights)
 	m := &embed.Model{
@@ -113,20 +125,28 @@ func (t *trainer) model() *embed.Model {
 			"epochs": strconv.FormatFloat(t.epoch(), 'f', 2, 64),
 		},
 	}
-	at := params
-	for _, p := range t.headShapes() {
-		m.HeadParams[p.Name] = embed.Tensor{Shape: p.Shape, Data: rest[at : at+p.Len()]}
-		at += p.Len()
+	if t.split == nil {
+		t.eachParam(rest, func(p losses.ParamShape, own []float32, _ int) {
+			m.HeadParams[p.Name] = embed.Tensor{Shape: p.Shape, Data: own}
+		})
 	}
 	return m
 }
 
-func (t *trainer) saveModel(name string) error {
-	if !t.ranks.writes() {
-		return nil
+// saveModel writes the model, for which ranks lend what they have.
+func (t *trainer) saveModel(l *lent, name string) error {
+	m := t.model()
+	if t.split != nil {
+		arena := "weights"
+		if t.average != nil && len(t.average.weights) > t.graph.backboneParams {
+			arena = "average.weights"
+		}
+		for i, p := range t.headShapes(t.classes.all) {
+			m.HeadParams[p.Name] = embed.Tensor{Shape: p.Shape, Stream: l.stream(arena, t.stretches()[1+i])}
+		}
 	}
 	path := filepath.Join(t.dir, name)
-	if err := t.model().Save(path); err != nil {
+	if err := m.Save(path); err != nil {
 		return fmt.Errorf("cannot write the model of step %d: %w", t.Step, err)
 	}
 	return nil
@@ -135,16 +155,20 @@ func (t *trainer) saveModel(name string) error {
 // checkpoint writes the last model, then a checkpoint: a run that ends here can be resumed, and
 // its model used.
 func (t *trainer) checkpoint() error {
-	if !t.finite() {
-		return t.diverged("weights or running statistics are not finite")
-	}
 	if err := t.sameWeights(); err != nil {
 		return err
 	}
-	if !t.ranks.writes() {
-		t.saved = t.Step
-		return nil
+	if !t.finite() {
+		return t.diverged("weights or running statistics are not finite")
 	}
+	if err := t.lend(t.writeCheckpoint); err != nil {
+		return err
+	}
+	t.saved = t.Step
+	return nil
+}
+
+func (t *trainer) writeCheckpoint(l *lent) error {
 	if err := t.log.sync(); err != nil {
 		return err
 	}
@@ -153,13 +177,12 @@ func (t *trainer) checkpoint() error {
 		name = LastModelFile
 	}
 	if t.Step > 0 {
-		if err := t.saveModel(name); err != nil {
+		if err := t.saveModel(l, name); err != nil {
 			return err
 		}
 	}
 	t.OptimizerSteps = t.solver.Steps()
-	weights, moments := t.whole()
-	c := &checkpoint{position: t.position, Weights: weights, Buffers: t.buffers, Average: t.average.state(), Optimizer: moments}
+	c := &checkpoint{position: t.position, Buffers: t.buffers, Average: t.average.state()}
 	head, metric := t.memories()
 	if head != nil {
 		c.Head = head.State()
@@ -167,33 +190,30 @@ func (t *trainer) checkpoint() error {
 	if metric != nil {
 		c.Metric = metric.State()
 	}
-	if err := c.write(filepath.Join(t.dir, checkpointsDir)); err != nil {
-		return err
+	var arenas []tensorfile.Tensor
+	for name, own := range l.own {
+		ss := t.stretchesOf(own)
+		arenas = append(arenas, tensorfile.Tensor{Name: name, Shape: []int{length(ss)}, Stream: l.stream(name, ss)})
 	}
-	t.saved = t.Step
-	return nil
+	return c.write(filepath.Join(t.dir, checkpointsDir), arenas...)
 }
 
 // restore puts a checkpoint's contents in their places.
 func (t *trainer) restore(c *checkpoint) error {
-	weights, _ := t.whole()
-	if len(c.Weights) != len(weights) || len(c.Buffers) != len(t.buffers) {
-		return fmt.Errorf("the checkpoint of step %d has %d weights and %d statistics, the network %d and %d: it is of another version",
-			c.Step, len(c.Weights), len(c.Buffers), len(weights), len(t.buffers))
+	if err := t.fits(c); err != nil {
+		return fmt.Errorf("the checkpoint of step %d %w: it is of another version", c.Step, err)
 	}
-	copy(weights, c.Weights)
+	if err := t.load(c); err != nil {
+		return err
+	}
 	copy(t.buffers, c.Buffers)
-	if err := t.average.restore(c.Average); err != nil {
-		return fmt.Errorf("the checkpoint of step %d: %w", c.Step, err)
+	if t.average != nil {
+		copy(t.average.buffers, c.Average["buffers"])
 	}
-	moments := c.Optimizer
 	if t.sample != nil {
-		if err := t.sample.restore(t.arena, c.Optimizer); err != nil {
-			return fmt.Errorf("the checkpoint of step %d: %w", c.Step, err)
-		}
-		moments = t.sample.backbone(t.solver.State())
+		t.sample.restored(t.arena, t.solver.State())
 	}
-	if err := t.solver.SetState(moments, c.OptimizerSteps); err != nil {
+	if err := t.solver.SetState(t.solver.State(), c.OptimizerSteps); err != nil {
 		return fmt.Errorf("the checkpoint of step %d: %w", c.Step, err)
 	}
 	head, metric := t.memories()
@@ -215,6 +235,22 @@ func (t *trainer) restore(c *checkpoint) error {
 	return nil
 }
 
+// fits returns an error unless a checkpoint has all that the run has, of the same sizes.
+func (t *trainer) fits(c *checkpoint) error {
+	if len(c.Buffers) != len(t.buffers) {
+		return fmt.Errorf("has %d statistics, the network %d", len(c.Buffers), len(t.buffers))
+	}
+	if t.average != nil && len(c.Average["buffers"]) != len(t.average.buffers) {
+		return fmt.Errorf("has the average of %d statistics, the network %d", len(c.Average["buffers"]), len(t.average.buffers))
+	}
+	for name, own := range t.arenas() {
+		if n := length(t.stretchesOf(own)); c.arenas[name] != n {
+			return fmt.Errorf("has %d numbers of %s, the network %d", c.arenas[name], name, n)
+		}
+	}
+	return nil
+}
+
 // finite reports whether all that a checkpoint holds can be gone on from.
 func (t *trainer) finite() bool {
 	weights, moments := t.whole()
@@ -222,5 +258,5 @@ func (t *trainer) finite() bool {
 	for _, m := range moments {
 		ok = ok && kernel.AllFinite(t.pool, m)
 	}
-	return ok
+	return t.everywhere(ok)
 }

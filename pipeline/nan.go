@@ -51,10 +51,30 @@ func (t *trainer) wrong(loss float64, gradient bool) string {
 	switch {
 	case math.IsNaN(loss) || math.IsInf(loss, 0):
 		return fmt.Sprintf("the loss is %v", loss)
-	case gradient && !kernel.AllFinite(t.pool, t.arena.Gradients):
+	case gradient && !t.trainedFinite(t.arena.Gradients):
 		return optim.ErrNotFinite.Error()
 	}
 	return ""
+}
+
+// wrongAnywhere is wrong of what all ranks have computed: the loss is the same on all, gradients that have not been summed are not.
+func (t *trainer) wrongAnywhere(loss float64, gradient bool) string {
+	what := t.wrong(loss, gradient)
+	if gradient && t.ranks.several() && !t.ranks.all(what == "") && what == "" {
+		return optim.ErrNotFinite.Error()
+	}
+	return what
+}
+
+// trainedFinite reports whether that part of the arena, or of its gradient, which is trained is finite. The rest is rows for more classes than
+// the step has, which may hold anything.
+func (t *trainer) trainedFinite(x []float32) bool {
+	for _, r := range t.trained {
+		if !kernel.AllFinite(t.pool, x[r.Offset:][:r.Len]) {
+			return false
+		}
+	}
+	return true
 }
 
 // locate computes a batch again with checks on, and says where what is not finite begins, and after how many layers.
@@ -64,7 +84,7 @@ func (t *trainer) locate(b *loader.Batch, labels []int, step int) (where string,
 			return "the weights " + p.Name + " are not finite", 0
 		}
 	}
-	if !kernel.AllFinite(t.pool, t.arena.Weights[t.graph.backboneParams:]) {
+	if !t.everywhere(t.trainedFinite(t.arena.Weights)) {
 		return "the head's weights are not finite", 0
 	}
 	t.beginLoss(step)
@@ -152,6 +172,7 @@ func (t *trainer) rollBack(bad *notFinite) error {
 	if err != nil {
 		return err
 	}
+	defer saved.close()
 	now := t.position
 	if err := t.restore(saved); err != nil {
 		return err

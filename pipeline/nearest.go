@@ -11,9 +11,9 @@ import (
 const nearestRows = 1024
 
 // nearest returns, for each query q [n,d], the smallest angle in radians to a row of w [rows,d] of another class than
-// own [n]; a class has so many rows, its centers, next to each other. The nearest row is found in float32 and its angle then worked out in float64. Where there
-// is no other class the angle is NaN. The results do not depend on the number of threads.
-func nearest(pool *kernel.Pool, q []float32, own []int, w []float32, d, centers int) []float64 {
+// own [n]; a class has so many rows, its centers, next to each other. The nearest row is found in float32 by its cosine times ‖q‖, which is returned, too, and its angle then
+// worked out in float64. Where there is no other class the angle is NaN, and what it was found by minus infinity. The results do not depend on the number of threads.
+func nearest(pool *kernel.Pool, q []float32, own []int, w []float32, d, centers int) (angles []float64, by []float32) {
 	n, rows := len(own), len(w)/d
 	blocks := (rows + nearestRows - 1) / nearestRows
 	best, at := make([]float32, blocks*n), make([]int, blocks*n)
@@ -41,7 +41,7 @@ func nearest(pool *kernel.Pool, q []float32, own []int, w []float32, d, centers 
 			}
 		}
 	})
-	angles := make([]float64, n)
+	angles, by = make([]float64, n), make([]float32, n)
 	for i := range angles {
 		row, top := -1, float32(math.Inf(-1))
 		for b := range blocks {
@@ -49,9 +49,39 @@ func nearest(pool *kernel.Pool, q []float32, own []int, w []float32, d, centers 
 				row, top = at[b*n+i], u
 			}
 		}
-		angles[i] = math.NaN()
+		angles[i], by[i] = math.NaN(), top
 		if row >= 0 {
 			angles[i] = angleBetween(q[i*d:][:d], w[row*d:][:d])
+		}
+	}
+	return angles, by
+}
+
+// nearestOf returns the angles of nearest over the classes of all ranks, of which w [rows,d] are those of this one from first on, and own [n]
+// numbers of all.
+func (t *trainer) nearestOf(q []float32, own []int, w []float32, first int) []float64 {
+	d, n := t.network.Dim(), len(own)
+	here := make([]int, n)
+	for i, class := range own {
+		here[i] = class - first
+	}
+	angles, by := nearest(t.pool, q, here, w, d, t.centers())
+	if t.split == nil {
+		return angles
+	}
+	mine := angles
+	for _, u := range by {
+		mine = append(mine, float64(u))
+	}
+	all := make([]float64, t.ranks.Size()*len(mine))
+	t.split.Peers.Gather(all, mine)
+	angles, top := all[:n], all[n:][:n]
+	for r := 1; r < t.ranks.Size(); r++ {
+		theirs := all[r*len(mine):]
+		for i := range n {
+			if u := theirs[n+i]; u > top[i] {
+				angles[i], top[i] = theirs[i], u
+			}
 		}
 	}
 	return angles

@@ -8,8 +8,8 @@ import (
 )
 
 // part is a backbone of whole batches that computes this rank's part of each: it gathers the embeddings of all ranks, so that head and
-// loss see the batch as one process would. They are computed on every rank, from the same numbers to the same bits: losses and gradients of
-// the head need no exchange. The backbone's gradients are summed.
+// loss see the batch as one process would. Every rank computes losses of embeddings from the same numbers to the same bits, and of the head's loss either
+// all, too, or its share of the classes: see ops.Split. The backbone's gradients are summed.
 type part struct {
 	*nn.Training
 	ranks  *ranks

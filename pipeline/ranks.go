@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,6 +22,7 @@ import (
 // cannot go on, or is to stop, says so. A rank that fails elsewhere comes to the next meeting with its error.
 type ranks struct {
 	*team.Team
+	plain  mpi.Group // the same, without counting: of files
 	stream mpi.Group // of the sums of gradients, which go on beside what else ranks tell each other
 	err    error
 	sent   atomic.Int64 // bytes, of what a step does not know yet
@@ -47,12 +49,12 @@ type word struct {
 type fact = team.Fact
 
 // alone is a process by itself.
-func alone() *ranks { return &ranks{Team: team.Alone()} }
+func alone() *ranks { return &ranks{Team: team.Alone(), plain: mpi.Single} }
 
 // newRanks meets the other ranks.
 func newRanks(g mpi.Group) (*ranks, error) {
 	t, err := team.New(g)
-	r := &ranks{Team: t}
+	r := &ranks{Team: t, plain: g}
 	if err != nil || !t.Several() {
 		return r, err
 	}
@@ -84,6 +86,16 @@ func (r *ranks) sum(x []float64) {
 	if r.err == nil {
 		r.broken(mpi.SumFew(r.Group, x))
 	}
+}
+
+// all reports whether something is so on all ranks.
+func (r *ranks) all(so bool) bool {
+	not := []float64{1}
+	if so {
+		not[0] = 0
+	}
+	r.sum(not)
+	return not[0] == 0
 }
 
 // mean replaces numbers by their means over all ranks; what is alike on all stays as it is.
@@ -138,7 +150,7 @@ func (t *trainer) agree() error {
 }
 
 // inStep has the settings that may change when a run is resumed, and must be alike on all ranks all the same.
-var inStep = []string{"max-steps", "val-every", "checkpoint-every", "on-nan", "rollbacks", "exchange"}
+var inStep = []string{"max-steps", "val-every", "checkpoint-every", "on-nan", "rollbacks", "exchange", "split-head"}
 
 // facts are what must be alike on all ranks: they take the same steps without telling each other more.
 func (t *trainer) facts() []fact {
@@ -151,7 +163,7 @@ func (t *trainer) facts() []fact {
 	digest, _ := json.Marshal(t.faces.digest)
 	return []fact{
 		{What: "settings", Is: fmt.Sprint(settings), Cure: team.SameCommand},
-		{What: "images or identities", Is: string(digest), Cure: "all ranks need the same data"},
+		{What: "images or identities", Is: fmt.Sprintf("%x", sha256.Sum256(digest)), Cure: "all ranks need the same data"},
 		team.Kernels(kernel.Variant()),
 		t.weights(),
 	}

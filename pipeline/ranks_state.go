@@ -37,10 +37,10 @@ func (r *ranks) tell(begun bool, c *Config) (bool, error) {
 	return false, c.DecodeConfig("rank 0's settings", []byte(said.Is))
 }
 
-// newestCheckpoint returns the newest checkpoint of rank 0's folder.
+// newestCheckpoint opens the newest checkpoint of rank 0's folder.
 func (r *ranks) newestCheckpoint(dir string) (c *checkpoint, warning error, err error) {
 	if r.writes() {
-		c, warning, err = readNewestCheckpoint(dir)
+		c, warning, err = openNewestCheckpoint(dir)
 	}
 	if !r.several() {
 		return c, warning, err
@@ -52,15 +52,16 @@ func (r *ranks) newestCheckpoint(dir string) (c *checkpoint, warning error, err 
 	return c, warning, err
 }
 
-// shareCheckpoint gives all ranks the checkpoint that rank 0 has.
+// shareCheckpoint gives all ranks the checkpoint that rank 0 has opened, but for its arenas.
 func (r *ranks) shareCheckpoint(c *checkpoint) (*checkpoint, error) {
 	type outline struct {
 		Position position
 		Lengths  map[string]int
+		Arenas   map[string]int
 	}
 	var text []byte
 	if r.writes() {
-		o := outline{c.position, map[string]int{}}
+		o := outline{c.position, map[string]int{}, c.arenas}
 		for name, x := range c.tensors() {
 			o.Lengths[name] = len(x)
 		}
@@ -69,7 +70,7 @@ func (r *ranks) shareCheckpoint(c *checkpoint) (*checkpoint, error) {
 			return nil, err
 		}
 	}
-	parts, err := mpi.Gather(r.Group, text)
+	parts, err := mpi.Gather(r.plain, text)
 	if err != nil {
 		return nil, err
 	}
@@ -79,32 +80,43 @@ func (r *ranks) shareCheckpoint(c *checkpoint) (*checkpoint, error) {
 	}
 	if !r.writes() {
 		c = newCheckpoint()
-		c.position = o.Position
+		c.position, c.arenas = o.Position, o.Arenas
 		for name, n := range o.Lengths {
 			c.set(name, make([]float32, n))
 		}
 	}
 	tensors := c.tensors()
 	for _, name := range slices.Sorted(maps.Keys(tensors)) {
-		if err := mpi.BroadcastFloats(r.Group, tensors[name], 0); err != nil {
+		if err := mpi.BroadcastFloats(r.plain, tensors[name], 0); err != nil {
 			return nil, err
 		}
 	}
 	return c, nil
 }
 
-// weights are a fact: all ranks have the same, to the bit, as what they do not exchange they compute alike.
+// weights are a fact: all ranks have the same, to the bit, as what they do not exchange they compute alike. Of a head that is split that goes for what
+// all classes share.
 func (t *trainer) weights() fact {
 	weights, _ := t.whole()
-	bytes := unsafe.Slice((*byte)(unsafe.Pointer(&weights[0])), 4*len(weights))
-	sum := crc32.Checksum(bytes, crc32.MakeTable(crc32.Castagnoli))
+	sum := uint32(0)
+	for _, s := range slices.Concat(t.stretches()...) {
+		if s.rank == everyone && s.n > 0 {
+			bytes := unsafe.Slice((*byte)(unsafe.Pointer(&weights[s.at])), 4*s.n)
+			sum = crc32.Update(sum, crc32.MakeTable(crc32.Castagnoli), bytes)
+		}
+	}
 	return fact{What: "weights", Is: fmt.Sprint(sum), Cure: "they are computed alike from the same numbers: memory or processor of one of the machines may be faulty"}
 }
 
-// sameWeights returns an error unless all ranks have the same weights at a checkpoint. Those that a run begins with are compared at the start.
+// sameWeights returns an error unless all ranks have got as far as a checkpoint, and have the same weights there. Those that a run begins with are
+// compared at the start.
 func (t *trainer) sameWeights() error {
-	if !t.ranks.several() || t.saved < 0 {
+	switch {
+	case !t.ranks.several() || t.saved < 0 && t.split == nil:
 		return nil
+	case t.saved < 0:
+		_, err := t.ranks.meet("the first checkpoint", word{}, nil)
+		return err
 	}
 	return t.ranks.Same(fmt.Sprintf("the checkpoint of step %d", t.Step), []fact{t.weights()})
 }

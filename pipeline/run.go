@@ -70,13 +70,16 @@ func (t *trainer) advance(ctx context.Context) error {
 		if err := t.monitor.step(t.Step, line.Cosine); err != nil {
 			return errors.Join(err, t.log.append(*line))
 		}
-		t.watch(line)
+		if err := t.watch(line); err != nil {
+			return err
+		}
 	}
 	return t.record(ctx, line)
 }
 
 func (t *trainer) start() error {
 	t.loader.Start(t.firstBatch(t.Step))
+	t.ranks.sent.Store(0) // the first step is not to count the preparations
 	if t.events.Start == nil {
 		return nil
 	}
@@ -84,7 +87,7 @@ func (t *trainer) start() error {
 		Dir: t.dir, Config: t.config, Identities: len(t.faces.train.Identities), Images: len(t.faces.train.Samples),
 		Params: t.graph.backboneParams, HeadParams: arenaLen(0, t.head, len(t.faces.train.Identities), t.network.Dim()),
 		StepsPerEpoch: t.perEpoch, Steps: t.lastStep(), First: t.Step,
-		Bytes: t.backbone.Bytes(), Memory: t.memoryNeeds, Threads: t.pool.Threads(), Ranks: t.ranks.Size(), Kernels: kernel.Variant(), LeastScale: t.leastScale,
+		Bytes: t.backbone.Bytes(), Memory: t.memoryNeeds, Threads: t.pool.Threads(), Ranks: t.ranks.Size(), Classes: t.classes.count(), Kernels: kernel.Variant(), LeastScale: t.leastScale,
 	}
 	if t.faces.pairs != nil {
 		s.ValidationPairs = len(t.faces.pairs.Pairs)
@@ -133,8 +136,10 @@ func (t *trainer) due(every Span) bool {
 // record does what is due after a step that was accepted: it validates, writes the step's
 // line and a checkpoint.
 func (t *trainer) record(ctx context.Context, line *logLine) error {
-	if t.due(t.config.ValEvery) && t.ranks.writes() {
-		t.measureClasses(line)
+	if t.due(t.config.ValEvery) {
+		if err := t.measureClasses(line); err != nil {
+			return err
+		}
 	}
 	if t.faces.pairs != nil && t.due(t.config.ValEvery) {
 		v, err := t.validate(ctx)
@@ -169,7 +174,7 @@ func (t *trainer) validated(v Validation) error {
 	}
 	t.Validations = append(t.Validations, v)
 	if best {
-		if err := t.saveModel(ModelFile); err != nil {
+		if err := t.lend(func(l *lent) error { return t.saveModel(l, ModelFile) }); err != nil {
 			return err
 		}
 	}

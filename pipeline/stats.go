@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/faceverify/fv/internal/mpi"
 	"github.com/faceverify/fv/internal/random"
 )
 
@@ -47,53 +48,103 @@ func (t *trainer) observe(line *logLine, labels []int) {
 	if t.head == nil {
 		return
 	}
-	w, centers := t.classWeights(t.arena.Weights, t.graph.headParams[0].Len()), max(t.head.Geometry().Centers, 1)
-	target := 0.0
+	w, first, centers := t.stepWeights(), t.firstOfStep(), t.centers()
+	target := []float64{0}
 	for i, y := range labels {
 		nearest := math.Inf(1)
 		for k := range centers {
-			nearest = min(nearest, angleBetween(x[i*d:][:d], w[(y*centers+k)*d:][:d]))
+			if at := (y-first)*centers + k; at >= 0 && at < len(w)/d {
+				nearest = min(nearest, angleBetween(x[i*d:][:d], w[at*d:][:d]))
+			}
 		}
-		target += nearest / float64(len(labels))
+		if !math.IsInf(nearest, 1) { // another rank has the class
+			target[0] += nearest / float64(len(labels))
+		}
 	}
-	add(&line.TargetAngle, target)
+	if t.split != nil {
+		t.ranks.sum(target)
+	}
+	add(&line.TargetAngle, target[0])
 	if line.Step%neighbourEvery == 0 {
 		n := min(len(labels), neighbourImages)
-		if angles := nearest(t.pool, x[:n*d], labels[:n], w, d, centers); !slices.ContainsFunc(angles, math.IsNaN) {
+		if angles := t.nearestOf(x[:n*d], labels[:n], w, first); !slices.ContainsFunc(angles, math.IsNaN) {
 			add(&line.OtherAngle, mean(angles))
 		}
 	}
 }
 
-// measureClasses fills in how far classes are from each other after a step.
-func (t *trainer) measureClasses(line *logLine) {
-	if t.head == nil {
-		return
+// measureClasses fills in how far classes are from each other after a step. Ranks that share the classes do so together, others need not.
+func (t *trainer) measureClasses(line *logLine) error {
+	if t.head == nil || t.split == nil && !t.ranks.writes() {
+		return nil
 	}
-	classes, d, centers := len(t.faces.train.Identities), t.network.Dim(), max(t.head.Geometry().Centers, 1)
+	if t.split != nil {
+		if _, err := t.ranks.meet("a look at the classes", word{}, nil); err != nil {
+			return err
+		}
+	}
+	row := t.centers() * t.network.Dim() // of a class
 	weights, _ := t.whole()
-	w := t.classWeights(weights, classes*centers*d)
+	w := t.classWeights(weights, t.classes.count()*row)
+	chosen := t.someClasses(line.Step)
+	var q []float32
+	var own []int
+	for _, c := range chosen {
+		if t.classes.has(c) {
+			q = append(q, w[(c-t.classes.first)*row:][:row]...)
+		}
+		own = append(own, slices.Repeat([]int{c}, t.centers())...)
+	}
+	if t.split != nil { // as chosen ascend, the ranks' parts follow each other
+		var err error
+		if q, err = mpi.GatherParts(t.ranks.Group, q); err != nil {
+			return err
+		}
+	}
+	angles := t.nearestOf(q, own, w, t.classes.first)
+	s := &classesStats{Measured: len(chosen), Smallest: slices.Min(angles)}
+	for angles := range slices.Chunk(angles, t.centers()) {
+		s.Mean += slices.Min(angles) / float64(len(chosen))
+	}
+	line.Classes = s
+	return nil
+}
+
+// someClasses returns the classes that are looked at after a step, ascending.
+func (t *trainer) someClasses(step int) []int {
+	classes := t.classes.all
 	chosen := make([]int, classes)
 	for c := range chosen {
 		chosen[c] = c
 	}
 	if classes > allClasses {
-		r := random.New(t.config.Seed, random.Stats, line.Step, 0)
+		r := random.New(t.config.Seed, random.Stats, step, 0)
 		r.Shuffle(classes, func(i, j int) { chosen[i], chosen[j] = chosen[j], chosen[i] })
 		chosen = chosen[:someClasses]
+		slices.Sort(chosen)
 	}
-	var q []float32
-	var own []int
-	for _, c := range chosen {
-		q = append(q, w[c*centers*d:][:centers*d]...)
-		own = append(own, slices.Repeat([]int{c}, centers)...)
+	return chosen
+}
+
+// centers returns how many rows of weights a class has.
+func (t *trainer) centers() int { return max(t.head.Geometry().Centers, 1) }
+
+// stepWeights returns the weights of this rank's classes that the step compares with, and firstOfStep the place of the first of them among all that it
+// compares with.
+func (t *trainer) stepWeights() []float32 {
+	p := t.graph.headParams[0]
+	rows := p.Shape[0]
+	if t.split != nil {
+		rows = t.split.Count
 	}
-	angles := nearest(t.pool, q, own, w, d, centers)
-	s := &classesStats{Measured: len(chosen), Smallest: slices.Min(angles)}
-	for i := range chosen {
-		s.Mean += slices.Min(angles[i*centers:][:centers]) / float64(len(chosen))
+	return t.classWeights(t.arena.Weights, rows*(p.Len()/p.Shape[0]))
+}
+
+func (t *trainer) firstOfStep() int {
+	if t.split == nil {
+		return 0
 	}
-	line.Classes = s
+	return t.split.First
 }
 
 // classWeights returns the n floats of the head's weights, which follow those of the backbone.

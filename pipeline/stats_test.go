@@ -43,7 +43,7 @@ func TestNearest(t *testing.T) {
 		}
 		for _, threads := range []int{1, 3} {
 			pool := kernel.NewPool(threads)
-			got := nearest(pool, q, own, w, d, centers)
+			got, _ := nearest(pool, q, own, w, d, centers)
 			pool.Close()
 			for i, a := range got {
 				// Of two rows that are equally near to 1e-6 either may be found.
@@ -54,7 +54,7 @@ func TestNearest(t *testing.T) {
 		}
 	}
 	pool := kernel.NewPool(1)
-	if a := nearest(pool, []float32{1, 0}, []int{0}, []float32{1, 0, 0, 1}, 2, 2); !math.IsNaN(a[0]) {
+	if a, _ := nearest(pool, []float32{1, 0}, []int{0}, []float32{1, 0, 0, 1}, 2, 2); !math.IsNaN(a[0]) {
 		t.Errorf("the only class is %v from another", a[0])
 	}
 }
@@ -212,10 +212,13 @@ func BenchmarkStats(b *testing.B) {
 		if t.head, err = config.head(); err != nil {
 			b.Fatal(err)
 		}
+		t.shareClasses()
 		if err := t.build(); err != nil {
 			b.Fatal(err)
 		}
-		t.initialise(nil)
+		if err := t.initialise(nil); err != nil {
+			b.Fatal(err)
+		}
 		images, labels := noise(&config, c.classes)
 		b.Run(c.name+"/step", func(b *testing.B) {
 			for b.Loop() {
@@ -231,7 +234,9 @@ func BenchmarkStats(b *testing.B) {
 		})
 		b.Run(c.name+"/classes", func(b *testing.B) { // once an epoch
 			for b.Loop() {
-				t.measureClasses(&logLine{})
+				if err := t.measureClasses(&logLine{}); err != nil {
+					b.Fatal(err)
+				}
 			}
 		})
 		t.close()

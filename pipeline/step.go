@@ -79,6 +79,7 @@ func (t *trainer) step(ctx context.Context) (*logLine, error) {
 		ctx = context.WithoutCancel(ctx) // a step that has begun is finished
 		if t.sample != nil {
 			labels = t.sample.begin(line.Step, labels, t.arena, t.solver.State())
+			t.sampled()
 		}
 		loss, err := t.graph.run(b.Images, labels)
 		if err == nil {
@@ -88,7 +89,7 @@ func (t *trainer) step(ctx context.Context) (*logLine, error) {
 			return nil, fmt.Errorf("step %d: %w", line.Step, err)
 		}
 		last := i == c.Accumulate-1
-		if what := t.wrong(loss, !last); what != "" {
+		if what := t.wrongAnywhere(loss, !last); what != "" {
 			return nil, t.refuse(line, b, labels, what)
 		}
 		t.observe(line, labels)
@@ -107,6 +108,9 @@ func (t *trainer) step(ctx context.Context) (*logLine, error) {
 	t.solver.SetRate(line.LR)
 	err := t.solver.Step([]gorgonia.ValueGrad{t.arena})
 	line.GradNorm = t.solver.Norm()
+	if t.ranks.err != nil {
+		return nil, fmt.Errorf("step %d: %w", line.Step, t.ranks.err)
+	}
 	if errors.Is(err, optim.ErrNotFinite) {
 		return nil, t.refuse(line, b, labels, err.Error())
 	}
@@ -114,7 +118,7 @@ func (t *trainer) step(ctx context.Context) (*logLine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("step %d: %w", line.Step, err)
 	}
-	if !kernel.AllFinite(t.pool, t.arena.Weights) || !kernel.AllFinite(t.pool, t.pending) {
+	if !t.everywhere(t.trainedFinite(t.arena.Weights) && kernel.AllFinite(t.pool, t.pending)) {
 		what := fmt.Sprintf("weights or running statistics are not finite after a step of learning rate %.3g and a gradient of norm %.3g", line.LR, line.GradNorm)
 		return nil, &notFinite{line.Step, what, true, t.diverged("%s", what)}
 	}

@@ -133,12 +133,17 @@ func (s *symptoms) once(format string, args ...any) string {
 }
 
 // watch tells of what is wrong with the run as far as its last step shows.
-func (t *trainer) watch(line *logLine) {
+func (t *trainer) watch(line *logLine) error {
 	full, what := t.symptoms.step(t.Step, line.Loss)
 	if full && t.head != nil {
-		t.tell(t.symptoms.row(t.rowLength()))
+		length, err := t.rowLength()
+		if err != nil {
+			return err
+		}
+		t.tell(t.symptoms.row(length))
 	}
 	t.tell(what)
+	return nil
 }
 
 // tell warns of a symptom unless it is "".
@@ -149,9 +154,14 @@ func (t *trainer) tell(what string) {
 }
 
 // rowLength returns the mean length, of squares, of the classes' weights that a step works on.
-func (t *trainer) rowLength() float64 {
-	p := t.graph.headParams[0]
-	dim := p.Shape[len(p.Shape)-1]
-	w := t.classWeights(t.arena.Weights, p.Len())
-	return math.Sqrt(kernel.SumSquares(t.pool, w) / float64(p.Len()/dim))
+func (t *trainer) rowLength() (float64, error) {
+	w := t.stepWeights()
+	sums := []float64{kernel.SumSquares(t.pool, w), float64(len(w) / t.network.Dim())}
+	if t.split != nil {
+		if _, err := t.ranks.meet("a look at the head", word{}, nil); err != nil {
+			return 0, err
+		}
+		t.ranks.sum(sums)
+	}
+	return math.Sqrt(sums[0] / sums[1]), nil
 }

@@ -112,7 +112,9 @@ func (t *trainer) begin(ctx context.Context, from *embed.Model, force bool) (err
 	if err := t.describe(); err != nil {
 		return err
 	}
-	t.initialise(from)
+	if err := t.initialise(from); err != nil {
+		return err
+	}
 	if t.config.HeadInit == headMeans {
 		if err := t.headFromMeans(ctx); err != nil {
 			return err
@@ -220,6 +222,7 @@ func oldRun(dir string, given []Field, r *ranks, events Events) (_ *trainer, err
 	if err != nil {
 		return nil, err
 	}
+	defer saved.close()
 	if warning != nil {
 		events.warn("going on from the checkpoint of step %d, as a later one is damaged: %v", saved.Step, warning)
 	}

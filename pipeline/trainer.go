@@ -29,6 +29,8 @@ type trainer struct {
 	metric   *metricLoss // nil if there is none
 	backbone *nn.Training
 	part     *part // of several ranks; else nil
+	classes  classRange
+	split    *ops.Split // nil unless ranks share the classes
 	graph    *graph
 	loader   *loader.Loader
 
@@ -41,6 +43,7 @@ type trainer struct {
 	freeHeap         func()    // undoes limitHeap
 	buffers, pending []float32 // running statistics: accepted, and with the step under way
 	solver           *optim.Solver
+	trained          []optim.Range // of the arena, in the step under way
 	schedule         optim.Schedule
 	perEpoch         int     // steps
 	leastScale       float64 // that is recommended; 0 where nothing is
@@ -88,6 +91,7 @@ func (t *trainer) prepare() (err error) {
 			return err
 		}
 	}
+	t.shareClasses()
 	if t.metric, err = c.metricLoss(len(t.faces.train.Identities), t.network.Dim()); err != nil {
 		return err
 	}
@@ -124,18 +128,23 @@ func (t *trainer) prepare() (err error) {
 
 func (t *trainer) openLoader() error {
 	c := &t.config
-	bad := t.bad.add
-	if !t.ranks.writes() {
-		bad = t.ranks.addBad
-	}
 	var err error
 	t.loader, err = loader.New(loader.Options{
 		Part: t.ranks.Rank(), Parts: t.ranks.Size(),
 		Set: t.faces.train, Contract: t.Contract, Augment: c.augmentation(),
 		Batch: c.Batch, PerIdentity: c.PerIdentity, Sampler: c.Sampler, Seed: c.Seed, Cache: t.memoryNeeds.Cache, Workers: t.threads(),
-		OnBad: bad,
+		OnBad: t.addBad,
 	})
 	return err
+}
+
+// addBad notes an image that this rank could not read.
+func (t *trainer) addBad(path string, err error) {
+	if t.ranks.writes() {
+		t.bad.add(path, err)
+		return
+	}
+	t.ranks.addBad(path, err)
 }
 
 // build makes the network, its memory and the optimiser.
@@ -146,12 +155,12 @@ func (t *trainer) build() (err error) {
 	if t.backbone, err = nn.NewTraining(t.network, images, nn.Precision(c.Precision), t.pool); err != nil {
 		return err
 	}
-	params, classes := nn.Len(t.network.Params()), len(t.faces.train.Identities)
+	params, classes := nn.Len(t.network.Params()), t.classes.count()
 	if c.SampleClasses < 1 {
-		if t.sample, err = t.newSample(params, classes); err != nil {
+		if t.sample, err = t.newSample(params); err != nil {
 			return err
 		}
-		classes = cap(t.sample.index)
+		classes = t.sample.most()
 	}
 	size := arenaLen(params, t.head, classes, t.network.Dim())
 	weights, err1 := t.floats(size)
@@ -177,17 +186,23 @@ func (t *trainer) build() (err error) {
 	}
 	t.graph, err = newGraph(backbone, t.head, t.metric, graphSize{
 		batch: c.Batch, images: images, height: c.Size.Height, width: c.Size.Width, params: params, classes: classes,
-	}, t.arena.Weights, t.arena.Gradients, losses.NodeOptions{Pool: t.pool, Filter: c.Filter})
+	}, t.arena.Weights, t.arena.Gradients, losses.NodeOptions{Pool: t.pool, Filter: c.Filter, Split: t.split})
 	if err != nil {
 		return err
 	}
-	t.solver, err = optim.NewSolver(c.optimizer(), ranges(t.network.Params(), t.graph.headParams, float64(c.LRBackbone)), size, t.pool)
-	return err
+	if t.solver, err = optim.NewSolver(c.optimizer(), nil, size, t.pool); err != nil {
+		return err
+	}
+	if t.split != nil {
+		t.solver.Sum = t.ranks.sum
+	}
+	t.setRanges()
+	return nil
 }
 
-func (t *trainer) newSample(params, classes int) (*classSample, error) {
+func (t *trainer) newSample(params int) (*classSample, error) {
 	c := &t.config
-	return newClassSample(t.head, classes, sampleSize(c.SampleClasses, classes, c.Batch), t.network.Dim(), params, optim.MomentNames(c.Optimizer), c.Seed, t.pool)
+	return newClassSample(t.head, t.classes, sampleSize(c.SampleClasses, t.classes.all, c.Batch), t.network.Dim(), params, optim.MomentNames(c.Optimizer), c.Seed, t.pool)
 }
 
 // threads returns how many threads train: 0 means one for each processor.

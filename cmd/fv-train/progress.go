@@ -68,6 +68,9 @@ func (r *reporter) start(s pipeline.Start) {
 	}
 	if s.Ranks > 1 {
 		fmt.Fprintf(&b, "; %d ranks with %d of a batch's %d images each", s.Ranks, s.Config.Batch/s.Ranks, s.Config.Batch)
+		if s.Classes < s.Identities {
+			fmt.Fprint(&b, ", and a part of the classes")
+		}
 	}
 	fmt.Fprintf(&b, "; %d %s, %s kernels, %s\n", s.Threads, threads, s.Kernels, s.Config.Precision)
 	fmt.Fprintf(&b, "memory: about %s, %s of it activations; up to %s more for decoded images\n",

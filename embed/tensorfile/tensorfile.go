@@ -16,13 +16,12 @@ import (
 	"io"
 	"maps"
 	"math"
+	"math/bits"
 	"os"
 	"slices"
 	"strings"
 
 	"github.com/nlpodyssey/safetensors"
-
-	"github.com/faceverify/fv/internal/atomicfile"
 )
 
 // MaxHeader is the most bytes that the header of a file may have. Class names
@@ -34,6 +33,18 @@ type Tensor struct {
 	Name  string
 	Shape []int // sides, outermost first; empty for a scalar
 	Data  []float32
+	// Stream, if not nil, gives Write the data in Data's place, for what is larger than memory or lies elsewhere: it calls write with one
+	// stretch of them after the other, and ends with an error if write gives one.
+	Stream func(write func([]float32) error) error
+}
+
+// Len returns the number of floats that fill the tensor's shape.
+func (t *Tensor) Len() int {
+	n := 1
+	for _, s := range t.Shape {
+		n *= s
+	}
+	return n
 }
 
 // File is the contents of a file.
@@ -53,73 +64,94 @@ func (f *File) Tensor(name string) *Tensor {
 }
 
 // Read reads the file at path. Tensors are in the order of their bytes.
-func Read(path string) (*File, error) {
-	r, err := os.Open(path)
+func Read(path string) (f *File, err error) {
+	err = open(path, func(file *os.File, size int64) error {
+		defer file.Close()
+		f, err = Decode(bufio.NewReaderSize(file, 1<<16), size)
+		return err
+	})
+	return f, err
+}
+
+// open calls read with the file at path, which read closes unless it keeps it, and its size.
+func open(path string, read func(f *os.File, size int64) error) error {
+	f, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	defer r.Close()
-	info, err := r.Stat()
-	if err != nil {
-		return nil, err
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		f.Close()
+		return err
+	case info.IsDir():
+		f.Close()
+		return fmt.Errorf("%s: is a folder, want a safetensors file", path)
 	}
-	if info.IsDir() {
-		return nil, fmt.Errorf("%s: is a folder, want a safetensors file", path)
+	if err := read(f, info.Size()); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
 	}
-	f, err := Decode(bufio.NewReaderSize(r, 1<<16), info.Size())
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return f, nil
+	return nil
 }
 
 // Decode reads a file of size bytes from r.
 func Decode(r io.Reader, size int64) (*File, error) {
+	f, _, err := decodeHeader(r, size)
+	if err != nil {
+		return nil, err
+	}
+	for i := range f.Tensors {
+		t := &f.Tensors[i]
+		t.Data = make([]float32, t.Len())
+		if err := readFloats(r, t.Data); err != nil {
+			return nil, fmt.Errorf("tensor %q: %w", t.Name, err)
+		}
+	}
+	return f, nil
+}
+
+// decodeHeader returns what a file holds but for the data, which begin at the returned place and follow each other.
+func decodeHeader(r io.Reader, size int64) (f *File, data int64, err error) {
 	var length [8]byte
 	if size < int64(len(length)) {
-		return nil, fmt.Errorf("%d bytes are too few for a safetensors file", size)
+		return nil, 0, fmt.Errorf("%d bytes are too few for a safetensors file", size)
 	}
 	if _, err := io.ReadFull(r, length[:]); err != nil {
-		return nil, fmt.Errorf("cannot read the header's length: %w", err)
+		return nil, 0, fmt.Errorf("cannot read the header's length: %w", err)
 	}
 	n := binary.LittleEndian.Uint64(length[:])
 	if n > MaxHeader {
-		return nil, fmt.Errorf("the header claims %d bytes, at most %d are allowed: not a safetensors file?", n, MaxHeader)
+		return nil, 0, fmt.Errorf("the header claims %d bytes, at most %d are allowed: not a safetensors file?", n, MaxHeader)
 	}
-	rest := size - int64(len(length)) - int64(n)
-	if rest < 0 {
-		return nil, fmt.Errorf("the header claims %d bytes, the file has %d: it is cut short or not a safetensors file", n, size)
+	data = int64(len(length)) + int64(n)
+	if size < data {
+		return nil, 0, fmt.Errorf("the header claims %d bytes, the file has %d: it is cut short or not a safetensors file", n, size)
 	}
 	header := make([]byte, n)
 	if _, err := io.ReadFull(r, header); err != nil {
-		return nil, fmt.Errorf("cannot read the header: %w", err)
+		return nil, 0, fmt.Errorf("cannot read the header: %w", err)
 	}
 	var meta safetensors.Metadata
 	if err := json.Unmarshal(header, &meta); err != nil {
-		return nil, fmt.Errorf("the header is damaged: %w", err)
+		return nil, 0, fmt.Errorf("the header is damaged: %w", err)
 	}
 	infos := meta.Tensors()
 	names := slices.SortedFunc(maps.Keys(infos), func(a, b string) int {
 		x, y := infos[a].DataOffsets, infos[b].DataOffsets
 		return cmp.Or(slices.Compare(x[:], y[:]), strings.Compare(a, b))
 	})
-	if err := check(names, infos, uint64(rest)); err != nil {
-		return nil, err
+	if err := check(names, infos, uint64(size-data)); err != nil {
+		return nil, 0, err
 	}
-	f := &File{Metadata: meta.Metadata()}
+	f = &File{Metadata: meta.Metadata()}
 	for _, name := range names {
 		t := Tensor{Name: name}
 		for _, s := range infos[name].Shape {
 			t.Shape = append(t.Shape, int(s))
 		}
-		begin, end := infos[name].DataOffsets[0], infos[name].DataOffsets[1]
-		t.Data = make([]float32, (end-begin)/4)
-		if err := readFloats(r, t.Data); err != nil {
-			return nil, fmt.Errorf("tensor %q: %w", name, err)
-		}
 		f.Tensors = append(f.Tensors, t)
 	}
-	return f, nil
+	return f, data, nil
 }
 
 // check returns an error unless the tensors are float32, agree with their shapes
@@ -143,13 +175,13 @@ func check(names []string, infos map[string]*safetensors.TensorInfo, size uint64
 			return fmt.Errorf("bytes %d to %d before tensor %q belong to no tensor", at, begin, name)
 		}
 		at = end
-		// Not a product of all sides: it might overflow.
 		count, room := uint64(1), (end-begin)/4
 		for _, s := range info.Shape {
-			if s > math.MaxInt32 || count > math.MaxUint64>>31 {
+			over, product := bits.Mul64(count, s)
+			if s > math.MaxInt || over != 0 {
 				return fmt.Errorf("tensor %q has the impossible shape %v", name, info.Shape)
 			}
-			count *= s
+			count = product
 		}
 		if count != room || (end-begin)%4 != 0 {
 			return fmt.Errorf("tensor %q of shape %v needs %d floats, its %d bytes hold %d", name, info.Shape, count, end-begin, room)
@@ -178,47 +210,4 @@ func readFloats(r io.Reader, dst []float32) error {
 		dst = dst[n:]
 	}
 	return nil
-}
-
-// Write writes f to path through a temporary file: whatever happens, path holds
-// the whole of f or what it held before. Equal contents give equal bytes. It panics if a
-// tensor's data does not fill its shape or two have one name.
-func Write(path string, f *File) error {
-	views := make(map[string]view, len(f.Tensors))
-	for _, t := range f.Tensors {
-		n := 1
-		for _, s := range t.Shape {
-			n *= s
-		}
-		if _, twice := views[t.Name]; twice || n != len(t.Data) {
-			panic(fmt.Sprintf("tensorfile: tensor %q of shape %v has %d floats, or its name is taken", t.Name, t.Shape, len(t.Data)))
-		}
-		views[t.Name] = view{t}
-	}
-	return atomicfile.Write(path, func(w io.Writer) error {
-		return safetensors.SerializeToWriter(views, f.Metadata, w)
-	})
-}
-
-// view shows a Tensor to the safetensors library.
-type view struct{ t Tensor }
-
-func (v view) DType() safetensors.DType { return safetensors.F32 }
-
-func (v view) Shape() []uint64 {
-	shape := make([]uint64, len(v.t.Shape))
-	for i, s := range v.t.Shape {
-		shape[i] = uint64(s)
-	}
-	return shape
-}
-
-func (v view) DataLen() uint64 { return 4 * uint64(len(v.t.Data)) }
-
-func (v view) Data() []byte {
-	b := make([]byte, 0, v.DataLen())
-	for _, x := range v.t.Data {
-		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(x))
-	}
-	return b
 }

@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -57,6 +58,59 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
+// What is written in stretches is the same file, and can be read in parts.
+func TestStream(t *testing.T) {
+	want := sample()
+	for i := range want.Tensors[3].Data {
+		want.Tensors[3].Data[i] = float32(i)
+	}
+	dir := t.TempDir()
+	whole, streamed := filepath.Join(dir, "whole"), filepath.Join(dir, "streamed")
+	if err := Write(whole, want); err != nil {
+		t.Fatal(err)
+	}
+	f := sample()
+	data := want.Tensors[3].Data
+	f.Tensors[3].Data = nil
+	stretches := func(sizes ...int) func(func([]float32) error) error {
+		return func(write func([]float32) error) error {
+			at := 0
+			for _, n := range sizes {
+				if err := write(data[at : at+n]); err != nil {
+					return err
+				}
+				at += n
+			}
+			return nil
+		}
+	}
+	f.Tensors[3].Stream = stretches(1, 0, 4998, 1)
+	if err := Write(streamed, f); err != nil {
+		t.Fatal(err)
+	}
+	a, _ := os.ReadFile(whole)
+	b, _ := os.ReadFile(streamed)
+	if !bytes.Equal(a, b) {
+		t.Error("the files differ")
+	}
+	r, err := Open(streamed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	part := make([]float32, 4500)
+	if err := r.ReadAt(part, "d", 400); err != nil || !slices.Equal(part, data[400:4900]) {
+		t.Errorf("error %v, or other numbers", err)
+	}
+	if d := cmp.Diff(want.Metadata, r.Metadata); d != "" || r.Tensors[3].Len() != 5000 {
+		t.Error(d, r.Tensors)
+	}
+	f.Tensors[3].Stream = stretches(1, 4998)
+	if err := Write(streamed, f); err == nil || !strings.Contains(err.Error(), `"d" of shape [5000] was given 4999`) {
+		t.Errorf("error %v of a stream that is too short", err)
+	}
+}
+
 // raw returns a file of the given header and data.
 func raw(header string, data int) []byte {
 	b := binary.LittleEndian.AppendUint64(nil, uint64(len(header)))
@@ -100,6 +154,15 @@ func TestHostileFiles(t *testing.T) {
 				t.Errorf("error is %v, want %s: ... %q", err, path, tt.want)
 			}
 		})
+	}
+	for _, tt := range tests {
+		path := filepath.Join(t.TempDir(), "m.safetensors")
+		if err := os.WriteFile(path, tt.file, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Open(path); err == nil || !strings.Contains(err.Error(), tt.want) || !strings.HasPrefix(err.Error(), path) {
+			t.Errorf("%s, opened: error is %v, want %s: ... %q", tt.name, err, path, tt.want)
+		}
 	}
 	if _, err := Read(t.TempDir()); err == nil || !strings.Contains(err.Error(), "folder") {
 		t.Errorf("a folder: %v", err)

@@ -30,6 +30,22 @@ func GatherFloats[T float32 | float64](g Group, dst, x []T) error {
 // BroadcastFloats fills x with the numbers of rank root.
 func BroadcastFloats(g Group, x []float32, root int) error { return g.Broadcast(bytesOf(x), root) }
 
+// MoveFloats fills x of rank to with x of rank from, which has as many numbers. The other ranks call it with from and to alone.
+func MoveFloats(g Group, x []float32, from, to int) error {
+	if from == to {
+		return nil
+	}
+	receives, sends := make([]int, g.Size()), make([]int, g.Size())
+	var recv, send []byte
+	switch g.Rank() {
+	case from:
+		send, sends[to] = bytesOf(x), 4*len(x)
+	case to:
+		recv, receives[from] = bytesOf(x), 4*len(x)
+	}
+	return g.AllToAll(recv, receives, send, sends)
+}
+
 // SumFew makes x the sum of the ranks' x, added up in the order of the ranks: for some thousand numbers at most, which
 // every rank gets of every other.
 func SumFew(g Group, x []float64) error {

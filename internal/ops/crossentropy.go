@@ -51,10 +51,16 @@ type CrossEntropy struct {
 	dTarget []float64 // derivative of a sample's loss with respect to its target [N]
 	dShared []float32 // with respect to the logits of each class, for a shared bias [C]
 
+	// What the softmax is made of: max and sum, or those of all processes that share the classes [parts,N].
+	parts int
+	tops  []float32
+	sums  []float64
+
 	w, bias, dw, dbias []float32 // of the call under way
 	gradScale          float32
 	forward            func(int)
 	backward           func(int)
+	reduce             func(int)
 	features           func(int)
 }
 
@@ -71,21 +77,23 @@ type block struct {
 // NewCrossEntropy returns the loss of head h for batches of n embeddings of dim
 // numbers each. It works on pool.
 func NewCrossEntropy(h Head, n, classes, dim int, pool *kernel.Pool) *CrossEntropy {
-	return NewFilteredCrossEntropy(h, n, classes, dim, 0, pool)
+	return NewCrossEntropyWith(h, n, classes, dim, HeadOptions{Pool: pool})
 }
 
-// NewFilteredCrossEntropy is NewCrossEntropy with a filter between classes: see HeadOptions.
-func NewFilteredCrossEntropy(h Head, n, classes, dim int, filter float64, pool *kernel.Pool) *CrossEntropy {
-	return newCrossEntropy(h, n, classes, dim, filter, keepShare*n <= dim, pool)
+// NewCrossEntropyWith is NewCrossEntropy with all options but the memory of gradients, which Backward is given. With a Split, classes is the most that
+// are here.
+func NewCrossEntropyWith(h Head, n, classes, dim int, o HeadOptions) *CrossEntropy {
+	return newCrossEntropy(h, n, classes, dim, o, keepShare*n <= dim)
 }
 
-func newCrossEntropy(h Head, n, classes, dim int, filter float64, keep bool, pool *kernel.Pool) *CrossEntropy {
-	c := &CrossEntropy{classifier: newClassifier(h, n, classes, dim, filter, pool)}
+func newCrossEntropy(h Head, n, classes, dim int, o HeadOptions, keep bool) *CrossEntropy {
+	c := &CrossEntropy{classifier: newClassifier(h, n, classes, dim, o)}
+	pool := o.Pool
 	if c.g.centers() > blockRows {
 		panic("ops: more sub-centers than fit in a block")
 	}
 	rows := c.g.centers() * classes
-	c.groups = min(maxGroups, classes, (rows+blockRows-1)/blockRows)
+	c.groups = c.groupsOf(classes)
 	if keep {
 		c.kept = make([]float32, rows*n)
 	}
@@ -104,13 +112,23 @@ func newCrossEntropy(h Head, n, classes, dim int, filter float64, keep bool, poo
 	c.max = make([]float32, c.groups*n)
 	c.sum = make([]float64, c.groups*n)
 	c.partial = make([]float32, c.groups*n*dim)
+	c.parts, c.tops, c.sums = c.groups, c.max, c.sum
+	if c.split != nil {
+		c.parts = c.split.Peers.Size()
+		c.tops, c.sums = make([]float32, c.parts*n), make([]float64, c.parts*n)
+	}
 	c.lse = make([]float32, n)
 	c.dTarget = make([]float64, n)
 	if c.g.Bias == SharedBias {
 		c.dShared = make([]float32, classes)
 	}
-	c.forward, c.backward, c.features = c.forwardGroup, c.backwardGroup, c.reduceRow
+	c.forward, c.backward, c.reduce, c.features = c.forwardGroup, c.backwardGroup, c.reduceRow, c.featureRow
 	return c
+}
+
+// groupsOf returns how many groups so many classes are worked on in.
+func (c *CrossEntropy) groupsOf(classes int) int {
+	return min(maxGroups, classes, (c.g.centers()*classes+blockRows-1)/blockRows)
 }
 
 var one = []float32{1}
@@ -121,6 +139,10 @@ var serial = kernel.NewPool(1)
 // Forward returns the loss of the embeddings x [N,D] under the weights w [C,D], or [C,Centers,D],
 // and, if the head has one, bias [C] or [1]. A label outside [0,C) is an error.
 func (c *CrossEntropy) Forward(x, w, bias []float32, labels []int) (float64, error) {
+	if c.split != nil {
+		c.classes = c.split.Count
+		c.groups = c.groupsOf(c.classes)
+	}
 	if err := c.prepare(x, w, bias, labels); err != nil {
 		return 0, err
 	}
@@ -132,6 +154,9 @@ func (c *CrossEntropy) Forward(x, w, bias []float32, labels []int) (float64, err
 	c.w, c.bias = w, bias
 	c.pool.Run(c.groups, c.forward)
 	c.w, c.bias = nil, nil
+	if c.split != nil {
+		c.shareSums()
+	}
 
 	var loss float64
 	for i := range c.n {
@@ -148,14 +173,7 @@ func (c *CrossEntropy) Forward(x, w, bias []float32, labels []int) (float64, err
 // softmax returns the loss of sample i and keeps what the backward pass needs.
 func (c *CrossEntropy) softmax(i int) float64 {
 	t := c.logit[i]
-	top := t
-	for g := range c.groups {
-		top = max(top, float64(c.max[g*c.n+i]))
-	}
-	var others float64
-	for g := range c.groups {
-		others += c.sum[g*c.n+i] * math.Exp(float64(c.max[g*c.n+i])-top)
-	}
+	top, others := joined(t, c.tops, c.sums, c.parts, c.n, i)
 	// log1p keeps the loss of a sample that is far on the right side.
 	own := math.Exp(t - top)
 	log := math.Log(own + others)
@@ -177,14 +195,14 @@ func (c *CrossEntropy) Backward(upstream float64, w, bias, dx, dw, dbias []float
 	}
 	c.gradScale = float32(upstream * c.g.lossScale() / float64(c.n))
 	c.pool.Run(c.groups, c.backward)
+	c.pool.Run(c.n, c.reduce)
+	if c.split != nil {
+		c.split.Peers.Sum(c.partial[:c.n*c.dim])
+	}
 	c.pool.Run(c.n, c.features)
 	copy(dx, c.partial[:c.n*c.dim])
 	if c.g.Bias == SharedBias {
-		var sum float64
-		for _, v := range c.dShared {
-			sum += float64(v)
-		}
-		dbias[0] = float32(sum)
+		dbias[0] = c.sharedBias()
 	}
 	c.w, c.bias, c.dw, c.dbias = nil, nil, nil, nil
 }
@@ -367,13 +385,20 @@ func (c *CrossEntropy) weightsBlock(b *block, first, count int) {
 	kernel.AddScaledRows(dw, c.w[first*d:][:count*d], coef)
 }
 
-// reduceRow adds up the partial sums of row i, in order, into the first one
-// and carries the gradient on to the embedding.
+// reduceRow adds up the partial sums of row i, in order, into the first one.
 func (c *CrossEntropy) reduceRow(i int) {
 	nd := c.n * c.dim
 	dX := c.partial[i*c.dim:][:c.dim]
+	if c.groups == 0 {
+		clear(dX)
+	}
 	for g := 1; g < c.groups; g++ {
 		kernel.AddScaledRows(dX, c.partial[g*nd+i*c.dim:][:c.dim], one)
 	}
+}
+
+// featureRow carries the gradient of row i on to the embedding.
+func (c *CrossEntropy) featureRow(i int) {
+	dX := c.partial[i*c.dim:][:c.dim]
 	c.backwardFeatures(i, dX, float64(c.gradScale)*(c.dTarget[i]*c.radialX[i]+c.dPenalty[i]))
 }

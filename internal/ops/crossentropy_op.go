@@ -25,6 +25,9 @@ type HeadOptions struct {
 	// may be mislabelled, and is not pushed away from a class that it may be of. 0 means none; a head whose loss is binary has none.
 	Filter float64
 
+	// Split says which of the classes the weights are of, if other processes have the others; nil: of all.
+	Split *Split
+
 	Pool *kernel.Pool // nil: a pool of its own with a thread for each processor
 	// Memory that the gradients are written to, of the lengths of weights and bias; nil: the
 	// operator's own.
@@ -152,7 +155,7 @@ func Loss(h Head, in HeadNodes, o HeadOptions) (*gorgonia.Node, error) {
 	if err := o.check(h); err != nil {
 		return nil, err
 	}
-	op := &loss{ce: NewFilteredCrossEntropy(h, n, classes, dim, o.Filter, o.Pool), value: gorgonia.NewF32(0)}
+	op := &loss{ce: NewCrossEntropyWith(h, n, classes, dim, o), value: gorgonia.NewF32(0)}
 	op.init("CrossEntropy", tensor.ScalarShape(), in, o)
 	op.gradient = func(upstream gorgonia.Value, w, bias []float32) {
 		op.ce.Backward(float64(upstream.Data().(float32)), w, bias, float32s(op.dx), float32s(op.dw), op.biasGradient())

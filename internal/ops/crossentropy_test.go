@@ -50,7 +50,7 @@ func TestKeptProducts(t *testing.T) {
 			x, w, bias := normal(n*dim), normal(g.centers()*classes*dim), normal(g.BiasLen(classes))
 			var results [2][]float32
 			for i, keep := range []bool{false, true} {
-				c := newCrossEntropy(cosines{g}, n, classes, dim, 0, keep, pool)
+				c := newCrossEntropy(cosines{g}, n, classes, dim, HeadOptions{Pool: pool}, keep)
 				loss, err := c.Forward(x, w, bias, labels)
 				if err != nil {
 					t.Fatal(err)

@@ -67,8 +67,8 @@ func (c *CrossEntropy) derivative(i int, z float64) float64 {
 func (c *CrossEntropy) binary(i int) float64 {
 	a, t := c.g.Binary, c.logit[i]
 	var others float64
-	for g := range c.groups {
-		others += c.sum[g*c.n+i]
+	for p := range c.parts {
+		others += c.sums[p*c.n+i]
 	}
 	c.dTarget[i] = -a * sigmoid(-t)
 	return a*softplus(-t) + (1-a)*others

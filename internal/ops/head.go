@@ -120,21 +120,23 @@ func (g Geometry) lossScale() float64 {
 type classifier struct {
 	head    Head
 	g       Geometry
-	n       int // batch
-	classes int
+	split   *Split // nil: all classes are here
+	n       int    // batch
+	classes int    // that are here
 	dim     int
 	pool    *kernel.Pool
 	filter  float64   // see HeadOptions
 	perLen  []float32 // 1/‖W_j‖ [rows], where the filter needs it besides; else nil
 
 	x        []float32 // X [N,D]
-	label    []int
-	row      []int     // of the weights, that the target is measured with [N]
+	label    []int     // among the classes that are here; outside of these where the class is elsewhere
+	row      []int     // of the weights, that the target is measured with [N]; -1 where it is elsewhere
 	sample   []Sample  // [N]
 	cos      []float64 // of the target [N]
 	norm     []float64 // ‖x‖ [N]
 	length   []float64 // what Target is given: ‖x‖, or ‖W_y‖‖x‖ [N]
 	wnorm    []float64 // ‖W_y‖ [N]
+	offset   []float64 // b_y [N]
 	logit    []float64 // T + b_y [N]
 	dU       []float64
 	radialX  []float64
@@ -143,8 +145,8 @@ type classifier struct {
 	dPenalty []float64
 }
 
-func newClassifier(h Head, n, classes, dim int, filter float64, pool *kernel.Pool) classifier {
-	g := h.Geometry()
+func newClassifier(h Head, n, classes, dim int, o HeadOptions) classifier {
+	g, filter := h.Geometry(), o.Filter
 	if filter != 0 && g.Binary != 0 {
 		panic("ops: a filter between classes is for a softmax")
 	}
@@ -159,11 +161,11 @@ func newClassifier(h Head, n, classes, dim int, filter float64, pool *kernel.Poo
 		panic("ops: a head with a bias and logits that are products must have one for each class, and weights of free length")
 	}
 	c := classifier{
-		head: h, g: g, n: n, classes: classes, dim: dim, pool: pool, filter: filter,
+		head: h, g: g, split: o.Split, n: n, classes: classes, dim: dim, pool: o.Pool, filter: filter,
 		x: make([]float32, n*dim), label: make([]int, n), row: make([]int, n), sample: make([]Sample, n),
 	}
 	for _, v := range []*[]float64{
-		&c.cos, &c.norm, &c.length, &c.wnorm, &c.logit, &c.dU, &c.radialX, &c.radialW, &c.penalty, &c.dPenalty,
+		&c.cos, &c.norm, &c.length, &c.wnorm, &c.offset, &c.logit, &c.dU, &c.radialX, &c.radialW, &c.penalty, &c.dPenalty,
 	} {
 		*v = make([]float64, n)
 	}
@@ -212,22 +214,35 @@ func (c *classifier) filtered(i, row int, u float32) bool {
 // prepare works out features and targets from x [N,D], w [rows,D] and bias. The
 // targets are worked out in float64: near an angle of 0 they need it.
 func (c *classifier) prepare(x, w, bias []float32, labels []int) error {
+	first, all := 0, c.classes
+	if c.split != nil {
+		first, all = c.split.First, c.split.Classes
+	}
 	for i, y := range labels {
-		if y < 0 || y >= c.classes {
-			return fmt.Errorf("ops: label %d of sample %d is not one of %d classes", y, i, c.classes)
+		if y < 0 || y >= all {
+			return fmt.Errorf("ops: label %d of sample %d is not one of %d classes", y, i, all)
 		}
-		c.label[i] = y
-		c.measure(i, x[i*c.dim:][:c.dim], w)
+		c.label[i] = y - first
+		c.measure(i, x[i*c.dim:][:c.dim], w, bias)
+	}
+	if c.split != nil {
+		c.split.sum(c.cos, c.wnorm, c.offset)
+	}
+	for i, r := range c.norm {
+		c.length[i] = r
+		if !c.g.UnitWeights {
+			c.length[i] = r * c.wnorm[i]
+		}
 	}
 	if b, ok := c.head.(Batched); ok {
 		copy(c.sample, b.Batch(c.cos, c.length))
 	}
 	penalised, _ := c.head.(Penalised)
-	for i, y := range c.label {
+	for i := range c.n {
 		c.target(i)
 		// To the precision of the other logits: they are compared with it, and float32(max)
 		// is then not below any of them.
-		c.logit[i] = float64(float32(c.logit[i] + float64(c.g.offset(bias, y))))
+		c.logit[i] = float64(float32(c.logit[i] + c.offset[i]))
 		if penalised != nil {
 			c.penalty[i], c.dPenalty[i] = penalised.Penalty(c.norm[i])
 		}
@@ -235,36 +250,48 @@ func (c *classifier) prepare(x, w, bias []float32, labels []int) error {
 	return nil
 }
 
-// measure works out feature i, and its length and angle to the target's weight: the nearest
+// here reports whether class y, which may be one that is elsewhere, is one of those that are here.
+func (c *classifier) here(y int) bool { return y >= 0 && y < c.classes }
+
+// measure works out feature i and its length, and if its class is here, its angle to the target's weight: the nearest
 // of the class's rows.
-func (c *classifier) measure(i int, x, w []float32) {
-	k := c.g.centers()
-	for center := range k {
-		row := c.label[i]*k + center
-		var xx, ww, xw float64
-		wy := w[row*c.dim:][:c.dim]
-		for d, v := range x {
-			a, b := float64(v), float64(wy[d])
-			xx += a * a
-			ww += b * b
-			xw += a * b
-		}
-		r, wn := math.Sqrt(xx), math.Sqrt(ww)
-		// Rounding may take the cosine of parallel vectors past 1; NaN stays.
-		cos := min(max(xw*inverse(r)*inverse(wn), -1), 1)
-		if center == 0 || nearer(cos, c.cos[i]) {
-			c.row[i], c.cos[i], c.norm[i], c.wnorm[i], c.length[i] = row, cos, r, wn, r
-			if !c.g.UnitWeights {
-				c.length[i] = r * wn
-			}
-		}
+func (c *classifier) measure(i int, x, w, bias []float32) {
+	var xx float64
+	for _, v := range x {
+		xx += float64(v) * float64(v)
+	}
+	r := math.Sqrt(xx)
+	c.row[i], c.cos[i], c.norm[i], c.wnorm[i], c.offset[i] = -1, 0, r, 0, 0
+	if y := c.label[i]; c.here(y) {
+		c.measureTarget(i, x, w)
+		c.offset[i] = float64(c.g.offset(bias, y))
 	}
 	scale := 1.0
 	if c.g.Scale != 0 {
-		scale = c.g.Scale * inverse(c.norm[i])
+		scale = c.g.Scale * inverse(r)
 	}
 	for d, v := range x {
 		c.x[i*c.dim+d] = float32(scale * float64(v))
+	}
+}
+
+func (c *classifier) measureTarget(i int, x, w []float32) {
+	k := c.g.centers()
+	for center := range k {
+		row := c.label[i]*k + center
+		var ww, xw float64
+		wy := w[row*c.dim:][:c.dim]
+		for d, v := range x {
+			a, b := float64(v), float64(wy[d])
+			ww += b * b
+			xw += a * b
+		}
+		wn := math.Sqrt(ww)
+		// Rounding may take the cosine of parallel vectors past 1; NaN stays.
+		cos := min(max(xw*inverse(c.norm[i])*inverse(wn), -1), 1)
+		if center == 0 || nearer(cos, c.cos[i]) {
+			c.row[i], c.cos[i], c.wnorm[i] = row, cos, wn
+		}
 	}
 }
 

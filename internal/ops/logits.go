@@ -1,6 +1,8 @@
 package ops
 
 import (
+	"errors"
+
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
@@ -21,7 +23,10 @@ func Logits(h Head, in HeadNodes, o HeadOptions) (*gorgonia.Node, error) {
 	if err := o.check(h); err != nil {
 		return nil, err
 	}
-	op := &logits{c: newClassifier(h, n, classes, dim, o.Filter, o.Pool), z: newTensor(nil, n, classes)}
+	if o.Split != nil {
+		return nil, errors.New("ops: logits are of all classes; these are shared out among processes")
+	}
+	op := &logits{c: newClassifier(h, n, classes, dim, o), z: newTensor(nil, n, classes)}
 	rows := op.c.g.centers() * classes
 	op.u, op.g = make([]float32, n*rows), make([]float32, n*rows)
 	op.inv = make([]float32, rows)

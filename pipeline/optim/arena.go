@@ -40,6 +40,7 @@ type Range struct {
 	Rate        float64 // factor of the learning rate
 	Decay       float64 // factor of the weight decay
 	Frozen      bool    // never changed, and left out of the gradient's norm
+	Apart       bool    // other processes have other numbers here, which are part of the gradient's norm: see Solver.Sum
 }
 
 // Merge returns ranges with neighbours that are treated alike made one.
@@ -48,7 +49,7 @@ func Merge(ranges []Range) []Range {
 	for _, r := range ranges {
 		if n := len(out); n > 0 {
 			last := &out[n-1]
-			if last.Offset+last.Len == r.Offset && last.Rate == r.Rate && last.Decay == r.Decay && last.Frozen == r.Frozen {
+			if last.Offset+last.Len == r.Offset && last.Rate == r.Rate && last.Decay == r.Decay && last.Frozen == r.Frozen && last.Apart == r.Apart {
 				last.Len += r.Len
 				continue
 			}

@@ -20,7 +20,12 @@ const clipSlack = 1e-6
 
 // Solver is an optimiser over the ranges of an Arena. It implements gorgonia.Solver.
 type Solver struct {
+	// Sum, if not nil, replaces numbers by their sums over the processes that train together. Step calls it once, with the squares of the
+	// gradient's ranges that are Apart.
+	Sum func(x []float64)
+
 	settings Settings
+	size     int
 	ranges   []Range
 	pool     *kernel.Pool
 	rate     float64
@@ -42,12 +47,8 @@ func NewSolver(s Settings, ranges []Range, size int, pool *kernel.Pool) (*Solver
 	if err := s.Validate(); err != nil {
 		panic("optim: " + err.Error())
 	}
-	for _, r := range ranges {
-		if r.Offset < 0 || r.Len < 0 || r.Offset+r.Len > size {
-			panic(fmt.Sprintf("optim: range %+v of an arena of %d", r, size))
-		}
-	}
-	o := &Solver{settings: s, ranges: Merge(ranges), pool: pool}
+	o := &Solver{settings: s, size: size, pool: pool}
+	o.SetRanges(ranges)
 	for range momentNames[s.Name] {
 		m, err := offheap.Floats(size)
 		if err != nil {
@@ -57,6 +58,16 @@ func NewSolver(s Settings, ranges []Range, size int, pool *kernel.Pool) (*Solver
 		o.moments = append(o.moments, m)
 	}
 	return o, nil
+}
+
+// SetRanges replaces the ranges that the next steps work on. It panics if one lies outside of the arena.
+func (o *Solver) SetRanges(ranges []Range) {
+	for _, r := range ranges {
+		if r.Offset < 0 || r.Len < 0 || r.Offset+r.Len > o.size {
+			panic(fmt.Sprintf("optim: range %+v of an arena of %d", r, o.size))
+		}
+	}
+	o.ranges = Merge(ranges)
 }
 
 // Close gives the memory back. The solver, and what State returned, must not be used afterwards.
@@ -105,11 +116,7 @@ func (o *Solver) Step(model []gorgonia.ValueGrad) error {
 	if len(a.Weights) != len(o.moments[0]) {
 		return fmt.Errorf("optim: an arena of %d weights, want %d", len(a.Weights), len(o.moments[0]))
 	}
-	squares := 0.0
-	for r := range o.free {
-		squares += kernel.SumSquares(o.pool, a.Gradients[r.Offset:r.Offset+r.Len])
-	}
-	o.norm = math.Sqrt(squares)
+	o.norm = math.Sqrt(o.squares(a))
 	if math.IsNaN(o.norm) || math.IsInf(o.norm, 0) {
 		return ErrNotFinite
 	}
@@ -122,6 +129,23 @@ func (o *Solver) Step(model []gorgonia.ValueGrad) error {
 		o.update(a, r, scale)
 	}
 	return nil
+}
+
+// squares returns the sum of the squares of the gradient.
+func (o *Solver) squares(a *Arena) float64 {
+	own, apart := 0.0, []float64{0}
+	for r := range o.free {
+		sum := kernel.SumSquares(o.pool, a.Gradients[r.Offset:r.Offset+r.Len])
+		if r.Apart {
+			apart[0] += sum
+		} else {
+			own += sum
+		}
+	}
+	if o.Sum != nil {
+		o.Sum(apart)
+	}
+	return own + apart[0]
 }
 
 func (o *Solver) update(a *Arena, r Range, scale float64) {

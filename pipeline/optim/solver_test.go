@@ -108,6 +108,44 @@ func TestSolver(t *testing.T) {
 	}
 }
 
+// Of processes that have parts of an arena to themselves each goes by the norm of the whole gradient.
+func TestSolverApart(t *testing.T) {
+	pool := kernel.NewPool(1)
+	defer pool.Close()
+	settings := Settings{Name: SGD, Clip: 1}
+	step := func(o *Solver, a *Arena) {
+		o.SetRate(1)
+		if err := o.Step([]gorgonia.ValueGrad{a}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	whole := NewArena(make([]float32, 4), []float32{1, 2, 3, 4}) // shared, then a number of each of three processes
+	one := newSolver(t, settings, []Range{{Len: 4, Rate: 1}}, 4, pool)
+	step(one, whole)
+	for i := range 3 {
+		a := NewArena(make([]float32, 2), []float32{1, float32(i + 2)})
+		o := newSolver(t, settings, []Range{{Len: 1, Rate: 1}, {Offset: 1, Len: 1, Rate: 1, Apart: true}}, 2, pool)
+		o.Sum = func(x []float64) { x[0] += 4 + 9 + 16 - float64((i+2)*(i+2)) }
+		step(o, a)
+		if o.Norm() != one.Norm() || a.Weights[0] != whole.Weights[0] || a.Weights[1] != whole.Weights[i+1] {
+			t.Errorf("process %d: norm %v, weights %v; want %v, and of %v", i, o.Norm(), a.Weights, one.Norm(), whole.Weights)
+		}
+	}
+}
+
+// Ranges that are replaced are all that the next step works on.
+func TestSolverRanges(t *testing.T) {
+	pool := kernel.NewPool(1)
+	defer pool.Close()
+	o := newSolver(t, Settings{Name: SGD}, []Range{{Len: 3, Rate: 1}}, 3, pool)
+	o.SetRanges([]Range{{Len: 1, Rate: 1}, {Offset: 2, Len: 1, Rate: 1}})
+	a := NewArena(make([]float32, 3), []float32{3, float32(math.NaN()), 4})
+	o.SetRate(1)
+	if err := o.Step([]gorgonia.ValueGrad{a}); err != nil || o.Norm() != 5 || a.Weights[0] != -3 || a.Weights[1] != 0 || a.Weights[2] != -4 {
+		t.Errorf("error %v, norm %v, weights %v", err, o.Norm(), a.Weights)
+	}
+}
+
 // A solver that takes over another's state goes on to the bit.
 func TestSolverState(t *testing.T) {
 	const size = 100
