@@ -102,7 +102,7 @@ func train(ctx context.Context, program, faces string, l hosttest.Link, own bool
 		launch = []string{"mpirun.mpich", "-n", "2", "-hosts", both, "-launcher", "ssh", "-launcher-exec", hosts.Agent(), "-genv", "UCX_TLS", "tcp,self"}
 	}
 	run := filepath.Join(dir, "run")
-	args := append(launch[1:], program, "--threads", "1", "--out", run, "--min-images", "2", "--val", "none", "--batch", strconv.Itoa(images), "--max-steps", strconv.Itoa(checkSteps), "--cache", "0", faces)
+	args := append(launch[1:], program, "--threads", "1", "--out", run, "--min-images", "2", "--val", "none", "--no-split-head", "--batch", strconv.Itoa(images), "--max-steps", strconv.Itoa(checkSteps), "--cache", "0", faces)
 	c := hosts.Command(ctx, 0, launch[0], args...)
 	if own {
 		c.Args = append(c.Args, "--no-sync-norms")
