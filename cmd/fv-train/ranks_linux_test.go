@@ -68,7 +68,7 @@ func (m *mpirun) losses(t *testing.T, out string) []float64 {
 // await returns when a run has taken so many steps.
 func (m *mpirun) await(t *testing.T, out string, steps int) {
 	t.Helper()
-	for deadline := time.Now().Add(2*time.Minute); len(m.losses(t, out)) < steps; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); len(m.losses(t, out)) < steps; time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%s has not taken %d steps in two minutes", out, steps)
 		}
