@@ -25,14 +25,6 @@ func CheckAlone(command, can string) error {
 	return fmt.Errorf("%s works as one process, and an MPI launcher (%s) has started several: start it without mpirun or srun; %s", command, launchOf(os.Getenv).by, can)
 }
 
-// hint says what else may be wrong where processes do not find each other.
-func (l launch) hint() string {
-	if l.by == slurmTasks {
-		return ", and srun wants --mpi=pmix for Open MPI's, --mpi=pmi2 for MPICH's"
-	}
-	return ""
-}
-
 func (l launch) several() bool { return l.by != "" && l.size != 1 }
 
 // slurmTasks is the number of tasks of a Slurm step.

@@ -36,6 +36,14 @@ func Start() (World, error) {
 	return w, nil
 }
 
+// hint says what else may be wrong where processes do not find each other.
+func (l launch) hint() string {
+	if l.by == slurmTasks {
+		return ", and srun wants --mpi=pmix for Open MPI's, --mpi=pmi2 for MPICH's"
+	}
+	return ""
+}
+
 // join initialises the library.
 func (e *engine) join() error {
 	lib := e.lib
