@@ -196,23 +196,29 @@ func (t *trainer) headFromMeans(ctx context.Context) error {
 		return set.Decode(set.FileOf(name)) // which may lie in a pack
 	}
 	var v []float32
-	for chunk := range slices.Chunk(samples, meansChunk) {
-		names := make([]string, len(chunk))
-		for i, s := range chunk {
-			names[i] = filepath.ToSlash(s.Path)
-		}
-		vectors, err := eval.EmbedImages(ctx, e, load, names, false, eval.Options{Batch: t.config.Batch})
-		if err != nil {
-			return fmt.Errorf("--head-init means: %w", err)
-		}
-		for i, s := range chunk {
-			if err := vectors.Failed[names[i]]; err != nil {
-				bad(s.Path, err)
-				continue
+	err = t.ranks.Work(ctx, "the means of classes", nil, func(ctx context.Context, _ func(done, total int)) error {
+		for chunk := range slices.Chunk(samples, meansChunk) {
+			names := make([]string, len(chunk))
+			for i, s := range chunk {
+				names[i] = filepath.ToSlash(s.Path)
 			}
-			v = vectors.At(v, names[i], eval.FlipNone)
-			addUnit(sums[(s.Identity-t.classes.first)*dim:][:dim], v)
+			vectors, err := eval.EmbedImages(ctx, e, load, names, false, eval.Options{Batch: t.config.Batch})
+			if err != nil {
+				return fmt.Errorf("--head-init means: %w", err)
+			}
+			for i, s := range chunk {
+				if err := vectors.Failed[names[i]]; err != nil {
+					bad(s.Path, err)
+					continue
+				}
+				v = vectors.At(v, names[i], eval.FlipNone)
+				addUnit(sums[(s.Identity-t.classes.first)*dim:][:dim], v)
+			}
 		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	weights, _ := t.whole()
 	centers := t.centers()

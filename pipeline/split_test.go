@@ -84,6 +84,7 @@ func TestSplitHead(t *testing.T) {
 		"bias":           {"head=softmax", "interclass-filter=0.2", "loss=head+center"},
 		"magface":        {"head=magface", "clip=0.5"},
 		"sample":         {"head=softmax", "sample-classes=0.6", "ema=0.9", "batch=6"},
+		"few samples":    {"head=softmax", "sample-classes=0.2", "batch=3"}, // fewer than a rank has classes
 		"sample binary":  {"head=sphereface2", "sample-classes=0.5", "max-steps=6"},
 		"sample centers": {"head=subcenter-arcface", "sample-classes=0.7", "optimizer=adamw", "lr=0.0005"},
 	} {

@@ -195,6 +195,7 @@ func (t *trainer) build() (err error) {
 	}
 	if t.split != nil {
 		t.solver.Sum = t.ranks.sum
+		t.split.Count = classes // of a sample, the most that may be here
 	}
 	t.setRanges()
 	return nil

@@ -89,7 +89,7 @@ func (t *Trial) add(m *matrix.Matrix, rows []int) {
 	}
 }
 
-// Search searches for one of some parts of the probes, 0 to parts-1, which are about equally many. progress, if not nil, is told how many of its
+// Search searches for one of some parts of the probes, 0 to parts-1, which are whole tiles. progress, if not nil, is told how many of its
 // probes are scored.
 func (t *Trial) Search(ctx context.Context, part, parts int, progress func(done, total int)) error {
 	pool := kernel.NewPool(t.o.Threads)

@@ -87,8 +87,8 @@ func TestDelayAndRate(t *testing.T) {
 	if _, err := io.ReadFull(from, one); err != nil {
 		t.Fatal(err)
 	}
-	if took := time.Since(began); took < 2*delay || took > 4*delay {
-		t.Errorf("question and answer took %v, want %v and little more", took, 2*delay)
+	if took := time.Since(began); took < 2*delay {
+		t.Errorf("question and answer took %v, want at least %v", took, 2*delay)
 	}
 
 	from, to = connect(t, newHosts(t, 2, Link{Rate: 40e6}))
@@ -97,7 +97,7 @@ func TestDelayAndRate(t *testing.T) {
 	if _, err := io.ReadFull(to, make([]byte, 1e6)); err != nil {
 		t.Fatal(err)
 	}
-	if took := time.Since(began); took < 190*time.Millisecond || took > 400*time.Millisecond {
+	if took := time.Since(began); took < 190*time.Millisecond {
 		t.Errorf("1 MB at 40 Mbit/s took %v, want 200 ms", took)
 	}
 }

@@ -57,10 +57,13 @@ func (c *Conv) runForward(p *Pool, q convCall) {
 // panels returns how many panels of columns the packed weights have.
 func (c *Conv) panels() int { return c.s.Groups * even(c.og, tileCols()) }
 
-// panelwise reports whether the work is cut by panels of weights, each for all rows, and not by rows, each of which would read all weights: few
-// images with weights that stay in no cache wait for memory more than they compute.
+// panelwise reports whether the work is cut by panels of weights, each of which reads all images, and not by rows, each of which reads all weights: few
+// images that are small beside the weights wait for memory more than they compute. There are to be as many pieces as of rows.
 func (c *Conv) panelwise(q *convCall) bool {
-	return q.chunks > 1 && q.half == nil && q.collector == nil && !c.weightsInCache(c.cg, c.og, c.s.KH*c.s.KW)
+	weights := c.og * c.s.In.C * c.s.KH * c.s.KW
+	images := q.n * c.s.In.H * c.s.In.W * c.s.In.C
+	return q.chunks > 1 && q.half == nil && q.collector == nil && !c.weightsInCache(c.cg, c.og, c.s.KH*c.s.KW) &&
+		4*images <= weights && c.panels() >= q.n*q.chunks
 }
 
 func (c *Conv) forwardPanel(panel int) {

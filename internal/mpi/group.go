@@ -27,6 +27,9 @@ type Group interface {
 // ErrBroken is in the chain of errors of a Group: ranks have lost each other.
 var ErrBroken = errors.New("the ranks have lost each other")
 
+// ErrOpen is in the chain of World.Close's error where all ranks are done, and the library does not end.
+var ErrOpen = errors.New("the MPI library does not end")
+
 // World is all processes that a launcher started.
 type World interface {
 	Group
@@ -34,7 +37,8 @@ type World interface {
 	Library() string
 	// SetTimeout bounds the time that a call may take from then on, Close included; 0, as at the start, does not.
 	SetTimeout(time.Duration)
-	// Close ends the use of MPI. All ranks must call it. An error that wraps ErrBroken leaves MPI to Abort.
+	// Close ends the use of MPI. All ranks must call it. An error that wraps ErrBroken leaves MPI to Abort; one that wraps ErrOpen leaves
+	// nothing to do but to end the process.
 	Close() error
 	// Abort makes the launcher end all ranks, as far as it can within some seconds. It does not end this process.
 	Abort(code int)

@@ -24,7 +24,7 @@ func Start() (World, error) {
 	}
 	e := newEngine(lib)
 	go e.serve()
-	w := &world{communicator: &communicator{engine: e, comm: lib.abi.world, urgent: true}}
+	w := &world{&communicator{engine: e, comm: lib.abi.world, urgent: true}}
 	e.do(func() { err = e.join() })
 	if err != nil {
 		return nil, fmt.Errorf("%s (%s): %w", lib.file, lib.version, err)
@@ -179,10 +179,7 @@ func (c *communicator) Dup() (Group, error) {
 	return &communicator{engine: e, comm: uintptr(comm)}, err
 }
 
-type world struct {
-	*communicator
-	timeout time.Duration
-}
+type world struct{ *communicator }
 
 // Library implements World.
 func (w *world) Library() string {
@@ -191,26 +188,26 @@ func (w *world) Library() string {
 }
 
 // SetTimeout implements World.
-func (w *world) SetTimeout(d time.Duration) {
-	w.timeout = d
-	w.engine.do(func() { w.engine.timeout = d })
-}
+func (w *world) SetTimeout(d time.Duration) { w.engine.do(func() { w.engine.timeout = d }) }
 
-// Close implements World. The library waits for other ranks, and for the launcher, either of which may be gone.
+// closeTime is how long MPI may take to end when all ranks have come.
+const closeTime = 10 * time.Second
+
+// Close implements World. The ranks wait for each other first, as only here a rank that does not come is found and named. The library then
+// waits for more, such as the launcher, which may be gone; MPICH 4.0 on UCX now and then waits for ever where packets were lost.
 func (w *world) Close() error {
 	e := w.engine
+	if _, err := Gather(w, nil); err != nil {
+		return err
+	}
 	ended := make(chan error, 1)
 	go e.do(func() { ended <- e.lib.check("MPI_Finalize", call(e.lib.finalize)) })
-	var late <-chan time.Time
-	if w.timeout > 0 {
-		late = time.After(w.timeout)
-	}
 	select {
 	case err := <-ended:
 		close(e.calls)
 		return err
-	case <-late:
-		return fmt.Errorf("%w: the end of MPI (MPI_Finalize) has not come within %v", ErrBroken, w.timeout)
+	case <-time.After(closeTime):
+		return fmt.Errorf("%w: MPI_Finalize has not come back within %v", ErrOpen, closeTime)
 	}
 }
 

@@ -191,6 +191,14 @@ func (l *list) readParquet(f *os.File) error {
 
 // identityText returns a value as text; whole numbers such that they sort.
 func identityText(v parquet.Value) string {
+	if !v.IsNull() {
+		switch v.Kind() {
+		case parquet.Int32:
+			return fmt.Sprintf("%07d", v.Int32())
+		case parquet.Int64: // more of them than a float64 tells apart
+			return fmt.Sprintf("%07d", v.Int64())
+		}
+	}
 	if x, ok := parquetfile.Number(v); ok && x == float64(int64(x)) {
 		return fmt.Sprintf("%07d", int64(x))
 	}

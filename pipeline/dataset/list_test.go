@@ -72,6 +72,13 @@ func TestOpenParquet(t *testing.T) {
 	if set, err = Open(path, Options{}); err != nil || !slices.Equal(set.Identities, []string{"0000009", "0000010"}) {
 		t.Fatalf("%v, %v", set, err)
 	}
+	// A float64 does not tell these apart.
+	if err := parquet.WriteFile(path, []numbered{{1<<60 + 1, "x/1.jpg"}, {1 << 60, "x/2.jpg"}}); err != nil {
+		t.Fatal(err)
+	}
+	if set, err = Open(path, Options{}); err != nil || !slices.Equal(set.Identities, []string{"1152921504606846976", "1152921504606846977"}) {
+		t.Fatalf("%v, %v", set, err)
+	}
 	// Written by pandas, which makes numbers beside a missing one float64: see scripts/golden/parquet.py.
 	if set, err = Open(filepath.Join("testdata", "list.parquet"), Options{Images: root}); err != nil || !slices.Equal(set.Identities, []string{"0000009", "0000010"}) {
 		t.Fatalf("%v, %v", set, err)

@@ -5,7 +5,9 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 
 	"github.com/faceverify/fv/embed"
@@ -43,7 +45,10 @@ func readMachine(ctx context.Context, name string) (*machine, error) {
 		if err := json.Unmarshal(text, m); err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
-		return m, nil
+		return m, m.check(name)
+	}
+	if name != "" && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
 	}
 	m, err := measure(ctx)
 	if err != nil || name == "" {
@@ -53,6 +58,21 @@ func readMachine(ctx context.Context, name string) (*machine, error) {
 		return nil, err
 	}
 	return m, os.WriteFile(name, append(text, '\n'), 0o666)
+}
+
+// check returns an error where a file lacks something.
+func (m *machine) check(name string) error {
+	for _, b := range backbones {
+		if n := m.Nodes[b]; n.Images <= 0 || n.Norms <= 0 || !(n.Forward > 0 && n.Backward > 0) {
+			return fmt.Errorf("%s: no times of %s; measure them anew in another file", name, b)
+		}
+	}
+	for _, c := range classCounts {
+		if !(m.Heads[c] > 0) {
+			return fmt.Errorf("%s: no time of a head of %d classes; measure it anew in another file", name, c)
+		}
+	}
+	return nil
 }
 
 // measure times steps with all processors of this machine.

@@ -89,7 +89,8 @@ func (n node) step(p int, l link, e exchanges) step {
 	if e.split {
 		// Each has p times the images and 1/p of the classes.
 		s.compute -= n.Update * (1 - 1/float64(p))
-		s.waiting += l.gather(p, 4*8*batch) + l.gather(p, 3*8*batch) + l.sum(p, 4*batch*float64(n.Dim))
+		// Angle, length and bias of each image's own class, then maximum and sum; and four numbers or so for the log and the optimiser.
+		s.waiting += l.gather(p, 3*8*batch) + l.gather(p, 2*8*batch) + l.sum(p, 4*batch*float64(n.Dim)) + 4*l.gather(p, 8)
 	} else {
 		s.compute += float64(p-1) * n.Head
 	}

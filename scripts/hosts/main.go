@@ -17,6 +17,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/faceverify/fv/internal/hosttest"
@@ -31,7 +32,7 @@ func main() {
 	flag.IntVar(&link.MTU, "mtu", 1500, "bytes of a packet at most; with 65000 a fast network costs this machine little")
 	cut := flag.Duration("cut", 0, "when to cut the last host off the network; 0 for never")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, *n, link, *cut, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "hosts:", err)

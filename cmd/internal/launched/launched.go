@@ -43,6 +43,12 @@ func Leave(command string, world mpi.World, err error) error {
 	}
 	if !errors.Is(err, mpi.ErrBroken) {
 		closed := world.Close()
+		if errors.Is(closed, mpi.ErrOpen) { // all is done
+			if world.Rank() == 0 {
+				fmt.Fprintf(os.Stderr, "%s: note: %v; nothing is lost\n", command, closed)
+			}
+			closed = nil
+		}
 		switch {
 		case errors.Is(closed, mpi.ErrBroken):
 			err = errors.Join(err, closed)
