@@ -26,6 +26,7 @@ type peers struct {
 }
 
 func (p peers) Gather(dst, x []float64) { *p.errs = append(*p.errs, mpi.GatherFloats(p.Group, dst, x)) }
+func (p peers) SumFew(x []float64)      { *p.errs = append(*p.errs, mpi.SumFew(p.Group, x)) }
 func (p peers) Sum(x []float32)         { *p.errs = append(*p.errs, p.summer.Sum(x)) }
 
 // runSplit fills in the loss and its gradients as so many processes compute them that share the classes, and fails unless those that

@@ -46,6 +46,9 @@ func (p *headPeers) Gather(dst, x []float64) {
 	}
 }
 
+// SumFew implements ops.Peers.
+func (p *headPeers) SumFew(x []float64) { p.ranks.sum(x) }
+
 // Sum implements ops.Peers.
 func (p *headPeers) Sum(x []float32) {
 	if p.ranks.err == nil {

@@ -230,6 +230,20 @@ exec nsenter -t "$pid" -n -u unshare -m sh -c '` + moveIn + `' sh sh -c "$*"
 // Agent is a program that stands for ssh, for launchers: it runs a command on the host with an address.
 func (h *Hosts) Agent() string { return filepath.Join(h.dir, "agent") }
 
+// Launch returns the arguments by which an MPI launcher, Open MPI's or else MPICH's, starts a process on each of the first n hosts, and lets
+// them talk through the network alone. The launcher is to run on a host itself.
+func (h *Hosts) Launch(openMPI bool, n int) []string {
+	var addresses []string
+	for i := range n {
+		addresses = append(addresses, h.Address(i))
+	}
+	list := strings.Join(addresses, ",")
+	if openMPI {
+		return []string{"-np", strconv.Itoa(n), "--host", list, "--mca", "plm_rsh_agent", h.Agent(), "--mca", "btl", "tcp,self"}
+	}
+	return []string{"-n", strconv.Itoa(n), "-hosts", list, "-launcher", "ssh", "-launcher-exec", h.Agent(), "-genv", "UCX_TLS", "tcp,self"}
+}
+
 // Cut takes a host off the network: nothing arrives from it, or at it, any more.
 func (h *Hosts) Cut(host int) { h.router.ports[host].cut.Store(true) }
 

@@ -96,10 +96,9 @@ func train(ctx context.Context, program, faces string, l hosttest.Link, own bool
 		return ran{}, err
 	}
 	defer func() { err = errors.Join(err, hosts.Close()) }()
-	both := hosts.Address(0) + "," + hosts.Address(1)
-	launch := []string{"mpirun.openmpi", "--allow-run-as-root", "-np", "2", "--host", both, "--mca", "plm_rsh_agent", hosts.Agent(), "--mca", "btl", "tcp,self"}
+	launch := append([]string{"mpirun.openmpi", "--allow-run-as-root"}, hosts.Launch(true, 2)...)
 	if _, err := exec.LookPath(launch[0]); err != nil {
-		launch = []string{"mpirun.mpich", "-n", "2", "-hosts", both, "-launcher", "ssh", "-launcher-exec", hosts.Agent(), "-genv", "UCX_TLS", "tcp,self"}
+		launch = append([]string{"mpirun.mpich"}, hosts.Launch(false, 2)...)
 	}
 	run := filepath.Join(dir, "run")
 	args := append(launch[1:], program, "--threads", "1", "--out", run, "--min-images", "2", "--val", "none", "--no-split-head", "--batch", strconv.Itoa(images), "--max-steps", strconv.Itoa(checkSteps), "--cache", "0", faces)

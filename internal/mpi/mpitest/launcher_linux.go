@@ -60,11 +60,15 @@ func (l *Launcher) Ranks(t *testing.T, n int, output *bytes.Buffer, args ...stri
 	t.Helper()
 	name := l.command
 	if n > 1 {
+		openMPI := strings.HasSuffix(l.path, "openmpi")
 		launch := []string{"-np", strconv.Itoa(n)}
+		if l.Hosts != nil {
+			launch = l.Hosts.Launch(openMPI, n)
+		}
 		switch {
-		case l.Hosts != nil:
-			launch = l.spread(n)
-		case strings.HasSuffix(l.path, "openmpi"):
+		case openMPI && l.Hosts != nil:
+			launch = append(launch, "-x", ofTest)
+		case openMPI:
 			launch = append(launch, "--oversubscribe")
 		}
 		name, args = l.path, append(append(launch, l.command), args...)
@@ -95,19 +99,6 @@ func (l *Launcher) OnHosts(t *testing.T, n int, link hosttest.Link) {
 		}
 	})
 	l.Hosts = hosts
-}
-
-// spread is what tells the launcher to start a rank on each of n hosts, and to let them talk through the network alone.
-func (l *Launcher) spread(n int) []string {
-	var addresses []string
-	for i := range n {
-		addresses = append(addresses, l.Hosts.Address(i))
-	}
-	list := strings.Join(addresses, ",")
-	if strings.HasSuffix(l.path, "openmpi") {
-		return []string{"-np", strconv.Itoa(n), "--host", list, "--mca", "plm_rsh_agent", l.Hosts.Agent(), "-x", ofTest, "--mca", "btl", "tcp,self"}
-	}
-	return []string{"-n", strconv.Itoa(n), "-hosts", list, "-launcher", "ssh", "-launcher-exec", l.Hosts.Agent(), "-genv", "UCX_TLS", "tcp,self"}
 }
 
 // Process returns a rank that runs.
