@@ -54,26 +54,41 @@ func drawPairs(row, luma, cb, cr []uint8) {
 	}
 }
 
-// chroma is what a pixel's chroma adds to its channels, times 2 to the power of 16, modulo 2 to the power of 32.
-type chroma struct{ r, g, b uint32 }
+// chroma is what a pixel's chroma adds to its channels, times 2 to the power of 16, and 256 more so that none is negative: to blue in the
+// upper half of blueRed and to red in the lower, so that one addition does both.
+type chroma struct {
+	blueRed uint64
+	green   uint32
+}
 
-// newChroma returns the JFIF specification's factors, 1.402, 0.344136, 0.714136 and 1.772, times cb - 128 and cr - 128.
+// newChroma multiplies by the JFIF specification's factors: 1.402, 0.344136, 0.714136 and 1.772.
 func newChroma(cb, cr uint8) chroma {
-	u, v := uint32(cb)-128, uint32(cr)-128
-	return chroma{r: 91881 * v, g: -(22554*u + 46802*v), b: 116130 * u}
+	const (
+		red, blue           = 91881, 116130
+		greenBlue, greenRed = 22554, 46802
+		zero                = 256 << 16
+		redZero, blueZero   = zero - 128*red, zero - 128*blue
+		greenZero           = zero + 128*(greenBlue+greenRed)
+	)
+	return chroma{
+		blueRed: uint64(cb)*(blue<<32) + uint64(cr)*red + (blueZero<<32 | redZero),
+		green:   greenZero - uint32(cb)*greenBlue - uint32(cr)*greenRed,
+	}
 }
 
 // rgb returns the bytes of an opaque pixel, red lowest.
 func rgb(luma uint8, c chroma) uint32 {
-	y := uint32(luma) * 0x10101 // 255 becomes one less than 2 to the power of 24
-	return 0xff<<24 | uint32(fitted[(y+c.b)>>16&1023])<<16 | uint32(fitted[(y+c.g)>>16&1023])<<8 | uint32(fitted[(y+c.r)>>16&1023])
+	y := uint64(luma) * 0x00010101_00010101 // 255 becomes one less than 2 to the power of 24, in both halves
+	sum := y + c.blueRed
+	return fittedRed[sum>>16&1023] | fittedGreen[(uint32(y)+c.green)>>16&1023] | fittedBlue[sum>>48&1023]
 }
 
-// fitted holds what channels of -256 to 767 become to fit into a byte; the negative ones stand behind the others, modulo 1024. Chroma adds
-// no more than 255 to a channel, and takes no more away.
-var fitted = func() (f [1024]uint8) {
-	for v := range f[:768] {
-		f[v] = uint8(min(v, 255))
+// The bytes of an opaque pixel for channels of -256 to 767, made to fit. Chroma adds no more than 255 to a channel, and takes no more away.
+var fittedRed, fittedGreen, fittedBlue = fitted(0, 0xff<<24), fitted(8, 0), fitted(16, 0)
+
+func fitted(shift int, alpha uint32) (f [1024]uint32) {
+	for v := range f {
+		f[v] = alpha | uint32(min(max(v-256, 0), 255))<<shift
 	}
 	return f
-}()
+}

@@ -143,7 +143,7 @@ func TestTruncated(t *testing.T) {
 func TestDamaged(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	decoded := 0
-	const n = 5000
+	const n = 2000
 	file := face(rng)
 	for range n {
 		spoilt := bytes.Clone(file)
