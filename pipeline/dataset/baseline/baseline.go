@@ -17,8 +17,10 @@ import (
 // It does not panic, whatever the bytes.
 func Decode(data []byte, pixels int64) image.Image {
 	d := decoders.Get().(*decoder)
-	defer decoders.Put(d)
-	d.frame = frame{}
+	defer func() {
+		d.frame = frame{} // which holds on to the image
+		decoders.Put(d)
+	}()
 	scan := d.header(data, pixels)
 	if scan == nil {
 		return nil
