@@ -63,17 +63,28 @@ func (c *transformCall) dispatch(t transform) {
 
 // dispatchPairs is dispatch to pairs.
 func (c *transformCall) dispatchPairs(t transform) {
-	if variant < cpu.AVX512BF16 {
+	if variant < cpu.AVX512 {
 		c.runGeneric(t)
 		return
 	}
 	a := transformArgs{dst: (*float32)(unsafe.Pointer(&c.pairs[0])), src: &c.src[0], dstRow: c.dstRow, dstCol: c.dstCol, srcRow: c.srcRow, srcCol: c.srcCol, lanes: c.lanes}
-	if t == inputTransform {
+	switch rounds := variant > cpu.AVX512; {
+	case t == inputTransform && rounds:
 		winogradInputPairs_avx512bf16(&a)
-	} else {
+	case t == inputTransform:
+		winogradInputPairs_avx512(&a)
+	case rounds:
 		winogradGradientPairs_avx512bf16(&a)
+	default:
+		winogradGradientPairs_avx512(&a)
 	}
 }
+
+//go:noescape
+func winogradInputPairs_avx512(t *transformArgs)
+
+//go:noescape
+func winogradGradientPairs_avx512(t *transformArgs)
 
 //go:noescape
 func winogradInputPairs_avx512bf16(t *transformArgs)

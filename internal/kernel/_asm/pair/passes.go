@@ -8,14 +8,12 @@ import (
 
 // round: dst[i/2] = pairs of src[i], rounded to nearest even; n a multiple of 32.
 func round() {
-	TEXT("roundPairs_avx512bf16", NOSPLIT, "func(dst *uint32, src *float32, n int)")
+	TEXT("roundPairs_"+*isa, NOSPLIT, "func(dst *uint32, src *float32, n int)")
 	Pragma("noescape")
 	dst, src, n := Load(Param("dst"), reg.RDI), Load(Param("src"), reg.RSI), Load(Param("n"), reg.RCX)
+	prepareRounding()
 	Label("round")
-	VMOVUPS(mem(reg.RSI, 0), z[0])
-	VMOVUPS(mem(reg.RSI, 64), z[1])
-	vcvtne2ps2bf16(2, 1, 0)
-	VMOVUPS(z[2], mem(reg.RDI, 0))
+	storeRounded(reg.RSI, reg.RDI)
 	ADDQ(operand.Imm(128), src)
 	ADDQ(operand.Imm(64), dst)
 	SUBQ(operand.Imm(32), n)
@@ -31,7 +29,7 @@ func interleave() {
 	for i := range 64 {
 		DATA(2*i, operand.U16(i/2+i%2*32))
 	}
-	TEXT("interleavePairs_avx512bf16", NOSPLIT, "func(dst, src *uint32, words, count int)")
+	TEXT("interleavePairs_avx512", NOSPLIT, "func(dst, src *uint32, words, count int)")
 	Pragma("noescape")
 	Load(Param("dst"), reg.RDI)
 	Load(Param("src"), reg.RSI)
@@ -65,7 +63,7 @@ func interleave() {
 
 // transpose: dst[i*dstRow+j] = src[j*srcRow+i] for i < 16, j < 16 blocks.
 func transpose() {
-	TEXT("transposePairs_avx512bf16", NOSPLIT, "func(dst, src *uint32, dstRow, srcRow, blocks int)")
+	TEXT("transposePairs_avx512", NOSPLIT, "func(dst, src *uint32, dstRow, srcRow, blocks int)")
 	Pragma("noescape")
 	Load(Param("dst"), reg.RDI)
 	Load(Param("src"), reg.RSI)
@@ -120,7 +118,7 @@ func transpose() {
 
 // rowsOut: dst[p*ldc+j] (= src[32p+j] + bias[j] | += src[32p+j]) for j < 32, bias nil for 0.
 func rowsOut() {
-	TEXT("rowsOut_avx512bf16", NOSPLIT, "func(dst, src, bias *float32, pixels, ldc, add int)")
+	TEXT("rowsOut_avx512", NOSPLIT, "func(dst, src, bias *float32, pixels, ldc, add int)")
 	Pragma("noescape")
 	Load(Param("dst"), reg.RDI)
 	Load(Param("src"), reg.RSI)
@@ -158,7 +156,7 @@ func rowsOut() {
 
 // expand: dst[i] is number i of the pairs src; n is a multiple of 16.
 func expand() {
-	TEXT("expandPairs_avx512bf16", NOSPLIT, "func(dst *float32, src *uint32, n int)")
+	TEXT("expandPairs_avx512", NOSPLIT, "func(dst *float32, src *uint32, n int)")
 	Pragma("noescape")
 	dst, src, n := Load(Param("dst"), reg.RDI), Load(Param("src"), reg.RSI), Load(Param("n"), reg.RCX)
 	Label("expand")
@@ -175,22 +173,61 @@ func expand() {
 
 // roundRowsOut: the pixel at dst[p*ldc] is src[32p] to src[32p+31], rounded to nearest even.
 func roundRowsOut() {
-	TEXT("roundRowsOut_avx512bf16", NOSPLIT, "func(dst *uint32, src *float32, pixels, ldc int)")
+	TEXT("roundRowsOut_"+*isa, NOSPLIT, "func(dst *uint32, src *float32, pixels, ldc int)")
 	Pragma("noescape")
 	Load(Param("dst"), reg.RDI)
 	Load(Param("src"), reg.RSI)
 	Load(Param("pixels"), reg.RCX)
 	Load(Param("ldc"), reg.RDX)
 	SHLQ(operand.Imm(2), reg.RDX)
+	prepareRounding()
 	Label("pixel")
-	VMOVUPS(mem(reg.RSI, 0), z[0])
-	VMOVUPS(mem(reg.RSI, 64), z[1])
-	vcvtne2ps2bf16(2, 1, 0)
-	VMOVUPS(z[2], mem(reg.RDI, 0))
+	storeRounded(reg.RSI, reg.RDI)
 	ADDQ(operand.Imm(128), reg.RSI)
 	ADDQ(reg.RDX, reg.RDI)
 	DECQ(reg.RCX)
 	JNZ(operand.LabelRef("pixel"))
 	VZEROUPPER()
 	RET()
+}
+
+// Registers of what rounding in integers needs, in every word.
+const (
+	one  = 29 + iota
+	half // of the last bit that stays, less one
+	quiet
+)
+
+// prepareRounding fills them, where there is no instruction that rounds.
+func prepareRounding() {
+	if *isa != "avx512" {
+		return
+	}
+	for i, v := range []uint32{1, 0x7fff, 0x400000} {
+		MOVL(operand.U32(v), reg.EAX)
+		VPBROADCASTD(reg.EAX, z[one+i])
+	}
+}
+
+// storeRounded writes the 32 numbers at src, rounded to nearest even, to dst.
+func storeRounded(src, dst reg.GPPhysical) {
+	if *isa != "avx512" {
+		VMOVUPS(mem(src, 0), z[0])
+		VMOVUPS(mem(src, 64), z[1])
+		vcvtne2ps2bf16(2, 1, 0)
+		VMOVUPS(z[2], mem(dst, 0))
+		return
+	}
+	for i := range 2 {
+		x, odd := z[2*i], z[2*i+1]
+		VMOVUPS(mem(src, 64*i), x)
+		VCMPPS(operand.Imm(3), x, x, reg.K1) // not a number
+		VPSRLD(operand.Imm(16), x, odd)
+		VPANDD(z[one], odd, odd)
+		VPADDD(z[half], odd, odd)
+		VPADDD(x, odd, odd)
+		VPORD(z[quiet], x, reg.K1, odd)
+		VPSRLD(operand.Imm(16), odd, odd)
+		VPMOVDW(odd, mem(dst, 32*i))
+	}
 }

@@ -46,6 +46,14 @@ func main() {
 	transform("winogradGradient", 4, 6, gradient, nothing)
 	transform("winogradWeights", 3, 6, weights, nothing)
 	transform("winogradWeightsGradient", 6, 3, weightsGradient, nothing)
+	if *isa == "avx512" {
+		rounding = GLOBL("rounding", RODATA|NOPTR)
+		for i, v := range []uint32{1, 0x7fff, 0x400000} {
+			DATA(4*i, operand.U32(v))
+		}
+		transform("winogradInputPairs", 6, 6, input, rounded)
+		transform("winogradGradientPairs", 4, 6, gradient, rounded)
+	}
 	Generate()
 }
 
@@ -176,14 +184,35 @@ func transform(name string, in, out int, f line, plus int) {
 	RET()
 }
 
-// storeRounded stores v as bfloat16. Neither avo nor Go's assembler knows the instruction that rounds, so it goes by way of fixed registers.
+// rounding holds the words 1, the half of the last bit that stays, less one, and the bit of a quiet NaN.
+var rounding operand.Mem
+
+// storeRounded stores v as bfloat16, rounded to nearest even.
 func storeRounded(v reg.VecVirtual, at operand.Mem) {
-	VMOVAPS(v, reg.Z31)
-	// VCVTNEPS2BF16 Z31, Y31
-	for _, b := range []byte{0x62, 0x02, 0x7e, 0x48, 0x72, 0xff} {
-		Instruction(&ir.Instruction{Opcode: "BYTE", Operands: []operand.Op{operand.U8(b)}})
+	if *isa == "avx512bf16" {
+		// Neither avo nor Go's assembler knows the instruction that rounds, so it goes by way of fixed registers.
+		VMOVAPS(v, reg.Z31)
+		// VCVTNEPS2BF16 Z31, Y31
+		for _, b := range []byte{0x62, 0x02, 0x7e, 0x48, 0x72, 0xff} {
+			Instruction(&ir.Instruction{Opcode: "BYTE", Operands: []operand.Op{operand.U8(b)}})
+		}
+		VMOVDQU32(reg.Y31, at)
+		return
 	}
-	VMOVDQU32(reg.Y31, at)
+	word := func(i int) operand.Mem {
+		m := rounding
+		m.Disp = 4 * i
+		return m
+	}
+	sum, isNaN := ZMM(), K()
+	VCMPPS(operand.Imm(3), v, v, isNaN)
+	VPSRLD(operand.Imm(16), v, sum)
+	VPANDD_BCST(word(0), sum, sum)
+	VPADDD_BCST(word(1), sum, sum)
+	VPADDD(v, sum, sum)
+	VPORD_BCST(word(2), v, isNaN, sum) // a NaN stays one
+	VPSRLD(operand.Imm(16), sum, sum)
+	VPMOVDW(sum, at)
 }
 
 var constants = map[float64]reg.VecVirtual{}
