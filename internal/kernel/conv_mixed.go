@@ -19,8 +19,8 @@ func Mixes(s ConvShape) bool {
 }
 
 // MixedIsFast reports whether products of bfloat16 are in assembly here: by instructions of their own, or by
-// multiply-adds of AVX-512.
-func MixedIsFast() bool { return variant >= cpu.AVX512 }
+// multiply-adds of float32.
+func MixedIsFast() bool { return variant >= cpu.AVX2 }
 
 // NewMixedConv returns a convolution of a geometry that Mixes.
 func NewMixedConv(s ConvShape, scratch *Scratch) *MixedConv {

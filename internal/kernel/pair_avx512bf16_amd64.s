@@ -6,10 +6,10 @@
 
 // func pairTile_avx512bf16(t *byte)
 // Requires: AVX, AVX512F
-TEXT ·pairTile_avx512bf16(SB), $16-8
+TEXT ·pairTile_avx512bf16(SB), $24-8
 	MOVQ t+0(FP), DI
 	MOVQ (DI), R8
-	MOVQ R8, 8(SP)
+	MOVQ R8, (SP)
 	MOVQ 16(DI), R10
 	MOVQ 48(DI), R11
 	SHLQ $0x02, R11
@@ -23,10 +23,12 @@ TEXT ·pairTile_avx512bf16(SB), $16-8
 	SHLQ $0x04, AX
 	SUBQ AX, R9
 	MOVQ 104(DI), AX
-	MOVQ AX, (SP)
+	MOVQ AX, 8(SP)
 
 block:
 	MOVQ    R10, R14
+	MOVQ    8(SP), AX
+	MOVQ    AX, 16(SP)
 	MOVQ    96(DI), AX
 	TESTQ   AX, AX
 	JZ      zero0
@@ -307,8 +309,8 @@ pair0:
 	ADDQ         R11, R8
 	ADDQ         R11, R8
 	ADDQ         R11, R8
-	SUBQ         $0x0b, (SP)
-	JLE          done
+	SUBQ         $0x0b, 16(SP)
+	JLE          rowsDone
 	MOVQ         96(DI), AX
 	TESTQ        AX, AX
 	JZ           zero1
@@ -589,8 +591,8 @@ pair1:
 	ADDQ         R11, R8
 	ADDQ         R11, R8
 	ADDQ         R11, R8
-	SUBQ         $0x0b, (SP)
-	JLE          done
+	SUBQ         $0x0b, 16(SP)
+	JLE          rowsDone
 	MOVQ         96(DI), AX
 	TESTQ        AX, AX
 	JZ           zero2
@@ -849,16 +851,20 @@ pair2:
 	ADDQ         R11, R8
 	ADDQ         R11, R8
 	ADDQ         R11, R8
-	SUBQ         $0x0a, (SP)
-	JLE          done
-	MOVQ         56(DI), R8
-	SHLQ         $0x02, R8
-	ADDQ         8(SP), R8
-	MOVQ         R8, 8(SP)
-	MOVQ         88(DI), AX
-	SHLQ         $0x02, AX
-	ADDQ         AX, R10
-	JMP          block
+	SUBQ         $0x0a, 16(SP)
+	JLE          rowsDone
+
+rowsDone:
+	SUBQ $0x20, 8(SP)
+	JLE  done
+	MOVQ 56(DI), R8
+	SHLQ $0x02, R8
+	ADDQ (SP), R8
+	MOVQ R8, (SP)
+	MOVQ 88(DI), AX
+	SHLQ $0x02, AX
+	ADDQ AX, R10
+	JMP  block
 
 done:
 	VZEROUPPER

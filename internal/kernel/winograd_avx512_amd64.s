@@ -2505,9 +2505,30 @@ lanes:
 	RET
 
 DATA rounding<>+0(SB)/4, $0x00000001
-DATA rounding<>+4(SB)/4, $0x00007fff
-DATA rounding<>+8(SB)/4, $0x00400000
-GLOBL rounding<>(SB), RODATA|NOPTR, $12
+DATA rounding<>+4(SB)/4, $0x00000001
+DATA rounding<>+8(SB)/4, $0x00000001
+DATA rounding<>+12(SB)/4, $0x00000001
+DATA rounding<>+16(SB)/4, $0x00000001
+DATA rounding<>+20(SB)/4, $0x00000001
+DATA rounding<>+24(SB)/4, $0x00000001
+DATA rounding<>+28(SB)/4, $0x00000001
+DATA rounding<>+32(SB)/4, $0x00007fff
+DATA rounding<>+36(SB)/4, $0x00007fff
+DATA rounding<>+40(SB)/4, $0x00007fff
+DATA rounding<>+44(SB)/4, $0x00007fff
+DATA rounding<>+48(SB)/4, $0x00007fff
+DATA rounding<>+52(SB)/4, $0x00007fff
+DATA rounding<>+56(SB)/4, $0x00007fff
+DATA rounding<>+60(SB)/4, $0x00007fff
+DATA rounding<>+64(SB)/4, $0x00400000
+DATA rounding<>+68(SB)/4, $0x00400000
+DATA rounding<>+72(SB)/4, $0x00400000
+DATA rounding<>+76(SB)/4, $0x00400000
+DATA rounding<>+80(SB)/4, $0x00400000
+DATA rounding<>+84(SB)/4, $0x00400000
+DATA rounding<>+88(SB)/4, $0x00400000
+DATA rounding<>+92(SB)/4, $0x00400000
+GLOBL rounding<>(SB), RODATA|NOPTR, $96
 
 // func winogradInputPairs_avx512(t *byte)
 // Requires: AVX, AVX512F
@@ -2779,12 +2800,12 @@ lanes:
 	VFNMADD231PS Z7, Z0, Z5
 	VADDPS       Z9, Z5, Z5
 	MOVQ         R11, R10
-	VCMPPS       $0x03, Z5, Z5, K1
 	VPSRLD       $0x10, Z5, Z11
 	VPANDD.BCST  rounding<>+0(SB), Z11, Z11
-	VPADDD.BCST  rounding<>+4(SB), Z11, Z11
+	VPADDD.BCST  rounding<>+32(SB), Z11, Z11
 	VPADDD       Z5, Z11, Z11
-	VPORD.BCST   rounding<>+8(SB), Z5, K1, Z11
+	VCMPPS       $0x03, Z5, Z5, K1
+	VPORD.BCST   rounding<>+64(SB), Z5, K1, Z11
 	VPSRLD       $0x10, Z11, Z11
 	VPMOVDW      Z11, (R10)
 	VMOVAPS      Z9, Z5
@@ -2794,21 +2815,21 @@ lanes:
 	VADDPS       Z11, Z5, Z12
 	VSUBPS       Z11, Z5, Z5
 	ADDQ         DI, R10
-	VCMPPS       $0x03, Z12, Z12, K1
 	VPSRLD       $0x10, Z12, Z11
 	VPANDD.BCST  rounding<>+0(SB), Z11, Z11
-	VPADDD.BCST  rounding<>+4(SB), Z11, Z11
+	VPADDD.BCST  rounding<>+32(SB), Z11, Z11
 	VPADDD       Z12, Z11, Z11
-	VPORD.BCST   rounding<>+8(SB), Z12, K1, Z11
+	VCMPPS       $0x03, Z12, Z12, K1
+	VPORD.BCST   rounding<>+64(SB), Z12, K1, Z11
 	VPSRLD       $0x10, Z11, Z11
 	VPMOVDW      Z11, (R10)
 	ADDQ         DI, R10
-	VCMPPS       $0x03, Z5, Z5, K1
 	VPSRLD       $0x10, Z5, Z11
 	VPANDD.BCST  rounding<>+0(SB), Z11, Z11
-	VPADDD.BCST  rounding<>+4(SB), Z11, Z11
+	VPADDD.BCST  rounding<>+32(SB), Z11, Z11
 	VPADDD       Z5, Z11, Z11
-	VPORD.BCST   rounding<>+8(SB), Z5, K1, Z11
+	VCMPPS       $0x03, Z5, Z5, K1
+	VPORD.BCST   rounding<>+64(SB), Z5, K1, Z11
 	VPSRLD       $0x10, Z11, Z11
 	VPMOVDW      Z11, (R10)
 	VMOVAPS      Z9, Z5
@@ -2818,33 +2839,33 @@ lanes:
 	VADDPS       Z7, Z5, Z9
 	VSUBPS       Z7, Z5, Z5
 	ADDQ         DI, R10
-	VCMPPS       $0x03, Z9, Z9, K1
 	VPSRLD       $0x10, Z9, Z7
 	VPANDD.BCST  rounding<>+0(SB), Z7, Z7
-	VPADDD.BCST  rounding<>+4(SB), Z7, Z7
+	VPADDD.BCST  rounding<>+32(SB), Z7, Z7
 	VPADDD       Z9, Z7, Z7
-	VPORD.BCST   rounding<>+8(SB), Z9, K1, Z7
+	VCMPPS       $0x03, Z9, Z9, K1
+	VPORD.BCST   rounding<>+64(SB), Z9, K1, Z7
 	VPSRLD       $0x10, Z7, Z7
 	VPMOVDW      Z7, (R10)
 	ADDQ         DI, R10
-	VCMPPS       $0x03, Z5, Z5, K1
 	VPSRLD       $0x10, Z5, Z7
 	VPANDD.BCST  rounding<>+0(SB), Z7, Z7
-	VPADDD.BCST  rounding<>+4(SB), Z7, Z7
+	VPADDD.BCST  rounding<>+32(SB), Z7, Z7
 	VPADDD       Z5, Z7, Z7
-	VPORD.BCST   rounding<>+8(SB), Z5, K1, Z7
+	VCMPPS       $0x03, Z5, Z5, K1
+	VPORD.BCST   rounding<>+64(SB), Z5, K1, Z7
 	VPSRLD       $0x10, Z7, Z7
 	VPMOVDW      Z7, (R10)
 	VMOVAPS      Z6, Z5
 	VFNMADD231PS Z8, Z0, Z5
 	VADDPS       Z10, Z5, Z5
 	ADDQ         DI, R10
-	VCMPPS       $0x03, Z5, Z5, K1
 	VPSRLD       $0x10, Z5, Z6
 	VPANDD.BCST  rounding<>+0(SB), Z6, Z6
-	VPADDD.BCST  rounding<>+4(SB), Z6, Z6
+	VPADDD.BCST  rounding<>+32(SB), Z6, Z6
 	VPADDD       Z5, Z6, Z6
-	VPORD.BCST   rounding<>+8(SB), Z5, K1, Z6
+	VCMPPS       $0x03, Z5, Z5, K1
+	VPORD.BCST   rounding<>+64(SB), Z5, K1, Z6
 	VPSRLD       $0x10, Z6, Z6
 	VPMOVDW      Z6, (R10)
 	ADDQ         SI, R11
@@ -2858,12 +2879,12 @@ lanes:
 	VFNMADD231PS Z7, Z0, Z5
 	VADDPS       Z9, Z5, Z5
 	MOVQ         R11, R10
-	VCMPPS       $0x03, Z5, Z5, K1
 	VPSRLD       $0x10, Z5, Z11
 	VPANDD.BCST  rounding<>+0(SB), Z11, Z11
-	VPADDD.BCST  rounding<>+4(SB), Z11, Z11
+	VPADDD.BCST  rounding<>+32(SB), Z11, Z11
 	VPADDD       Z5, Z11, Z11
-	VPORD.BCST   rounding<>+8(SB), Z5, K1, Z11
+	VCMPPS       $0x03, Z5, Z5, K1
+	VPORD.BCST   rounding<>+64(SB), Z5, K1, Z11
 	VPSRLD       $0x10, Z11, Z11
 	VPMOVDW      Z11, (R10)
 	VMOVAPS      Z9, Z5
@@ -2873,21 +2894,21 @@ lanes:
 	VADDPS       Z11, Z5, Z12
 	VSUBPS       Z11, Z5, Z5
 	ADDQ         DI, R10
-	VCMPPS       $0x03, Z12, Z12, K1
 	VPSRLD       $0x10, Z12, Z11
 	VPANDD.BCST  rounding<>+0(SB), Z11, Z11
-	VPADDD.BCST  rounding<>+4(SB), Z11, Z11
+	VPADDD.BCST  rounding<>+32(SB), Z11, Z11
 	VPADDD       Z12, Z11, Z11
-	VPORD.BCST   rounding<>+8(SB), Z12, K1, Z11
+	VCMPPS       $0x03, Z12, Z12, K1
+	VPORD.BCST   rounding<>+64(SB), Z12, K1, Z11
 	VPSRLD       $0x10, Z11, Z11
 	VPMOVDW      Z11, (R10)
 	ADDQ         DI, R10
-	VCMPPS       $0x03, Z5, Z5, K1
 	VPSRLD       $0x10, Z5, Z11
 	VPANDD.BCST  rounding<>+0(SB), Z11, Z11
-	VPADDD.BCST  rounding<>+4(SB), Z11, Z11
+	VPADDD.BCST  rounding<>+32(SB), Z11, Z11
 	VPADDD       Z5, Z11, Z11
-	VPORD.BCST   rounding<>+8(SB), Z5, K1, Z11
+	VCMPPS       $0x03, Z5, Z5, K1
+	VPORD.BCST   rounding<>+64(SB), Z5, K1, Z11
 	VPSRLD       $0x10, Z11, Z11
 	VPMOVDW      Z11, (R10)
 	VMOVAPS      Z9, Z5
@@ -2897,33 +2918,33 @@ lanes:
 	VADDPS       Z7, Z5, Z9
 	VSUBPS       Z7, Z5, Z5
 	ADDQ         DI, R10
-	VCMPPS       $0x03, Z9, Z9, K1
 	VPSRLD       $0x10, Z9, Z7
 	VPANDD.BCST  rounding<>+0(SB), Z7, Z7
-	VPADDD.BCST  rounding<>+4(SB), Z7, Z7
+	VPADDD.BCST  rounding<>+32(SB), Z7, Z7
 	VPADDD       Z9, Z7, Z7
-	VPORD.BCST   rounding<>+8(SB), Z9, K1, Z7
+	VCMPPS       $0x03, Z9, Z9, K1
+	VPORD.BCST   rounding<>+64(SB), Z9, K1, Z7
 	VPSRLD       $0x10, Z7, Z7
 	VPMOVDW      Z7, (R10)
 	ADDQ         DI, R10
-	VCMPPS       $0x03, Z5, Z5, K1
 	VPSRLD       $0x10, Z5, Z7
 	VPANDD.BCST  rounding<>+0(SB), Z7, Z7
-	VPADDD.BCST  rounding<>+4(SB), Z7, Z7
+	VPADDD.BCST  rounding<>+32(SB), Z7, Z7
 	VPADDD       Z5, Z7, Z7
-	VPORD.BCST   rounding<>+8(SB), Z5, K1, Z7
+	VCMPPS       $0x03, Z5, Z5, K1
+	VPORD.BCST   rounding<>+64(SB), Z5, K1, Z7
 	VPSRLD       $0x10, Z7, Z7
 	VPMOVDW      Z7, (R10)
 	VMOVAPS      Z6, Z5
 	VFNMADD231PS Z8, Z0, Z5
 	VADDPS       Z10, Z5, Z5
 	ADDQ         DI, R10
-	VCMPPS       $0x03, Z5, Z5, K1
 	VPSRLD       $0x10, Z5, Z6
 	VPANDD.BCST  rounding<>+0(SB), Z6, Z6
-	VPADDD.BCST  rounding<>+4(SB), Z6, Z6
+	VPADDD.BCST  rounding<>+32(SB), Z6, Z6
 	VPADDD       Z5, Z6, Z6
-	VPORD.BCST   rounding<>+8(SB), Z5, K1, Z6
+	VCMPPS       $0x03, Z5, Z5, K1
+	VPORD.BCST   rounding<>+64(SB), Z5, K1, Z6
 	VPSRLD       $0x10, Z6, Z6
 	VPMOVDW      Z6, (R10)
 	ADDQ         SI, R11
@@ -2937,12 +2958,12 @@ lanes:
 	VFNMADD231PS Z7, Z0, Z5
 	VADDPS       Z9, Z5, Z5
 	MOVQ         R11, R10
-	VCMPPS       $0x03, Z5, Z5, K1
 	VPSRLD       $0x10, Z5, Z11
 	VPANDD.BCST  rounding<>+0(SB), Z11, Z11
-	VPADDD.BCST  rounding<>+4(SB), Z11, Z11
+	VPADDD.BCST  rounding<>+32(SB), Z11, Z11
 	VPADDD       Z5, Z11, Z11
-	VPORD.BCST   rounding<>+8(SB), Z5, K1, Z11
+	VCMPPS       $0x03, Z5, Z5, K1
+	VPORD.BCST   rounding<>+64(SB), Z5, K1, Z11
 	VPSRLD       $0x10, Z11, Z11
 	VPMOVDW      Z11, (R10)
 	VMOVAPS      Z9, Z5
@@ -2952,21 +2973,21 @@ lanes:
 	VADDPS       Z11, Z5, Z12
 	VSUBPS       Z11, Z5, Z5
 	ADDQ         DI, R10
-	VCMPPS       $0x03, Z12, Z12, K1
 	VPSRLD       $0x10, Z12, Z11
 	VPANDD.BCST  rounding<>+0(SB), Z11, Z11
-	VPADDD.BCST  rounding<>+4(SB), Z11, Z11
+	VPADDD.BCST  rounding<>+32(SB), Z11, Z11
 	VPADDD       Z12, Z11, Z11
-	VPORD.BCST   rounding<>+8(SB), Z12, K1, Z11
+	VCMPPS       $0x03, Z12, Z12, K1
+	VPORD.BCST   rounding<>+64(SB), Z12, K1, Z11
 	VPSRLD       $0x10, Z11, Z11
 	VPMOVDW      Z11, (R10)
 	ADDQ         DI, R10
-	VCMPPS       $0x03, Z5, Z5, K1
 	VPSRLD       $0x10, Z5, Z11
 	VPANDD.BCST  rounding<>+0(SB), Z11, Z11
-	VPADDD.BCST  rounding<>+4(SB), Z11, Z11
+	VPADDD.BCST  rounding<>+32(SB), Z11, Z11
 	VPADDD       Z5, Z11, Z11
-	VPORD.BCST   rounding<>+8(SB), Z5, K1, Z11
+	VCMPPS       $0x03, Z5, Z5, K1
+	VPORD.BCST   rounding<>+64(SB), Z5, K1, Z11
 	VPSRLD       $0x10, Z11, Z11
 	VPMOVDW      Z11, (R10)
 	VMOVAPS      Z9, Z5
@@ -2976,33 +2997,33 @@ lanes:
 	VADDPS       Z7, Z5, Z9
 	VSUBPS       Z7, Z5, Z5
 	ADDQ         DI, R10
-	VCMPPS       $0x03, Z9, Z9, K1
 	VPSRLD       $0x10, Z9, Z7
 	VPANDD.BCST  rounding<>+0(SB), Z7, Z7
-	VPADDD.BCST  rounding<>+4(SB), Z7, Z7
+	VPADDD.BCST  rounding<>+32(SB), Z7, Z7
 	VPADDD       Z9, Z7, Z7
-	VPORD.BCST   rounding<>+8(SB), Z9, K1, Z7
+	VCMPPS       $0x03, Z9, Z9, K1
+	VPORD.BCST   rounding<>+64(SB), Z9, K1, Z7
 	VPSRLD       $0x10, Z7, Z7
 	VPMOVDW      Z7, (R10)
 	ADDQ         DI, R10
-	VCMPPS       $0x03, Z5, Z5, K1
 	VPSRLD       $0x10, Z5, Z7
 	VPANDD.BCST  rounding<>+0(SB), Z7, Z7
-	VPADDD.BCST  rounding<>+4(SB), Z7, Z7
+	VPADDD.BCST  rounding<>+32(SB), Z7, Z7
 	VPADDD       Z5, Z7, Z7
-	VPORD.BCST   rounding<>+8(SB), Z5, K1, Z7
+	VCMPPS       $0x03, Z5, Z5, K1
+	VPORD.BCST   rounding<>+64(SB), Z5, K1, Z7
 	VPSRLD       $0x10, Z7, Z7
 	VPMOVDW      Z7, (R10)
 	VMOVAPS      Z6, Z5
 	VFNMADD231PS Z8, Z0, Z5
 	VADDPS       Z10, Z5, Z5
 	ADDQ         DI, R10
-	VCMPPS       $0x03, Z5, Z5, K1
 	VPSRLD       $0x10, Z5, Z6
 	VPANDD.BCST  rounding<>+0(SB), Z6, Z6
-	VPADDD.BCST  rounding<>+4(SB), Z6, Z6
+	VPADDD.BCST  rounding<>+32(SB), Z6, Z6
 	VPADDD       Z5, Z6, Z6
-	VPORD.BCST   rounding<>+8(SB), Z5, K1, Z6
+	VCMPPS       $0x03, Z5, Z5, K1
+	VPORD.BCST   rounding<>+64(SB), Z5, K1, Z6
 	VPSRLD       $0x10, Z6, Z6
 	VPMOVDW      Z6, (R10)
 	ADDQ         SI, R11
@@ -3016,12 +3037,12 @@ lanes:
 	VFNMADD231PS Z7, Z0, Z5
 	VADDPS       Z9, Z5, Z5
 	MOVQ         R11, R10
-	VCMPPS       $0x03, Z5, Z5, K1
 	VPSRLD       $0x10, Z5, Z11
 	VPANDD.BCST  rounding<>+0(SB), Z11, Z11
-	VPADDD.BCST  rounding<>+4(SB), Z11, Z11
+	VPADDD.BCST  rounding<>+32(SB), Z11, Z11
 	VPADDD       Z5, Z11, Z11
-	VPORD.BCST   rounding<>+8(SB), Z5, K1, Z11
+	VCMPPS       $0x03, Z5, Z5, K1
+	VPORD.BCST   rounding<>+64(SB), Z5, K1, Z11
 	VPSRLD       $0x10, Z11, Z11
 	VPMOVDW      Z11, (R10)
 	VMOVAPS      Z9, Z5
@@ -3031,21 +3052,21 @@ lanes:
 	VADDPS       Z11, Z5, Z12
 	VSUBPS       Z11, Z5, Z5
 	ADDQ         DI, R10
-	VCMPPS       $0x03, Z12, Z12, K1
 	VPSRLD       $0x10, Z12, Z11
 	VPANDD.BCST  rounding<>+0(SB), Z11, Z11
-	VPADDD.BCST  rounding<>+4(SB), Z11, Z11
+	VPADDD.BCST  rounding<>+32(SB), Z11, Z11
 	VPADDD       Z12, Z11, Z11
-	VPORD.BCST   rounding<>+8(SB), Z12, K1, Z11
+	VCMPPS       $0x03, Z12, Z12, K1
+	VPORD.BCST   rounding<>+64(SB), Z12, K1, Z11
 	VPSRLD       $0x10, Z11, Z11
 	VPMOVDW      Z11, (R10)
 	ADDQ         DI, R10
-	VCMPPS       $0x03, Z5, Z5, K1
 	VPSRLD       $0x10, Z5, Z11
 	VPANDD.BCST  rounding<>+0(SB), Z11, Z11
-	VPADDD.BCST  rounding<>+4(SB), Z11, Z11
+	VPADDD.BCST  rounding<>+32(SB), Z11, Z11
 	VPADDD       Z5, Z11, Z11
-	VPORD.BCST   rounding<>+8(SB), Z5, K1, Z11
+	VCMPPS       $0x03, Z5, Z5, K1
+	VPORD.BCST   rounding<>+64(SB), Z5, K1, Z11
 	VPSRLD       $0x10, Z11, Z11
 	VPMOVDW      Z11, (R10)
 	VMOVAPS      Z9, Z5
@@ -3055,33 +3076,33 @@ lanes:
 	VADDPS       Z7, Z5, Z9
 	VSUBPS       Z7, Z5, Z5
 	ADDQ         DI, R10
-	VCMPPS       $0x03, Z9, Z9, K1
 	VPSRLD       $0x10, Z9, Z7
 	VPANDD.BCST  rounding<>+0(SB), Z7, Z7
-	VPADDD.BCST  rounding<>+4(SB), Z7, Z7
+	VPADDD.BCST  rounding<>+32(SB), Z7, Z7
 	VPADDD       Z9, Z7, Z7
-	VPORD.BCST   rounding<>+8(SB), Z9, K1, Z7
+	VCMPPS       $0x03, Z9, Z9, K1
+	VPORD.BCST   rounding<>+64(SB), Z9, K1, Z7
 	VPSRLD       $0x10, Z7, Z7
 	VPMOVDW      Z7, (R10)
 	ADDQ         DI, R10
-	VCMPPS       $0x03, Z5, Z5, K1
 	VPSRLD       $0x10, Z5, Z7
 	VPANDD.BCST  rounding<>+0(SB), Z7, Z7
-	VPADDD.BCST  rounding<>+4(SB), Z7, Z7
+	VPADDD.BCST  rounding<>+32(SB), Z7, Z7
 	VPADDD       Z5, Z7, Z7
-	VPORD.BCST   rounding<>+8(SB), Z5, K1, Z7
+	VCMPPS       $0x03, Z5, Z5, K1
+	VPORD.BCST   rounding<>+64(SB), Z5, K1, Z7
 	VPSRLD       $0x10, Z7, Z7
 	VPMOVDW      Z7, (R10)
 	VMOVAPS      Z6, Z5
 	VFNMADD231PS Z8, Z0, Z5
 	VADDPS       Z10, Z5, Z5
 	ADDQ         DI, R10
-	VCMPPS       $0x03, Z5, Z5, K1
 	VPSRLD       $0x10, Z5, Z6
 	VPANDD.BCST  rounding<>+0(SB), Z6, Z6
-	VPADDD.BCST  rounding<>+4(SB), Z6, Z6
+	VPADDD.BCST  rounding<>+32(SB), Z6, Z6
 	VPADDD       Z5, Z6, Z6
-	VPORD.BCST   rounding<>+8(SB), Z5, K1, Z6
+	VCMPPS       $0x03, Z5, Z5, K1
+	VPORD.BCST   rounding<>+64(SB), Z5, K1, Z6
 	VPSRLD       $0x10, Z6, Z6
 	VPMOVDW      Z6, (R10)
 	ADDQ         SI, R11
@@ -3095,12 +3116,12 @@ lanes:
 	VFNMADD231PS Z7, Z0, Z5
 	VADDPS       Z9, Z5, Z5
 	MOVQ         R11, R10
-	VCMPPS       $0x03, Z5, Z5, K1
 	VPSRLD       $0x10, Z5, Z11
 	VPANDD.BCST  rounding<>+0(SB), Z11, Z11
-	VPADDD.BCST  rounding<>+4(SB), Z11, Z11
+	VPADDD.BCST  rounding<>+32(SB), Z11, Z11
 	VPADDD       Z5, Z11, Z11
-	VPORD.BCST   rounding<>+8(SB), Z5, K1, Z11
+	VCMPPS       $0x03, Z5, Z5, K1
+	VPORD.BCST   rounding<>+64(SB), Z5, K1, Z11
 	VPSRLD       $0x10, Z11, Z11
 	VPMOVDW      Z11, (R10)
 	VMOVAPS      Z9, Z5
@@ -3110,21 +3131,21 @@ lanes:
 	VADDPS       Z11, Z5, Z12
 	VSUBPS       Z11, Z5, Z5
 	ADDQ         DI, R10
-	VCMPPS       $0x03, Z12, Z12, K1
 	VPSRLD       $0x10, Z12, Z11
 	VPANDD.BCST  rounding<>+0(SB), Z11, Z11
-	VPADDD.BCST  rounding<>+4(SB), Z11, Z11
+	VPADDD.BCST  rounding<>+32(SB), Z11, Z11
 	VPADDD       Z12, Z11, Z11
-	VPORD.BCST   rounding<>+8(SB), Z12, K1, Z11
+	VCMPPS       $0x03, Z12, Z12, K1
+	VPORD.BCST   rounding<>+64(SB), Z12, K1, Z11
 	VPSRLD       $0x10, Z11, Z11
 	VPMOVDW      Z11, (R10)
 	ADDQ         DI, R10
-	VCMPPS       $0x03, Z5, Z5, K1
 	VPSRLD       $0x10, Z5, Z11
 	VPANDD.BCST  rounding<>+0(SB), Z11, Z11
-	VPADDD.BCST  rounding<>+4(SB), Z11, Z11
+	VPADDD.BCST  rounding<>+32(SB), Z11, Z11
 	VPADDD       Z5, Z11, Z11
-	VPORD.BCST   rounding<>+8(SB), Z5, K1, Z11
+	VCMPPS       $0x03, Z5, Z5, K1
+	VPORD.BCST   rounding<>+64(SB), Z5, K1, Z11
 	VPSRLD       $0x10, Z11, Z11
 	VPMOVDW      Z11, (R10)
 	VMOVAPS      Z9, Z5
@@ -3134,33 +3155,33 @@ lanes:
 	VADDPS       Z7, Z5, Z9
 	VSUBPS       Z7, Z5, Z5
 	ADDQ         DI, R10
-	VCMPPS       $0x03, Z9, Z9, K1
 	VPSRLD       $0x10, Z9, Z7
 	VPANDD.BCST  rounding<>+0(SB), Z7, Z7
-	VPADDD.BCST  rounding<>+4(SB), Z7, Z7
+	VPADDD.BCST  rounding<>+32(SB), Z7, Z7
 	VPADDD       Z9, Z7, Z7
-	VPORD.BCST   rounding<>+8(SB), Z9, K1, Z7
+	VCMPPS       $0x03, Z9, Z9, K1
+	VPORD.BCST   rounding<>+64(SB), Z9, K1, Z7
 	VPSRLD       $0x10, Z7, Z7
 	VPMOVDW      Z7, (R10)
 	ADDQ         DI, R10
-	VCMPPS       $0x03, Z5, Z5, K1
 	VPSRLD       $0x10, Z5, Z7
 	VPANDD.BCST  rounding<>+0(SB), Z7, Z7
-	VPADDD.BCST  rounding<>+4(SB), Z7, Z7
+	VPADDD.BCST  rounding<>+32(SB), Z7, Z7
 	VPADDD       Z5, Z7, Z7
-	VPORD.BCST   rounding<>+8(SB), Z5, K1, Z7
+	VCMPPS       $0x03, Z5, Z5, K1
+	VPORD.BCST   rounding<>+64(SB), Z5, K1, Z7
 	VPSRLD       $0x10, Z7, Z7
 	VPMOVDW      Z7, (R10)
 	VMOVAPS      Z6, Z5
 	VFNMADD231PS Z8, Z0, Z5
 	VADDPS       Z10, Z5, Z5
 	ADDQ         DI, R10
-	VCMPPS       $0x03, Z5, Z5, K1
 	VPSRLD       $0x10, Z5, Z6
 	VPANDD.BCST  rounding<>+0(SB), Z6, Z6
-	VPADDD.BCST  rounding<>+4(SB), Z6, Z6
+	VPADDD.BCST  rounding<>+32(SB), Z6, Z6
 	VPADDD       Z5, Z6, Z6
-	VPORD.BCST   rounding<>+8(SB), Z5, K1, Z6
+	VCMPPS       $0x03, Z5, Z5, K1
+	VPORD.BCST   rounding<>+64(SB), Z5, K1, Z6
 	VPSRLD       $0x10, Z6, Z6
 	VPMOVDW      Z6, (R10)
 	ADDQ         SI, R11
@@ -3174,12 +3195,12 @@ lanes:
 	VFNMADD231PS Z7, Z0, Z5
 	VADDPS       Z9, Z5, Z5
 	MOVQ         R11, R10
-	VCMPPS       $0x03, Z5, Z5, K1
 	VPSRLD       $0x10, Z5, Z11
 	VPANDD.BCST  rounding<>+0(SB), Z11, Z11
-	VPADDD.BCST  rounding<>+4(SB), Z11, Z11
+	VPADDD.BCST  rounding<>+32(SB), Z11, Z11
 	VPADDD       Z5, Z11, Z11
-	VPORD.BCST   rounding<>+8(SB), Z5, K1, Z11
+	VCMPPS       $0x03, Z5, Z5, K1
+	VPORD.BCST   rounding<>+64(SB), Z5, K1, Z11
 	VPSRLD       $0x10, Z11, Z11
 	VPMOVDW      Z11, (R10)
 	VMOVAPS      Z9, Z5
@@ -3189,21 +3210,21 @@ lanes:
 	VADDPS       Z11, Z5, Z12
 	VSUBPS       Z11, Z5, Z5
 	ADDQ         DI, R10
-	VCMPPS       $0x03, Z12, Z12, K1
 	VPSRLD       $0x10, Z12, Z11
 	VPANDD.BCST  rounding<>+0(SB), Z11, Z11
-	VPADDD.BCST  rounding<>+4(SB), Z11, Z11
+	VPADDD.BCST  rounding<>+32(SB), Z11, Z11
 	VPADDD       Z12, Z11, Z11
-	VPORD.BCST   rounding<>+8(SB), Z12, K1, Z11
+	VCMPPS       $0x03, Z12, Z12, K1
+	VPORD.BCST   rounding<>+64(SB), Z12, K1, Z11
 	VPSRLD       $0x10, Z11, Z11
 	VPMOVDW      Z11, (R10)
 	ADDQ         DI, R10
-	VCMPPS       $0x03, Z5, Z5, K1
 	VPSRLD       $0x10, Z5, Z11
 	VPANDD.BCST  rounding<>+0(SB), Z11, Z11
-	VPADDD.BCST  rounding<>+4(SB), Z11, Z11
+	VPADDD.BCST  rounding<>+32(SB), Z11, Z11
 	VPADDD       Z5, Z11, Z11
-	VPORD.BCST   rounding<>+8(SB), Z5, K1, Z11
+	VCMPPS       $0x03, Z5, Z5, K1
+	VPORD.BCST   rounding<>+64(SB), Z5, K1, Z11
 	VPSRLD       $0x10, Z11, Z11
 	VPMOVDW      Z11, (R10)
 	VMOVAPS      Z9, Z5
@@ -3213,33 +3234,33 @@ lanes:
 	VADDPS       Z7, Z5, Z9
 	VSUBPS       Z7, Z5, Z5
 	ADDQ         DI, R10
-	VCMPPS       $0x03, Z9, Z9, K1
 	VPSRLD       $0x10, Z9, Z7
 	VPANDD.BCST  rounding<>+0(SB), Z7, Z7
-	VPADDD.BCST  rounding<>+4(SB), Z7, Z7
+	VPADDD.BCST  rounding<>+32(SB), Z7, Z7
 	VPADDD       Z9, Z7, Z7
-	VPORD.BCST   rounding<>+8(SB), Z9, K1, Z7
+	VCMPPS       $0x03, Z9, Z9, K1
+	VPORD.BCST   rounding<>+64(SB), Z9, K1, Z7
 	VPSRLD       $0x10, Z7, Z7
 	VPMOVDW      Z7, (R10)
 	ADDQ         DI, R10
-	VCMPPS       $0x03, Z5, Z5, K1
 	VPSRLD       $0x10, Z5, Z7
 	VPANDD.BCST  rounding<>+0(SB), Z7, Z7
-	VPADDD.BCST  rounding<>+4(SB), Z7, Z7
+	VPADDD.BCST  rounding<>+32(SB), Z7, Z7
 	VPADDD       Z5, Z7, Z7
-	VPORD.BCST   rounding<>+8(SB), Z5, K1, Z7
+	VCMPPS       $0x03, Z5, Z5, K1
+	VPORD.BCST   rounding<>+64(SB), Z5, K1, Z7
 	VPSRLD       $0x10, Z7, Z7
 	VPMOVDW      Z7, (R10)
 	VMOVAPS      Z6, Z5
 	VFNMADD231PS Z8, Z0, Z5
 	VADDPS       Z10, Z5, Z5
 	ADDQ         DI, R10
-	VCMPPS       $0x03, Z5, Z5, K1
 	VPSRLD       $0x10, Z5, Z6
 	VPANDD.BCST  rounding<>+0(SB), Z6, Z6
-	VPADDD.BCST  rounding<>+4(SB), Z6, Z6
+	VPADDD.BCST  rounding<>+32(SB), Z6, Z6
 	VPADDD       Z5, Z6, Z6
-	VPORD.BCST   rounding<>+8(SB), Z5, K1, Z6
+	VCMPPS       $0x03, Z5, Z5, K1
+	VPORD.BCST   rounding<>+64(SB), Z5, K1, Z6
 	VPSRLD       $0x10, Z6, Z6
 	VPMOVDW      Z6, (R10)
 	ADDQ         $0x40, BX
@@ -3412,12 +3433,12 @@ lanes:
 	VMOVAPS     192(CX), Z9
 	VMOVAPS     Z6, Z10
 	MOVQ        R11, R10
-	VCMPPS      $0x03, Z10, Z10, K1
 	VPSRLD      $0x10, Z10, Z11
 	VPANDD.BCST rounding<>+0(SB), Z11, Z11
-	VPADDD.BCST rounding<>+4(SB), Z11, Z11
+	VPADDD.BCST rounding<>+32(SB), Z11, Z11
 	VPADDD      Z10, Z11, Z11
-	VPORD.BCST  rounding<>+8(SB), Z10, K1, Z11
+	VCMPPS      $0x03, Z10, Z10, K1
+	VPORD.BCST  rounding<>+64(SB), Z10, K1, Z11
 	VPSRLD      $0x10, Z11, Z11
 	VPMOVDW     Z11, (R10)
 	VMOVAPS     Z6, Z10
@@ -3427,21 +3448,21 @@ lanes:
 	VADDPS      Z11, Z10, Z12
 	VSUBPS      Z11, Z10, Z10
 	ADDQ        DI, R10
-	VCMPPS      $0x03, Z12, Z12, K1
 	VPSRLD      $0x10, Z12, Z11
 	VPANDD.BCST rounding<>+0(SB), Z11, Z11
-	VPADDD.BCST rounding<>+4(SB), Z11, Z11
+	VPADDD.BCST rounding<>+32(SB), Z11, Z11
 	VPADDD      Z12, Z11, Z11
-	VPORD.BCST  rounding<>+8(SB), Z12, K1, Z11
+	VCMPPS      $0x03, Z12, Z12, K1
+	VPORD.BCST  rounding<>+64(SB), Z12, K1, Z11
 	VPSRLD      $0x10, Z11, Z11
 	VPMOVDW     Z11, (R10)
 	ADDQ        DI, R10
-	VCMPPS      $0x03, Z10, Z10, K1
 	VPSRLD      $0x10, Z10, Z11
 	VPANDD.BCST rounding<>+0(SB), Z11, Z11
-	VPADDD.BCST rounding<>+4(SB), Z11, Z11
+	VPADDD.BCST rounding<>+32(SB), Z11, Z11
 	VPADDD      Z10, Z11, Z11
-	VPORD.BCST  rounding<>+8(SB), Z10, K1, Z11
+	VCMPPS      $0x03, Z10, Z10, K1
+	VPORD.BCST  rounding<>+64(SB), Z10, K1, Z11
 	VPSRLD      $0x10, Z11, Z11
 	VPMOVDW     Z11, (R10)
 	VMOVAPS     Z6, Z6
@@ -3451,31 +3472,31 @@ lanes:
 	VADDPS      Z7, Z6, Z8
 	VSUBPS      Z7, Z6, Z6
 	ADDQ        DI, R10
-	VCMPPS      $0x03, Z8, Z8, K1
 	VPSRLD      $0x10, Z8, Z7
 	VPANDD.BCST rounding<>+0(SB), Z7, Z7
-	VPADDD.BCST rounding<>+4(SB), Z7, Z7
+	VPADDD.BCST rounding<>+32(SB), Z7, Z7
 	VPADDD      Z8, Z7, Z7
-	VPORD.BCST  rounding<>+8(SB), Z8, K1, Z7
+	VCMPPS      $0x03, Z8, Z8, K1
+	VPORD.BCST  rounding<>+64(SB), Z8, K1, Z7
 	VPSRLD      $0x10, Z7, Z7
 	VPMOVDW     Z7, (R10)
 	ADDQ        DI, R10
-	VCMPPS      $0x03, Z6, Z6, K1
 	VPSRLD      $0x10, Z6, Z7
 	VPANDD.BCST rounding<>+0(SB), Z7, Z7
-	VPADDD.BCST rounding<>+4(SB), Z7, Z7
+	VPADDD.BCST rounding<>+32(SB), Z7, Z7
 	VPADDD      Z6, Z7, Z7
-	VPORD.BCST  rounding<>+8(SB), Z6, K1, Z7
+	VCMPPS      $0x03, Z6, Z6, K1
+	VPORD.BCST  rounding<>+64(SB), Z6, K1, Z7
 	VPSRLD      $0x10, Z7, Z7
 	VPMOVDW     Z7, (R10)
 	VMOVAPS     Z9, Z6
 	ADDQ        DI, R10
-	VCMPPS      $0x03, Z6, Z6, K1
 	VPSRLD      $0x10, Z6, Z7
 	VPANDD.BCST rounding<>+0(SB), Z7, Z7
-	VPADDD.BCST rounding<>+4(SB), Z7, Z7
+	VPADDD.BCST rounding<>+32(SB), Z7, Z7
 	VPADDD      Z6, Z7, Z7
-	VPORD.BCST  rounding<>+8(SB), Z6, K1, Z7
+	VCMPPS      $0x03, Z6, Z6, K1
+	VPORD.BCST  rounding<>+64(SB), Z6, K1, Z7
 	VPSRLD      $0x10, Z7, Z7
 	VPMOVDW     Z7, (R10)
 	ADDQ        SI, R11
@@ -3485,12 +3506,12 @@ lanes:
 	VMOVAPS     448(CX), Z9
 	VMOVAPS     Z6, Z10
 	MOVQ        R11, R10
-	VCMPPS      $0x03, Z10, Z10, K1
 	VPSRLD      $0x10, Z10, Z11
 	VPANDD.BCST rounding<>+0(SB), Z11, Z11
-	VPADDD.BCST rounding<>+4(SB), Z11, Z11
+	VPADDD.BCST rounding<>+32(SB), Z11, Z11
 	VPADDD      Z10, Z11, Z11
-	VPORD.BCST  rounding<>+8(SB), Z10, K1, Z11
+	VCMPPS      $0x03, Z10, Z10, K1
+	VPORD.BCST  rounding<>+64(SB), Z10, K1, Z11
 	VPSRLD      $0x10, Z11, Z11
 	VPMOVDW     Z11, (R10)
 	VMOVAPS     Z6, Z10
@@ -3500,21 +3521,21 @@ lanes:
 	VADDPS      Z11, Z10, Z12
 	VSUBPS      Z11, Z10, Z10
 	ADDQ        DI, R10
-	VCMPPS      $0x03, Z12, Z12, K1
 	VPSRLD      $0x10, Z12, Z11
 	VPANDD.BCST rounding<>+0(SB), Z11, Z11
-	VPADDD.BCST rounding<>+4(SB), Z11, Z11
+	VPADDD.BCST rounding<>+32(SB), Z11, Z11
 	VPADDD      Z12, Z11, Z11
-	VPORD.BCST  rounding<>+8(SB), Z12, K1, Z11
+	VCMPPS      $0x03, Z12, Z12, K1
+	VPORD.BCST  rounding<>+64(SB), Z12, K1, Z11
 	VPSRLD      $0x10, Z11, Z11
 	VPMOVDW     Z11, (R10)
 	ADDQ        DI, R10
-	VCMPPS      $0x03, Z10, Z10, K1
 	VPSRLD      $0x10, Z10, Z11
 	VPANDD.BCST rounding<>+0(SB), Z11, Z11
-	VPADDD.BCST rounding<>+4(SB), Z11, Z11
+	VPADDD.BCST rounding<>+32(SB), Z11, Z11
 	VPADDD      Z10, Z11, Z11
-	VPORD.BCST  rounding<>+8(SB), Z10, K1, Z11
+	VCMPPS      $0x03, Z10, Z10, K1
+	VPORD.BCST  rounding<>+64(SB), Z10, K1, Z11
 	VPSRLD      $0x10, Z11, Z11
 	VPMOVDW     Z11, (R10)
 	VMOVAPS     Z6, Z6
@@ -3524,31 +3545,31 @@ lanes:
 	VADDPS      Z7, Z6, Z8
 	VSUBPS      Z7, Z6, Z6
 	ADDQ        DI, R10
-	VCMPPS      $0x03, Z8, Z8, K1
 	VPSRLD      $0x10, Z8, Z7
 	VPANDD.BCST rounding<>+0(SB), Z7, Z7
-	VPADDD.BCST rounding<>+4(SB), Z7, Z7
+	VPADDD.BCST rounding<>+32(SB), Z7, Z7
 	VPADDD      Z8, Z7, Z7
-	VPORD.BCST  rounding<>+8(SB), Z8, K1, Z7
+	VCMPPS      $0x03, Z8, Z8, K1
+	VPORD.BCST  rounding<>+64(SB), Z8, K1, Z7
 	VPSRLD      $0x10, Z7, Z7
 	VPMOVDW     Z7, (R10)
 	ADDQ        DI, R10
-	VCMPPS      $0x03, Z6, Z6, K1
 	VPSRLD      $0x10, Z6, Z7
 	VPANDD.BCST rounding<>+0(SB), Z7, Z7
-	VPADDD.BCST rounding<>+4(SB), Z7, Z7
+	VPADDD.BCST rounding<>+32(SB), Z7, Z7
 	VPADDD      Z6, Z7, Z7
-	VPORD.BCST  rounding<>+8(SB), Z6, K1, Z7
+	VCMPPS      $0x03, Z6, Z6, K1
+	VPORD.BCST  rounding<>+64(SB), Z6, K1, Z7
 	VPSRLD      $0x10, Z7, Z7
 	VPMOVDW     Z7, (R10)
 	VMOVAPS     Z9, Z6
 	ADDQ        DI, R10
-	VCMPPS      $0x03, Z6, Z6, K1
 	VPSRLD      $0x10, Z6, Z7
 	VPANDD.BCST rounding<>+0(SB), Z7, Z7
-	VPADDD.BCST rounding<>+4(SB), Z7, Z7
+	VPADDD.BCST rounding<>+32(SB), Z7, Z7
 	VPADDD      Z6, Z7, Z7
-	VPORD.BCST  rounding<>+8(SB), Z6, K1, Z7
+	VCMPPS      $0x03, Z6, Z6, K1
+	VPORD.BCST  rounding<>+64(SB), Z6, K1, Z7
 	VPSRLD      $0x10, Z7, Z7
 	VPMOVDW     Z7, (R10)
 	ADDQ        SI, R11
@@ -3558,12 +3579,12 @@ lanes:
 	VMOVAPS     704(CX), Z9
 	VMOVAPS     Z6, Z10
 	MOVQ        R11, R10
-	VCMPPS      $0x03, Z10, Z10, K1
 	VPSRLD      $0x10, Z10, Z11
 	VPANDD.BCST rounding<>+0(SB), Z11, Z11
-	VPADDD.BCST rounding<>+4(SB), Z11, Z11
+	VPADDD.BCST rounding<>+32(SB), Z11, Z11
 	VPADDD      Z10, Z11, Z11
-	VPORD.BCST  rounding<>+8(SB), Z10, K1, Z11
+	VCMPPS      $0x03, Z10, Z10, K1
+	VPORD.BCST  rounding<>+64(SB), Z10, K1, Z11
 	VPSRLD      $0x10, Z11, Z11
 	VPMOVDW     Z11, (R10)
 	VMOVAPS     Z6, Z10
@@ -3573,21 +3594,21 @@ lanes:
 	VADDPS      Z11, Z10, Z12
 	VSUBPS      Z11, Z10, Z10
 	ADDQ        DI, R10
-	VCMPPS      $0x03, Z12, Z12, K1
 	VPSRLD      $0x10, Z12, Z11
 	VPANDD.BCST rounding<>+0(SB), Z11, Z11
-	VPADDD.BCST rounding<>+4(SB), Z11, Z11
+	VPADDD.BCST rounding<>+32(SB), Z11, Z11
 	VPADDD      Z12, Z11, Z11
-	VPORD.BCST  rounding<>+8(SB), Z12, K1, Z11
+	VCMPPS      $0x03, Z12, Z12, K1
+	VPORD.BCST  rounding<>+64(SB), Z12, K1, Z11
 	VPSRLD      $0x10, Z11, Z11
 	VPMOVDW     Z11, (R10)
 	ADDQ        DI, R10
-	VCMPPS      $0x03, Z10, Z10, K1
 	VPSRLD      $0x10, Z10, Z11
 	VPANDD.BCST rounding<>+0(SB), Z11, Z11
-	VPADDD.BCST rounding<>+4(SB), Z11, Z11
+	VPADDD.BCST rounding<>+32(SB), Z11, Z11
 	VPADDD      Z10, Z11, Z11
-	VPORD.BCST  rounding<>+8(SB), Z10, K1, Z11
+	VCMPPS      $0x03, Z10, Z10, K1
+	VPORD.BCST  rounding<>+64(SB), Z10, K1, Z11
 	VPSRLD      $0x10, Z11, Z11
 	VPMOVDW     Z11, (R10)
 	VMOVAPS     Z6, Z6
@@ -3597,31 +3618,31 @@ lanes:
 	VADDPS      Z7, Z6, Z8
 	VSUBPS      Z7, Z6, Z6
 	ADDQ        DI, R10
-	VCMPPS      $0x03, Z8, Z8, K1
 	VPSRLD      $0x10, Z8, Z7
 	VPANDD.BCST rounding<>+0(SB), Z7, Z7
-	VPADDD.BCST rounding<>+4(SB), Z7, Z7
+	VPADDD.BCST rounding<>+32(SB), Z7, Z7
 	VPADDD      Z8, Z7, Z7
-	VPORD.BCST  rounding<>+8(SB), Z8, K1, Z7
+	VCMPPS      $0x03, Z8, Z8, K1
+	VPORD.BCST  rounding<>+64(SB), Z8, K1, Z7
 	VPSRLD      $0x10, Z7, Z7
 	VPMOVDW     Z7, (R10)
 	ADDQ        DI, R10
-	VCMPPS      $0x03, Z6, Z6, K1
 	VPSRLD      $0x10, Z6, Z7
 	VPANDD.BCST rounding<>+0(SB), Z7, Z7
-	VPADDD.BCST rounding<>+4(SB), Z7, Z7
+	VPADDD.BCST rounding<>+32(SB), Z7, Z7
 	VPADDD      Z6, Z7, Z7
-	VPORD.BCST  rounding<>+8(SB), Z6, K1, Z7
+	VCMPPS      $0x03, Z6, Z6, K1
+	VPORD.BCST  rounding<>+64(SB), Z6, K1, Z7
 	VPSRLD      $0x10, Z7, Z7
 	VPMOVDW     Z7, (R10)
 	VMOVAPS     Z9, Z6
 	ADDQ        DI, R10
-	VCMPPS      $0x03, Z6, Z6, K1
 	VPSRLD      $0x10, Z6, Z7
 	VPANDD.BCST rounding<>+0(SB), Z7, Z7
-	VPADDD.BCST rounding<>+4(SB), Z7, Z7
+	VPADDD.BCST rounding<>+32(SB), Z7, Z7
 	VPADDD      Z6, Z7, Z7
-	VPORD.BCST  rounding<>+8(SB), Z6, K1, Z7
+	VCMPPS      $0x03, Z6, Z6, K1
+	VPORD.BCST  rounding<>+64(SB), Z6, K1, Z7
 	VPSRLD      $0x10, Z7, Z7
 	VPMOVDW     Z7, (R10)
 	ADDQ        SI, R11
@@ -3631,12 +3652,12 @@ lanes:
 	VMOVAPS     960(CX), Z9
 	VMOVAPS     Z6, Z10
 	MOVQ        R11, R10
-	VCMPPS      $0x03, Z10, Z10, K1
 	VPSRLD      $0x10, Z10, Z11
 	VPANDD.BCST rounding<>+0(SB), Z11, Z11
-	VPADDD.BCST rounding<>+4(SB), Z11, Z11
+	VPADDD.BCST rounding<>+32(SB), Z11, Z11
 	VPADDD      Z10, Z11, Z11
-	VPORD.BCST  rounding<>+8(SB), Z10, K1, Z11
+	VCMPPS      $0x03, Z10, Z10, K1
+	VPORD.BCST  rounding<>+64(SB), Z10, K1, Z11
 	VPSRLD      $0x10, Z11, Z11
 	VPMOVDW     Z11, (R10)
 	VMOVAPS     Z6, Z10
@@ -3646,21 +3667,21 @@ lanes:
 	VADDPS      Z11, Z10, Z12
 	VSUBPS      Z11, Z10, Z10
 	ADDQ        DI, R10
-	VCMPPS      $0x03, Z12, Z12, K1
 	VPSRLD      $0x10, Z12, Z11
 	VPANDD.BCST rounding<>+0(SB), Z11, Z11
-	VPADDD.BCST rounding<>+4(SB), Z11, Z11
+	VPADDD.BCST rounding<>+32(SB), Z11, Z11
 	VPADDD      Z12, Z11, Z11
-	VPORD.BCST  rounding<>+8(SB), Z12, K1, Z11
+	VCMPPS      $0x03, Z12, Z12, K1
+	VPORD.BCST  rounding<>+64(SB), Z12, K1, Z11
 	VPSRLD      $0x10, Z11, Z11
 	VPMOVDW     Z11, (R10)
 	ADDQ        DI, R10
-	VCMPPS      $0x03, Z10, Z10, K1
 	VPSRLD      $0x10, Z10, Z11
 	VPANDD.BCST rounding<>+0(SB), Z11, Z11
-	VPADDD.BCST rounding<>+4(SB), Z11, Z11
+	VPADDD.BCST rounding<>+32(SB), Z11, Z11
 	VPADDD      Z10, Z11, Z11
-	VPORD.BCST  rounding<>+8(SB), Z10, K1, Z11
+	VCMPPS      $0x03, Z10, Z10, K1
+	VPORD.BCST  rounding<>+64(SB), Z10, K1, Z11
 	VPSRLD      $0x10, Z11, Z11
 	VPMOVDW     Z11, (R10)
 	VMOVAPS     Z6, Z6
@@ -3670,31 +3691,31 @@ lanes:
 	VADDPS      Z7, Z6, Z8
 	VSUBPS      Z7, Z6, Z6
 	ADDQ        DI, R10
-	VCMPPS      $0x03, Z8, Z8, K1
 	VPSRLD      $0x10, Z8, Z7
 	VPANDD.BCST rounding<>+0(SB), Z7, Z7
-	VPADDD.BCST rounding<>+4(SB), Z7, Z7
+	VPADDD.BCST rounding<>+32(SB), Z7, Z7
 	VPADDD      Z8, Z7, Z7
-	VPORD.BCST  rounding<>+8(SB), Z8, K1, Z7
+	VCMPPS      $0x03, Z8, Z8, K1
+	VPORD.BCST  rounding<>+64(SB), Z8, K1, Z7
 	VPSRLD      $0x10, Z7, Z7
 	VPMOVDW     Z7, (R10)
 	ADDQ        DI, R10
-	VCMPPS      $0x03, Z6, Z6, K1
 	VPSRLD      $0x10, Z6, Z7
 	VPANDD.BCST rounding<>+0(SB), Z7, Z7
-	VPADDD.BCST rounding<>+4(SB), Z7, Z7
+	VPADDD.BCST rounding<>+32(SB), Z7, Z7
 	VPADDD      Z6, Z7, Z7
-	VPORD.BCST  rounding<>+8(SB), Z6, K1, Z7
+	VCMPPS      $0x03, Z6, Z6, K1
+	VPORD.BCST  rounding<>+64(SB), Z6, K1, Z7
 	VPSRLD      $0x10, Z7, Z7
 	VPMOVDW     Z7, (R10)
 	VMOVAPS     Z9, Z6
 	ADDQ        DI, R10
-	VCMPPS      $0x03, Z6, Z6, K1
 	VPSRLD      $0x10, Z6, Z7
 	VPANDD.BCST rounding<>+0(SB), Z7, Z7
-	VPADDD.BCST rounding<>+4(SB), Z7, Z7
+	VPADDD.BCST rounding<>+32(SB), Z7, Z7
 	VPADDD      Z6, Z7, Z7
-	VPORD.BCST  rounding<>+8(SB), Z6, K1, Z7
+	VCMPPS      $0x03, Z6, Z6, K1
+	VPORD.BCST  rounding<>+64(SB), Z6, K1, Z7
 	VPSRLD      $0x10, Z7, Z7
 	VPMOVDW     Z7, (R10)
 	ADDQ        SI, R11
@@ -3704,12 +3725,12 @@ lanes:
 	VMOVAPS     1216(CX), Z9
 	VMOVAPS     Z6, Z10
 	MOVQ        R11, R10
-	VCMPPS      $0x03, Z10, Z10, K1
 	VPSRLD      $0x10, Z10, Z11
 	VPANDD.BCST rounding<>+0(SB), Z11, Z11
-	VPADDD.BCST rounding<>+4(SB), Z11, Z11
+	VPADDD.BCST rounding<>+32(SB), Z11, Z11
 	VPADDD      Z10, Z11, Z11
-	VPORD.BCST  rounding<>+8(SB), Z10, K1, Z11
+	VCMPPS      $0x03, Z10, Z10, K1
+	VPORD.BCST  rounding<>+64(SB), Z10, K1, Z11
 	VPSRLD      $0x10, Z11, Z11
 	VPMOVDW     Z11, (R10)
 	VMOVAPS     Z6, Z10
@@ -3719,21 +3740,21 @@ lanes:
 	VADDPS      Z11, Z10, Z12
 	VSUBPS      Z11, Z10, Z10
 	ADDQ        DI, R10
-	VCMPPS      $0x03, Z12, Z12, K1
 	VPSRLD      $0x10, Z12, Z11
 	VPANDD.BCST rounding<>+0(SB), Z11, Z11
-	VPADDD.BCST rounding<>+4(SB), Z11, Z11
+	VPADDD.BCST rounding<>+32(SB), Z11, Z11
 	VPADDD      Z12, Z11, Z11
-	VPORD.BCST  rounding<>+8(SB), Z12, K1, Z11
+	VCMPPS      $0x03, Z12, Z12, K1
+	VPORD.BCST  rounding<>+64(SB), Z12, K1, Z11
 	VPSRLD      $0x10, Z11, Z11
 	VPMOVDW     Z11, (R10)
 	ADDQ        DI, R10
-	VCMPPS      $0x03, Z10, Z10, K1
 	VPSRLD      $0x10, Z10, Z11
 	VPANDD.BCST rounding<>+0(SB), Z11, Z11
-	VPADDD.BCST rounding<>+4(SB), Z11, Z11
+	VPADDD.BCST rounding<>+32(SB), Z11, Z11
 	VPADDD      Z10, Z11, Z11
-	VPORD.BCST  rounding<>+8(SB), Z10, K1, Z11
+	VCMPPS      $0x03, Z10, Z10, K1
+	VPORD.BCST  rounding<>+64(SB), Z10, K1, Z11
 	VPSRLD      $0x10, Z11, Z11
 	VPMOVDW     Z11, (R10)
 	VMOVAPS     Z6, Z6
@@ -3743,31 +3764,31 @@ lanes:
 	VADDPS      Z7, Z6, Z8
 	VSUBPS      Z7, Z6, Z6
 	ADDQ        DI, R10
-	VCMPPS      $0x03, Z8, Z8, K1
 	VPSRLD      $0x10, Z8, Z7
 	VPANDD.BCST rounding<>+0(SB), Z7, Z7
-	VPADDD.BCST rounding<>+4(SB), Z7, Z7
+	VPADDD.BCST rounding<>+32(SB), Z7, Z7
 	VPADDD      Z8, Z7, Z7
-	VPORD.BCST  rounding<>+8(SB), Z8, K1, Z7
+	VCMPPS      $0x03, Z8, Z8, K1
+	VPORD.BCST  rounding<>+64(SB), Z8, K1, Z7
 	VPSRLD      $0x10, Z7, Z7
 	VPMOVDW     Z7, (R10)
 	ADDQ        DI, R10
-	VCMPPS      $0x03, Z6, Z6, K1
 	VPSRLD      $0x10, Z6, Z7
 	VPANDD.BCST rounding<>+0(SB), Z7, Z7
-	VPADDD.BCST rounding<>+4(SB), Z7, Z7
+	VPADDD.BCST rounding<>+32(SB), Z7, Z7
 	VPADDD      Z6, Z7, Z7
-	VPORD.BCST  rounding<>+8(SB), Z6, K1, Z7
+	VCMPPS      $0x03, Z6, Z6, K1
+	VPORD.BCST  rounding<>+64(SB), Z6, K1, Z7
 	VPSRLD      $0x10, Z7, Z7
 	VPMOVDW     Z7, (R10)
 	VMOVAPS     Z9, Z6
 	ADDQ        DI, R10
-	VCMPPS      $0x03, Z6, Z6, K1
 	VPSRLD      $0x10, Z6, Z7
 	VPANDD.BCST rounding<>+0(SB), Z7, Z7
-	VPADDD.BCST rounding<>+4(SB), Z7, Z7
+	VPADDD.BCST rounding<>+32(SB), Z7, Z7
 	VPADDD      Z6, Z7, Z7
-	VPORD.BCST  rounding<>+8(SB), Z6, K1, Z7
+	VCMPPS      $0x03, Z6, Z6, K1
+	VPORD.BCST  rounding<>+64(SB), Z6, K1, Z7
 	VPSRLD      $0x10, Z7, Z7
 	VPMOVDW     Z7, (R10)
 	ADDQ        SI, R11
@@ -3777,12 +3798,12 @@ lanes:
 	VMOVAPS     1472(CX), Z9
 	VMOVAPS     Z6, Z10
 	MOVQ        R11, R10
-	VCMPPS      $0x03, Z10, Z10, K1
 	VPSRLD      $0x10, Z10, Z11
 	VPANDD.BCST rounding<>+0(SB), Z11, Z11
-	VPADDD.BCST rounding<>+4(SB), Z11, Z11
+	VPADDD.BCST rounding<>+32(SB), Z11, Z11
 	VPADDD      Z10, Z11, Z11
-	VPORD.BCST  rounding<>+8(SB), Z10, K1, Z11
+	VCMPPS      $0x03, Z10, Z10, K1
+	VPORD.BCST  rounding<>+64(SB), Z10, K1, Z11
 	VPSRLD      $0x10, Z11, Z11
 	VPMOVDW     Z11, (R10)
 	VMOVAPS     Z6, Z10
@@ -3792,21 +3813,21 @@ lanes:
 	VADDPS      Z11, Z10, Z12
 	VSUBPS      Z11, Z10, Z10
 	ADDQ        DI, R10
-	VCMPPS      $0x03, Z12, Z12, K1
 	VPSRLD      $0x10, Z12, Z11
 	VPANDD.BCST rounding<>+0(SB), Z11, Z11
-	VPADDD.BCST rounding<>+4(SB), Z11, Z11
+	VPADDD.BCST rounding<>+32(SB), Z11, Z11
 	VPADDD      Z12, Z11, Z11
-	VPORD.BCST  rounding<>+8(SB), Z12, K1, Z11
+	VCMPPS      $0x03, Z12, Z12, K1
+	VPORD.BCST  rounding<>+64(SB), Z12, K1, Z11
 	VPSRLD      $0x10, Z11, Z11
 	VPMOVDW     Z11, (R10)
 	ADDQ        DI, R10
-	VCMPPS      $0x03, Z10, Z10, K1
 	VPSRLD      $0x10, Z10, Z11
 	VPANDD.BCST rounding<>+0(SB), Z11, Z11
-	VPADDD.BCST rounding<>+4(SB), Z11, Z11
+	VPADDD.BCST rounding<>+32(SB), Z11, Z11
 	VPADDD      Z10, Z11, Z11
-	VPORD.BCST  rounding<>+8(SB), Z10, K1, Z11
+	VCMPPS      $0x03, Z10, Z10, K1
+	VPORD.BCST  rounding<>+64(SB), Z10, K1, Z11
 	VPSRLD      $0x10, Z11, Z11
 	VPMOVDW     Z11, (R10)
 	VMOVAPS     Z6, Z6
@@ -3816,31 +3837,31 @@ lanes:
 	VADDPS      Z7, Z6, Z8
 	VSUBPS      Z7, Z6, Z6
 	ADDQ        DI, R10
-	VCMPPS      $0x03, Z8, Z8, K1
 	VPSRLD      $0x10, Z8, Z7
 	VPANDD.BCST rounding<>+0(SB), Z7, Z7
-	VPADDD.BCST rounding<>+4(SB), Z7, Z7
+	VPADDD.BCST rounding<>+32(SB), Z7, Z7
 	VPADDD      Z8, Z7, Z7
-	VPORD.BCST  rounding<>+8(SB), Z8, K1, Z7
+	VCMPPS      $0x03, Z8, Z8, K1
+	VPORD.BCST  rounding<>+64(SB), Z8, K1, Z7
 	VPSRLD      $0x10, Z7, Z7
 	VPMOVDW     Z7, (R10)
 	ADDQ        DI, R10
-	VCMPPS      $0x03, Z6, Z6, K1
 	VPSRLD      $0x10, Z6, Z7
 	VPANDD.BCST rounding<>+0(SB), Z7, Z7
-	VPADDD.BCST rounding<>+4(SB), Z7, Z7
+	VPADDD.BCST rounding<>+32(SB), Z7, Z7
 	VPADDD      Z6, Z7, Z7
-	VPORD.BCST  rounding<>+8(SB), Z6, K1, Z7
+	VCMPPS      $0x03, Z6, Z6, K1
+	VPORD.BCST  rounding<>+64(SB), Z6, K1, Z7
 	VPSRLD      $0x10, Z7, Z7
 	VPMOVDW     Z7, (R10)
 	VMOVAPS     Z9, Z6
 	ADDQ        DI, R10
-	VCMPPS      $0x03, Z6, Z6, K1
 	VPSRLD      $0x10, Z6, Z7
 	VPANDD.BCST rounding<>+0(SB), Z7, Z7
-	VPADDD.BCST rounding<>+4(SB), Z7, Z7
+	VPADDD.BCST rounding<>+32(SB), Z7, Z7
 	VPADDD      Z6, Z7, Z7
-	VPORD.BCST  rounding<>+8(SB), Z6, K1, Z7
+	VCMPPS      $0x03, Z6, Z6, K1
+	VPORD.BCST  rounding<>+64(SB), Z6, K1, Z7
 	VPSRLD      $0x10, Z7, Z7
 	VPMOVDW     Z7, (R10)
 	ADDQ        $0x40, BX

@@ -1,6 +1,6 @@
 // Command pair writes the kernels on pairs of bfloat16: the micro-kernel of pairTile in
 // ../../pair.go, which defines the operands, for AVX512-BF16, for AMX and, by multiply-adds of
-// float32, for AVX-512 without either; and what prepares the pairs and takes the sums away.
+// float32, for AVX-512 and AVX2 without either; and what prepares the pairs and takes the sums away.
 package main
 
 import (
@@ -11,7 +11,7 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-var isa = flag.String("isa", "", "avx512, avx512bf16 or amx")
+var isa = flag.String("isa", "", "avx2, avx512, avx512bf16 or amx")
 
 // Offsets of the fields of pairTile.
 const (
@@ -35,12 +35,17 @@ func main() {
 	flag.Parse()
 	ConstraintExpr("amd64,!purego")
 	switch *isa {
-	case "avx512":
-		rowsTile(multiplyRows)
+	case "avx2", "avx512":
+		rowsTile(floatRows)
 		round()
 		roundRowsOut()
-		interleave()
-		transpose()
+		if *isa == "avx2" {
+			interleave8()
+			transpose8()
+		} else {
+			interleave()
+			transpose()
+		}
 		rowsOut()
 		expand()
 	case "avx512bf16":
@@ -52,7 +57,7 @@ func main() {
 		matrixTile()
 		matrixPeak()
 	default:
-		panic("pair: -isa avx512, avx512bf16 or amx")
+		panic("pair: -isa avx2, avx512, avx512bf16 or amx")
 	}
 	Generate()
 }
@@ -65,9 +70,37 @@ func words(field int, r reg.GPPhysical) {
 	SHLQ(operand.Imm(2), r)
 }
 
-var z = []reg.VecPhysical{
-	reg.Z0, reg.Z1, reg.Z2, reg.Z3, reg.Z4, reg.Z5, reg.Z6, reg.Z7, reg.Z8, reg.Z9, reg.Z10, reg.Z11, reg.Z12, reg.Z13, reg.Z14, reg.Z15,
-	reg.Z16, reg.Z17, reg.Z18, reg.Z19, reg.Z20, reg.Z21, reg.Z22, reg.Z23, reg.Z24, reg.Z25, reg.Z26, reg.Z27, reg.Z28, reg.Z29, reg.Z30, reg.Z31,
+var (
+	z = []reg.VecPhysical{
+		reg.Z0, reg.Z1, reg.Z2, reg.Z3, reg.Z4, reg.Z5, reg.Z6, reg.Z7, reg.Z8, reg.Z9, reg.Z10, reg.Z11, reg.Z12, reg.Z13, reg.Z14, reg.Z15,
+		reg.Z16, reg.Z17, reg.Z18, reg.Z19, reg.Z20, reg.Z21, reg.Z22, reg.Z23, reg.Z24, reg.Z25, reg.Z26, reg.Z27, reg.Z28, reg.Z29, reg.Z30, reg.Z31,
+	}
+	y = []reg.VecPhysical{
+		reg.Y0, reg.Y1, reg.Y2, reg.Y3, reg.Y4, reg.Y5, reg.Y6, reg.Y7, reg.Y8, reg.Y9, reg.Y10, reg.Y11, reg.Y12, reg.Y13, reg.Y14, reg.Y15,
+	}
+)
+
+// vectors returns the registers of vectors, and width their bytes.
+func vectors() []reg.VecPhysical {
+	if *isa == "avx2" {
+		return y
+	}
+	return z
+}
+
+func width() int {
+	if *isa == "avx2" {
+		return 32
+	}
+	return 64
+}
+
+func zero(v reg.VecPhysical) {
+	if *isa == "avx2" {
+		VXORPS(v, v, v)
+	} else {
+		VPXORD(v, v, v)
+	}
 }
 
 // matrixTile: a block of 32 x 32 sums is four tiles; a step multiplies two of rows by two of columns.

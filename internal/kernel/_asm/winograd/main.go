@@ -32,8 +32,7 @@ func main() {
 	switch *isa {
 	case "avx2", "avx512":
 	case "avx512bf16":
-		transform("winogradInputPairs", 6, 6, input, rounded)
-		transform("winogradGradientPairs", 4, 6, gradient, rounded)
+		pairs()
 		Generate()
 		return
 	default:
@@ -46,15 +45,20 @@ func main() {
 	transform("winogradGradient", 4, 6, gradient, nothing)
 	transform("winogradWeights", 3, 6, weights, nothing)
 	transform("winogradWeightsGradient", 6, 3, weightsGradient, nothing)
-	if *isa == "avx512" {
-		rounding = GLOBL("rounding", RODATA|NOPTR)
-		for i, v := range []uint32{1, 0x7fff, 0x400000} {
-			DATA(4*i, operand.U32(v))
+	rounding = GLOBL("rounding", RODATA|NOPTR)
+	for i, v := range []uint32{1, 0x7fff, 0x400000} {
+		for j := range 8 {
+			DATA(32*i+4*j, operand.U32(v))
 		}
-		transform("winogradInputPairs", 6, 6, input, rounded)
-		transform("winogradGradientPairs", 4, 6, gradient, rounded)
 	}
+	pairs()
 	Generate()
+}
+
+// pairs writes the transforms to pairs of bfloat16.
+func pairs() {
+	transform("winogradInputPairs", 6, 6, input, rounded)
+	transform("winogradGradientPairs", 4, 6, gradient, rounded)
 }
 
 // What becomes of the result: what is added to it, or that it is rounded to bfloat16.
@@ -184,7 +188,7 @@ func transform(name string, in, out int, f line, plus int) {
 	RET()
 }
 
-// rounding holds the words 1, the half of the last bit that stays, less one, and the bit of a quiet NaN.
+// rounding holds the words 1, the half of the last bit that stays, less one, and the bit of a quiet NaN, eight times each.
 var rounding operand.Mem
 
 // storeRounded stores v as bfloat16, rounded to nearest even.
@@ -201,16 +205,31 @@ func storeRounded(v reg.VecVirtual, at operand.Mem) {
 	}
 	word := func(i int) operand.Mem {
 		m := rounding
-		m.Disp = 4 * i
+		m.Disp = i * 32
 		return m
 	}
-	sum, isNaN := ZMM(), K()
-	VCMPPS(operand.Imm(3), v, v, isNaN)
+	sum := vec()
 	VPSRLD(operand.Imm(16), v, sum)
+	if *isa == "avx2" {
+		VPAND(word(0), sum, sum)
+		VPADDD(word(1), sum, sum)
+		VPADDD(v, sum, sum)
+		isNaN := vec()
+		VCMPPS(operand.Imm(3), v, v, isNaN)
+		VPOR(word(2), v, v)
+		VPBLENDVB(isNaN, v, sum, sum)
+		VPSRLD(operand.Imm(16), sum, sum)
+		VPACKUSDW(sum, sum, sum) // each lane twice
+		VPERMQ(operand.Imm(0x08), sum, sum)
+		VMOVDQU(sum.AsX(), at)
+		return
+	}
+	isNaN := K()
 	VPANDD_BCST(word(0), sum, sum)
 	VPADDD_BCST(word(1), sum, sum)
 	VPADDD(v, sum, sum)
-	VPORD_BCST(word(2), v, isNaN, sum) // a NaN stays one
+	VCMPPS(operand.Imm(3), v, v, isNaN)
+	VPORD_BCST(word(2), v, isNaN, sum)
 	VPSRLD(operand.Imm(16), sum, sum)
 	VPMOVDW(sum, at)
 }
