@@ -52,9 +52,7 @@ func (b *block) inverse(dst []byte, stride int) {
 		}
 	}
 	var out [64]byte
-	for i := range 8 {
-		inverseColumn((*[57]int32)(x[i:]), (*[57]byte)(out[i:]))
-	}
+	inverseColumns(x, &out)
 	for y := range 8 {
 		copy(dst[y*stride:][:8], out[8*y:][:8])
 	}
@@ -93,22 +91,24 @@ func inverseRow(x *[8]int32) {
 	x[3], x[4] = a3+b3, a3-b3
 }
 
-// inverseColumn transforms the column x[0], x[8], ... x[56] of transformed rows to pixels.
-func inverseColumn(x *[57]int32, out *[57]byte) {
-	half := x[0] + 1<<19
-	e0, e1 := (half+x[32])>>2, (half-x[32])>>2
-	u, v := x[16]>>13, x[48]>>13
-	e2, e3 := cos6x12*u-sin6x12*v, cos6x12*v+sin6x12*u
-	a0, a1, a2, a3 := e0+e3, e1+e2, e1-e2, e0-e3
+// inverseColumns transforms the columns of transformed rows to pixels.
+func inverseColumns(x *[64]int32, out *[64]byte) {
+	for i := range 8 {
+		half := x[i] + 1<<19
+		e0, e1 := (half+x[i+32])>>2, (half-x[i+32])>>2
+		u, v := x[i+16]>>13, x[i+48]>>13
+		e2, e3 := cos6x12*u-sin6x12*v, cos6x12*v+sin6x12*u
+		a0, a1, a2, a3 := e0+e3, e1+e2, e1-e2, e0-e3
 
-	p, q := x[8]+x[56], x[8]-x[56]
-	r, s := rootx14*(x[24]>>13), rootx14*(x[40]>>13)
-	o7, o5, o4, o6 := (p+r)>>14, (p-r)>>14, (q+s)>>14, (q-s)>>14
-	b3, b0 := cos3x12*o4-sin3x12*o7, cos3x12*o7+sin3x12*o4
-	b2, b1 := cos1x12*o5-sin1x12*o6, cos1x12*o6+sin1x12*o5
+		p, q := x[i+8]+x[i+56], x[i+8]-x[i+56]
+		r, s := rootx14*(x[i+24]>>13), rootx14*(x[i+40]>>13)
+		o7, o5, o4, o6 := (p+r)>>14, (p-r)>>14, (q+s)>>14, (q-s)>>14
+		b3, b0 := cos3x12*o4-sin3x12*o7, cos3x12*o7+sin3x12*o4
+		b2, b1 := cos1x12*o5-sin1x12*o6, cos1x12*o6+sin1x12*o5
 
-	out[0], out[56] = pixel((a0+b0)>>18), pixel((a0-b0)>>18)
-	out[8], out[48] = pixel((a1+b1)>>18), pixel((a1-b1)>>18)
-	out[16], out[40] = pixel((a2+b2)>>18), pixel((a2-b2)>>18)
-	out[24], out[32] = pixel((a3+b3)>>18), pixel((a3-b3)>>18)
+		out[i], out[i+56] = pixel((a0+b0)>>18), pixel((a0-b0)>>18)
+		out[i+8], out[i+48] = pixel((a1+b1)>>18), pixel((a1-b1)>>18)
+		out[i+16], out[i+40] = pixel((a2+b2)>>18), pixel((a2-b2)>>18)
+		out[i+24], out[i+32] = pixel((a3+b3)>>18), pixel((a3-b3)>>18)
+	}
 }
