@@ -16,6 +16,7 @@
 #
 # ROUNDS is 3, the nets are mobilefacenet sfnet20 iresnet18 iresnet50, if not given; losses takes none.
 #
+# PRECISIONS   of train and inference (default fp32 bf16)
 # PEERS        folder with torch_train.py and ort_infer.py (default ../shared/peers)
 # PEER_PYTHON  a Python that has torch, onnxruntime and openvino (default python3)
 set -euo pipefail
@@ -159,7 +160,7 @@ if [ "$what" = losses ]; then
 	exit
 fi
 
-precisions="fp32 bf16"
+precisions=${PRECISIONS:-fp32 bf16}
 if ! "$tmp/fv-train" bench --head-only --classes 2 --steps 1 --precision bf16 >/dev/null 2>&1; then
 	echo "bench: no kernels for bf16 on this processor: fp32 alone" >&2
 	precisions=fp32
