@@ -1,6 +1,7 @@
 package embed
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"image"
@@ -131,7 +132,7 @@ func (c Contract) Resize(img image.Image) *image.NRGBA {
 	if b.Empty() {
 		panic("embed: an image without pixels")
 	}
-	if b.Dx() == c.Width && b.Dy() == c.Height {
+	if c.fits(b) {
 		return opaque(img)
 	}
 	// Catmull-Rom, widened when an image shrinks so that nothing aliases: nearly as sharp as
@@ -162,6 +163,21 @@ func (c Contract) Resize(img image.Image) *image.NRGBA {
 	}
 }
 
+func (c Contract) fits(b image.Rectangle) bool { return b.Dx() == c.Width && b.Dy() == c.Height }
+
+// ResizeInto is Resize, with a result that never shares memory with img: it is dst, overwritten, where img has the
+// contract's size, and a new image where not. dst must have that size too, and begin at (0, 0); ResizeInto panics where it does not.
+func (c Contract) ResizeInto(dst *image.NRGBA, img image.Image) *image.NRGBA {
+	if dst.Rect != image.Rect(0, 0, c.Width, c.Height) {
+		panic(fmt.Sprintf("embed: ResizeInto an image of %v; want %dx%d pixels from (0,0)", dst.Rect, c.Width, c.Height))
+	}
+	if !c.fits(img.Bounds()) {
+		return c.Resize(img)
+	}
+	drawOpaque(dst, img)
+	return dst
+}
+
 // Pixels writes img into dst, [Height, Width, 3] in row-major order:
 // Resize and then (v - Mean) / Std. It panics unless len(dst) is c.Len().
 func (c Contract) Pixels(dst []float32, img image.Image) {
@@ -177,18 +193,34 @@ func (c Contract) Pixels(dst []float32, img image.Image) {
 			table[i][v] = (float32(v) - c.Mean[i]) / c.Std[i]
 		}
 	}
-	first, last := 0, 2
-	if c.Color == ColorBGR {
-		first, last = 2, 0
-	}
+	bgr := c.Color == ColorBGR
 	for y := range c.Height {
 		row := src.Pix[y*src.Stride:][:4*c.Width]
 		out := dst[3*y*c.Width:][:3*c.Width]
-		for len(out) >= 3 && len(row) >= 4 {
-			out[0] = table[0][row[first]]
-			out[1] = table[1][row[1]]
-			out[2] = table[2][row[last]]
-			out, row = out[3:], row[4:]
+		for len(out) >= 6 && len(row) >= 8 { // two pixels at a time, which is faster than one
+			p := ordered(binary.LittleEndian.Uint64(row), bgr)
+			out[0] = table[0][uint8(p)]
+			out[1] = table[1][uint8(p>>8)]
+			out[2] = table[2][uint8(p>>16)]
+			out[3] = table[0][uint8(p>>32)]
+			out[4] = table[1][uint8(p>>40)]
+			out[5] = table[2][uint8(p>>48)]
+			out, row = out[6:], row[8:]
+		}
+		if len(out) >= 3 && len(row) >= 4 {
+			p := ordered(uint64(binary.LittleEndian.Uint32(row)), bgr)
+			out[0] = table[0][uint8(p)]
+			out[1] = table[1][uint8(p>>8)]
+			out[2] = table[2][uint8(p>>16)]
 		}
 	}
+}
+
+// ordered returns two pixels with their first and third bytes changed for each other if bgr.
+func ordered(p uint64, bgr bool) uint64 {
+	if !bgr {
+		return p
+	}
+	const first = 0xff | 0xff<<32
+	return p&^(first|first<<16) | p>>16&first | p&first<<16
 }

@@ -169,6 +169,44 @@ func TestOpaque(t *testing.T) {
 	}
 }
 
+// ResizeInto gives what Resize gives, over anything, and never a view of what it got.
+func TestResizeInto(t *testing.T) {
+	c := DefaultContract(5, 7)
+	dst := image.NewNRGBA(image.Rect(0, 0, 7, 5))
+	for _, r := range []image.Rectangle{image.Rect(0, 0, 7, 5), image.Rect(3, 2, 10, 7), image.Rect(0, 0, 20, 11)} {
+		solid, clear, ycc := image.NewNRGBA(r), image.NewNRGBA(r), image.NewYCbCr(r, image.YCbCrSubsampleRatio420)
+		for i := range solid.Pix {
+			solid.Pix[i], clear.Pix[i] = byte(13*i)|255*byte(i%4/3), byte(13*i)
+		}
+		for i := range ycc.Y {
+			ycc.Y[i] = byte(11 * i)
+		}
+		for _, img := range []image.Image{solid, clear, ycc} {
+			for i := range dst.Pix {
+				dst.Pix[i] = 77
+			}
+			want := c.Resize(img)
+			got := c.ResizeInto(dst, img)
+			for y := range 5 {
+				for x := range 7 {
+					if got.NRGBAAt(x, y) != want.NRGBAAt(x, y) {
+						t.Fatalf("%T of %v at %d,%d: %v, want %v", img, r, x, y, got.NRGBAAt(x, y), want.NRGBAAt(x, y))
+					}
+				}
+			}
+			if (got == dst) != (r.Dx() == 7) {
+				t.Errorf("%T of %v: in the given image is %v", img, r, got == dst)
+			}
+		}
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("no panic where the image is of another size")
+		}
+	}()
+	c.ResizeInto(image.NewNRGBA(image.Rect(0, 0, 5, 7)), dst)
+}
+
 // cropped is an image type that this package knows nothing of.
 type cropped struct {
 	image.Image

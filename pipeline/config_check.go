@@ -141,7 +141,7 @@ func (c *Config) checkPrecision() error {
 		return err
 	}
 	if !nn.Precision(c.Precision).Fast() {
-		return settingError("precision", "bf16 needs a processor with AVX512-BF16 or AMX, and this program runs %s kernels here; use fp32", kernel.Variant())
+		return settingError("precision", "bf16 needs a processor with AVX2, and this program runs %s kernels here; use fp32", kernel.Variant())
 	}
 	return nil
 }

@@ -161,7 +161,7 @@ fi
 
 precisions="fp32 bf16"
 if ! "$tmp/fv-train" bench --head-only --classes 2 --steps 1 --precision bf16 >/dev/null 2>&1; then
-	echo "bench: this processor has no instructions for bf16: fp32 alone" >&2
+	echo "bench: no kernels for bf16 on this processor: fp32 alone" >&2
 	precisions=fp32
 fi
 for net in $nets; do

@@ -24,5 +24,7 @@ for generator in gemm pointwise depthwise winograd activation softmax; do
 	write "$generator" avx512
 done
 write winograd avx512bf16
+write pair avx2
+write pair avx512
 write pair avx512bf16
 write pair amx

@@ -6,10 +6,10 @@
 
 // func pairTile_avx512bf16(t *byte)
 // Requires: AVX, AVX512F
-TEXT ·pairTile_avx512bf16(SB), NOSPLIT, $16-8
+TEXT ·pairTile_avx512bf16(SB), $24-8
 	MOVQ t+0(FP), DI
 	MOVQ (DI), R8
-	MOVQ R8, 8(SP)
+	MOVQ R8, (SP)
 	MOVQ 16(DI), R10
 	MOVQ 48(DI), R11
 	SHLQ $0x02, R11
@@ -23,10 +23,12 @@ TEXT ·pairTile_avx512bf16(SB), NOSPLIT, $16-8
 	SHLQ $0x04, AX
 	SUBQ AX, R9
 	MOVQ 104(DI), AX
-	MOVQ AX, (SP)
+	MOVQ AX, 8(SP)
 
 block:
 	MOVQ    R10, R14
+	MOVQ    8(SP), AX
+	MOVQ    AX, 16(SP)
 	MOVQ    96(DI), AX
 	TESTQ   AX, AX
 	JZ      zero0
@@ -351,8 +353,8 @@ pair0:
 	ADDQ    R11, R8
 	ADDQ    R11, R8
 	ADDQ    R11, R8
-	SUBQ    $0x0b, (SP)
-	JLE     done
+	SUBQ    $0x0b, 16(SP)
+	JLE     rowsDone
 	MOVQ    96(DI), AX
 	TESTQ   AX, AX
 	JZ      zero1
@@ -677,8 +679,8 @@ pair1:
 	ADDQ    R11, R8
 	ADDQ    R11, R8
 	ADDQ    R11, R8
-	SUBQ    $0x0b, (SP)
-	JLE     done
+	SUBQ    $0x0b, 16(SP)
+	JLE     rowsDone
 	MOVQ    96(DI), AX
 	TESTQ   AX, AX
 	JZ      zero2
@@ -977,16 +979,20 @@ pair2:
 	ADDQ    R11, R8
 	ADDQ    R11, R8
 	ADDQ    R11, R8
-	SUBQ    $0x0a, (SP)
-	JLE     done
-	MOVQ    56(DI), R8
-	SHLQ    $0x02, R8
-	ADDQ    8(SP), R8
-	MOVQ    R8, 8(SP)
-	MOVQ    88(DI), AX
-	SHLQ    $0x02, AX
-	ADDQ    AX, R10
-	JMP     block
+	SUBQ    $0x0a, 16(SP)
+	JLE     rowsDone
+
+rowsDone:
+	SUBQ $0x20, 8(SP)
+	JLE  done
+	MOVQ 56(DI), R8
+	SHLQ $0x02, R8
+	ADDQ (SP), R8
+	MOVQ R8, (SP)
+	MOVQ 88(DI), AX
+	SHLQ $0x02, AX
+	ADDQ AX, R10
+	JMP  block
 
 done:
 	VZEROUPPER
@@ -1134,318 +1140,6 @@ round:
 	ADDQ    $0x40, DI
 	SUBQ    $0x20, CX
 	JNZ     round
-	VZEROUPPER
-	RET
-
-DATA interleaveIndex<>+0(SB)/2, $0x0000
-DATA interleaveIndex<>+2(SB)/2, $0x0020
-DATA interleaveIndex<>+4(SB)/2, $0x0001
-DATA interleaveIndex<>+6(SB)/2, $0x0021
-DATA interleaveIndex<>+8(SB)/2, $0x0002
-DATA interleaveIndex<>+10(SB)/2, $0x0022
-DATA interleaveIndex<>+12(SB)/2, $0x0003
-DATA interleaveIndex<>+14(SB)/2, $0x0023
-DATA interleaveIndex<>+16(SB)/2, $0x0004
-DATA interleaveIndex<>+18(SB)/2, $0x0024
-DATA interleaveIndex<>+20(SB)/2, $0x0005
-DATA interleaveIndex<>+22(SB)/2, $0x0025
-DATA interleaveIndex<>+24(SB)/2, $0x0006
-DATA interleaveIndex<>+26(SB)/2, $0x0026
-DATA interleaveIndex<>+28(SB)/2, $0x0007
-DATA interleaveIndex<>+30(SB)/2, $0x0027
-DATA interleaveIndex<>+32(SB)/2, $0x0008
-DATA interleaveIndex<>+34(SB)/2, $0x0028
-DATA interleaveIndex<>+36(SB)/2, $0x0009
-DATA interleaveIndex<>+38(SB)/2, $0x0029
-DATA interleaveIndex<>+40(SB)/2, $0x000a
-DATA interleaveIndex<>+42(SB)/2, $0x002a
-DATA interleaveIndex<>+44(SB)/2, $0x000b
-DATA interleaveIndex<>+46(SB)/2, $0x002b
-DATA interleaveIndex<>+48(SB)/2, $0x000c
-DATA interleaveIndex<>+50(SB)/2, $0x002c
-DATA interleaveIndex<>+52(SB)/2, $0x000d
-DATA interleaveIndex<>+54(SB)/2, $0x002d
-DATA interleaveIndex<>+56(SB)/2, $0x000e
-DATA interleaveIndex<>+58(SB)/2, $0x002e
-DATA interleaveIndex<>+60(SB)/2, $0x000f
-DATA interleaveIndex<>+62(SB)/2, $0x002f
-DATA interleaveIndex<>+64(SB)/2, $0x0010
-DATA interleaveIndex<>+66(SB)/2, $0x0030
-DATA interleaveIndex<>+68(SB)/2, $0x0011
-DATA interleaveIndex<>+70(SB)/2, $0x0031
-DATA interleaveIndex<>+72(SB)/2, $0x0012
-DATA interleaveIndex<>+74(SB)/2, $0x0032
-DATA interleaveIndex<>+76(SB)/2, $0x0013
-DATA interleaveIndex<>+78(SB)/2, $0x0033
-DATA interleaveIndex<>+80(SB)/2, $0x0014
-DATA interleaveIndex<>+82(SB)/2, $0x0034
-DATA interleaveIndex<>+84(SB)/2, $0x0015
-DATA interleaveIndex<>+86(SB)/2, $0x0035
-DATA interleaveIndex<>+88(SB)/2, $0x0016
-DATA interleaveIndex<>+90(SB)/2, $0x0036
-DATA interleaveIndex<>+92(SB)/2, $0x0017
-DATA interleaveIndex<>+94(SB)/2, $0x0037
-DATA interleaveIndex<>+96(SB)/2, $0x0018
-DATA interleaveIndex<>+98(SB)/2, $0x0038
-DATA interleaveIndex<>+100(SB)/2, $0x0019
-DATA interleaveIndex<>+102(SB)/2, $0x0039
-DATA interleaveIndex<>+104(SB)/2, $0x001a
-DATA interleaveIndex<>+106(SB)/2, $0x003a
-DATA interleaveIndex<>+108(SB)/2, $0x001b
-DATA interleaveIndex<>+110(SB)/2, $0x003b
-DATA interleaveIndex<>+112(SB)/2, $0x001c
-DATA interleaveIndex<>+114(SB)/2, $0x003c
-DATA interleaveIndex<>+116(SB)/2, $0x001d
-DATA interleaveIndex<>+118(SB)/2, $0x003d
-DATA interleaveIndex<>+120(SB)/2, $0x001e
-DATA interleaveIndex<>+122(SB)/2, $0x003e
-DATA interleaveIndex<>+124(SB)/2, $0x001f
-DATA interleaveIndex<>+126(SB)/2, $0x003f
-GLOBL interleaveIndex<>(SB), RODATA|NOPTR, $128
-
-// func interleavePairs_avx512bf16(dst *uint32, src *uint32, words int, count int)
-// Requires: AVX, AVX512BW, AVX512F
-TEXT ·interleavePairs_avx512bf16(SB), NOSPLIT, $0-32
-	MOVQ      dst+0(FP), DI
-	MOVQ      src+8(FP), SI
-	MOVQ      words+16(FP), DX
-	MOVQ      count+24(FP), CX
-	LEAQ      interleaveIndex<>+0(SB), AX
-	VMOVDQU16 (AX), Z30
-	VMOVDQU16 64(AX), Z31
-	SHLQ      $0x02, DX
-
-pixels:
-	XORQ AX, AX
-	LEAQ (SI)(DX*1), BX
-
-channels:
-	VMOVDQU16 (SI)(AX*1), Z0
-	VMOVDQU16 (BX)(AX*1), Z1
-	VMOVDQA64 Z30, Z2
-	VPERMI2W  Z1, Z0, Z2
-	VMOVDQU16 Z2, (DI)(AX*2)
-	VMOVDQA64 Z31, Z3
-	VPERMI2W  Z1, Z0, Z3
-	VMOVDQU16 Z3, 64(DI)(AX*2)
-	ADDQ      $0x40, AX
-	CMPQ      AX, DX
-	JB        channels
-	LEAQ      (SI)(DX*2), SI
-	LEAQ      (DI)(DX*2), DI
-	DECQ      CX
-	JNZ       pixels
-	VZEROUPPER
-	RET
-
-// func transposePairs_avx512bf16(dst *uint32, src *uint32, dstRow int, srcRow int, blocks int)
-// Requires: AVX, AVX512F
-TEXT ·transposePairs_avx512bf16(SB), NOSPLIT, $0-40
-	MOVQ dst+0(FP), DI
-	MOVQ src+8(FP), SI
-	MOVQ dstRow+16(FP), DX
-	MOVQ srcRow+24(FP), CX
-	MOVQ blocks+32(FP), BX
-	SHLQ $0x02, DX
-	SHLQ $0x02, CX
-
-block:
-	VMOVUPS    (SI), Z0
-	ADDQ       CX, SI
-	VMOVUPS    (SI), Z1
-	ADDQ       CX, SI
-	VMOVUPS    (SI), Z2
-	ADDQ       CX, SI
-	VMOVUPS    (SI), Z3
-	ADDQ       CX, SI
-	VMOVUPS    (SI), Z4
-	ADDQ       CX, SI
-	VMOVUPS    (SI), Z5
-	ADDQ       CX, SI
-	VMOVUPS    (SI), Z6
-	ADDQ       CX, SI
-	VMOVUPS    (SI), Z7
-	ADDQ       CX, SI
-	VMOVUPS    (SI), Z8
-	ADDQ       CX, SI
-	VMOVUPS    (SI), Z9
-	ADDQ       CX, SI
-	VMOVUPS    (SI), Z10
-	ADDQ       CX, SI
-	VMOVUPS    (SI), Z11
-	ADDQ       CX, SI
-	VMOVUPS    (SI), Z12
-	ADDQ       CX, SI
-	VMOVUPS    (SI), Z13
-	ADDQ       CX, SI
-	VMOVUPS    (SI), Z14
-	ADDQ       CX, SI
-	VMOVUPS    (SI), Z15
-	ADDQ       CX, SI
-	VUNPCKLPS  Z1, Z0, Z16
-	VUNPCKHPS  Z1, Z0, Z17
-	VUNPCKLPS  Z3, Z2, Z18
-	VUNPCKHPS  Z3, Z2, Z19
-	VUNPCKLPS  Z5, Z4, Z20
-	VUNPCKHPS  Z5, Z4, Z21
-	VUNPCKLPS  Z7, Z6, Z22
-	VUNPCKHPS  Z7, Z6, Z23
-	VUNPCKLPS  Z9, Z8, Z24
-	VUNPCKHPS  Z9, Z8, Z25
-	VUNPCKLPS  Z11, Z10, Z26
-	VUNPCKHPS  Z11, Z10, Z27
-	VUNPCKLPS  Z13, Z12, Z28
-	VUNPCKHPS  Z13, Z12, Z29
-	VUNPCKLPS  Z15, Z14, Z30
-	VUNPCKHPS  Z15, Z14, Z31
-	VUNPCKLPD  Z18, Z16, Z0
-	VUNPCKHPD  Z18, Z16, Z1
-	VUNPCKLPD  Z19, Z17, Z2
-	VUNPCKHPD  Z19, Z17, Z3
-	VUNPCKLPD  Z22, Z20, Z4
-	VUNPCKHPD  Z22, Z20, Z5
-	VUNPCKLPD  Z23, Z21, Z6
-	VUNPCKHPD  Z23, Z21, Z7
-	VUNPCKLPD  Z26, Z24, Z8
-	VUNPCKHPD  Z26, Z24, Z9
-	VUNPCKLPD  Z27, Z25, Z10
-	VUNPCKHPD  Z27, Z25, Z11
-	VUNPCKLPD  Z30, Z28, Z12
-	VUNPCKHPD  Z30, Z28, Z13
-	VUNPCKLPD  Z31, Z29, Z14
-	VUNPCKHPD  Z31, Z29, Z15
-	VSHUFF32X4 $0x88, Z4, Z0, Z16
-	VSHUFF32X4 $0xdd, Z4, Z0, Z20
-	VSHUFF32X4 $0x88, Z12, Z8, Z24
-	VSHUFF32X4 $0xdd, Z12, Z8, Z28
-	VSHUFF32X4 $0x88, Z5, Z1, Z17
-	VSHUFF32X4 $0xdd, Z5, Z1, Z21
-	VSHUFF32X4 $0x88, Z13, Z9, Z25
-	VSHUFF32X4 $0xdd, Z13, Z9, Z29
-	VSHUFF32X4 $0x88, Z6, Z2, Z18
-	VSHUFF32X4 $0xdd, Z6, Z2, Z22
-	VSHUFF32X4 $0x88, Z14, Z10, Z26
-	VSHUFF32X4 $0xdd, Z14, Z10, Z30
-	VSHUFF32X4 $0x88, Z7, Z3, Z19
-	VSHUFF32X4 $0xdd, Z7, Z3, Z23
-	VSHUFF32X4 $0x88, Z15, Z11, Z27
-	VSHUFF32X4 $0xdd, Z15, Z11, Z31
-	VSHUFF32X4 $0x88, Z24, Z16, Z0
-	VSHUFF32X4 $0xdd, Z24, Z16, Z8
-	VSHUFF32X4 $0x88, Z28, Z20, Z4
-	VSHUFF32X4 $0xdd, Z28, Z20, Z12
-	VSHUFF32X4 $0x88, Z25, Z17, Z1
-	VSHUFF32X4 $0xdd, Z25, Z17, Z9
-	VSHUFF32X4 $0x88, Z29, Z21, Z5
-	VSHUFF32X4 $0xdd, Z29, Z21, Z13
-	VSHUFF32X4 $0x88, Z26, Z18, Z2
-	VSHUFF32X4 $0xdd, Z26, Z18, Z10
-	VSHUFF32X4 $0x88, Z30, Z22, Z6
-	VSHUFF32X4 $0xdd, Z30, Z22, Z14
-	VSHUFF32X4 $0x88, Z27, Z19, Z3
-	VSHUFF32X4 $0xdd, Z27, Z19, Z11
-	VSHUFF32X4 $0x88, Z31, Z23, Z7
-	VSHUFF32X4 $0xdd, Z31, Z23, Z15
-	MOVQ       DI, AX
-	VMOVUPS    Z0, (AX)
-	ADDQ       DX, AX
-	VMOVUPS    Z1, (AX)
-	ADDQ       DX, AX
-	VMOVUPS    Z2, (AX)
-	ADDQ       DX, AX
-	VMOVUPS    Z3, (AX)
-	ADDQ       DX, AX
-	VMOVUPS    Z4, (AX)
-	ADDQ       DX, AX
-	VMOVUPS    Z5, (AX)
-	ADDQ       DX, AX
-	VMOVUPS    Z6, (AX)
-	ADDQ       DX, AX
-	VMOVUPS    Z7, (AX)
-	ADDQ       DX, AX
-	VMOVUPS    Z8, (AX)
-	ADDQ       DX, AX
-	VMOVUPS    Z9, (AX)
-	ADDQ       DX, AX
-	VMOVUPS    Z10, (AX)
-	ADDQ       DX, AX
-	VMOVUPS    Z11, (AX)
-	ADDQ       DX, AX
-	VMOVUPS    Z12, (AX)
-	ADDQ       DX, AX
-	VMOVUPS    Z13, (AX)
-	ADDQ       DX, AX
-	VMOVUPS    Z14, (AX)
-	ADDQ       DX, AX
-	VMOVUPS    Z15, (AX)
-	ADDQ       $0x40, DI
-	DECQ       BX
-	JNZ        block
-	VZEROUPPER
-	RET
-
-// func rowsOut_avx512bf16(dst *float32, src *float32, bias *float32, pixels int, ldc int, add int)
-// Requires: AVX, AVX512F
-TEXT ·rowsOut_avx512bf16(SB), NOSPLIT, $0-48
-	MOVQ    dst+0(FP), DI
-	MOVQ    src+8(FP), SI
-	MOVQ    bias+16(FP), BX
-	MOVQ    pixels+24(FP), CX
-	MOVQ    ldc+32(FP), DX
-	MOVQ    add+40(FP), AX
-	SHLQ    $0x02, DX
-	TESTQ   AX, AX
-	JNZ     add
-	VPXORD  Z2, Z2, Z2
-	VPXORD  Z3, Z3, Z3
-	TESTQ   BX, BX
-	JZ      set
-	VMOVUPS (BX), Z2
-	VMOVUPS 64(BX), Z3
-
-set:
-	VMOVUPS (SI), Z0
-	VMOVUPS 64(SI), Z1
-	VADDPS  Z2, Z0, Z0
-	VADDPS  Z3, Z1, Z1
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	ADDQ    $0x80, SI
-	ADDQ    DX, DI
-	DECQ    CX
-	JNZ     set
-	VZEROUPPER
-	RET
-
-add:
-	VMOVUPS (SI), Z0
-	VMOVUPS 64(SI), Z1
-	VADDPS  (DI), Z0, Z0
-	VADDPS  64(DI), Z1, Z1
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	ADDQ    $0x80, SI
-	ADDQ    DX, DI
-	DECQ    CX
-	JNZ     add
-	VZEROUPPER
-	RET
-
-// func expandPairs_avx512bf16(dst *float32, src *uint32, n int)
-// Requires: AVX, AVX512F
-TEXT ·expandPairs_avx512bf16(SB), NOSPLIT, $0-24
-	MOVQ dst+0(FP), DI
-	MOVQ src+8(FP), SI
-	MOVQ n+16(FP), CX
-
-expand:
-	VPMOVZXWD (SI), Z0
-	VPSLLD    $0x10, Z0, Z0
-	VMOVUPS   Z0, (DI)
-	ADDQ      $0x20, SI
-	ADDQ      $0x40, DI
-	SUBQ      $0x10, CX
-	JNZ       expand
 	VZEROUPPER
 	RET
 

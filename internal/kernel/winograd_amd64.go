@@ -63,17 +63,44 @@ func (c *transformCall) dispatch(t transform) {
 
 // dispatchPairs is dispatch to pairs.
 func (c *transformCall) dispatchPairs(t transform) {
-	if variant < cpu.AVX512BF16 {
+	if variant == cpu.Generic {
 		c.runGeneric(t)
 		return
 	}
 	a := transformArgs{dst: (*float32)(unsafe.Pointer(&c.pairs[0])), src: &c.src[0], dstRow: c.dstRow, dstCol: c.dstCol, srcRow: c.srcRow, srcCol: c.srcCol, lanes: c.lanes}
-	if t == inputTransform {
-		winogradInputPairs_avx512bf16(&a)
-	} else {
-		winogradGradientPairs_avx512bf16(&a)
+	switch input := t == inputTransform; variant {
+	case cpu.AVX2:
+		if input {
+			winogradInputPairs_avx2(&a)
+		} else {
+			winogradGradientPairs_avx2(&a)
+		}
+	case cpu.AVX512:
+		if input {
+			winogradInputPairs_avx512(&a)
+		} else {
+			winogradGradientPairs_avx512(&a)
+		}
+	default:
+		if input {
+			winogradInputPairs_avx512bf16(&a)
+		} else {
+			winogradGradientPairs_avx512bf16(&a)
+		}
 	}
 }
+
+//go:noescape
+func winogradInputPairs_avx2(t *transformArgs)
+
+//go:noescape
+func winogradGradientPairs_avx2(t *transformArgs)
+
+//go:noescape
+func winogradInputPairs_avx512(t *transformArgs)
+
+//go:noescape
+func winogradGradientPairs_avx512(t *transformArgs)
 
 //go:noescape
 func winogradInputPairs_avx512bf16(t *transformArgs)

@@ -2,6 +2,8 @@
 
 //go:build amd64 && !purego
 
+#include "textflag.h"
+
 // func winogradInput_avx2(t *byte)
 // Requires: AVX, AVX2, FMA3
 TEXT ·winogradInput_avx2(SB), $1184-8
@@ -2499,5 +2501,1588 @@ lanes:
 	ADDQ         $0x20, DX
 	SUBQ         $0x20, AX
 	JNZ          lanes
+	VZEROUPPER
+	RET
+
+DATA rounding<>+0(SB)/4, $0x00000001
+DATA rounding<>+4(SB)/4, $0x00000001
+DATA rounding<>+8(SB)/4, $0x00000001
+DATA rounding<>+12(SB)/4, $0x00000001
+DATA rounding<>+16(SB)/4, $0x00000001
+DATA rounding<>+20(SB)/4, $0x00000001
+DATA rounding<>+24(SB)/4, $0x00000001
+DATA rounding<>+28(SB)/4, $0x00000001
+DATA rounding<>+32(SB)/4, $0x00007fff
+DATA rounding<>+36(SB)/4, $0x00007fff
+DATA rounding<>+40(SB)/4, $0x00007fff
+DATA rounding<>+44(SB)/4, $0x00007fff
+DATA rounding<>+48(SB)/4, $0x00007fff
+DATA rounding<>+52(SB)/4, $0x00007fff
+DATA rounding<>+56(SB)/4, $0x00007fff
+DATA rounding<>+60(SB)/4, $0x00007fff
+DATA rounding<>+64(SB)/4, $0x00400000
+DATA rounding<>+68(SB)/4, $0x00400000
+DATA rounding<>+72(SB)/4, $0x00400000
+DATA rounding<>+76(SB)/4, $0x00400000
+DATA rounding<>+80(SB)/4, $0x00400000
+DATA rounding<>+84(SB)/4, $0x00400000
+DATA rounding<>+88(SB)/4, $0x00400000
+DATA rounding<>+92(SB)/4, $0x00400000
+GLOBL rounding<>(SB), RODATA|NOPTR, $96
+
+// func winogradInputPairs_avx2(t *byte)
+// Requires: AVX, AVX2, FMA3
+TEXT ·winogradInputPairs_avx2(SB), $1184-8
+	MOVQ         t+0(FP), AX
+	LEAQ         (SP), CX
+	ADDQ         $0x1f, CX
+	ANDQ         $-32, CX
+	MOVQ         (AX), DX
+	MOVQ         8(AX), BX
+	MOVQ         16(AX), SI
+	MOVQ         24(AX), SI
+	SHLQ         $0x02, SI
+	MOVQ         32(AX), DI
+	SHLQ         $0x02, DI
+	MOVQ         40(AX), R8
+	SHLQ         $0x02, R8
+	MOVQ         48(AX), R9
+	SHLQ         $0x02, R9
+	MOVQ         56(AX), AX
+	SHLQ         $0x02, AX
+	MOVL         $0x40200000, R10
+	VMOVD        R10, X0
+	VBROADCASTSS X0, Y0
+	MOVL         $0x40000000, R10
+	VMOVD        R10, X1
+	VBROADCASTSS X1, Y1
+	MOVL         $0x3f000000, R10
+	VMOVD        R10, X2
+	VBROADCASTSS X2, Y2
+	MOVL         $0x3f3504f3, R10
+	VMOVD        R10, X3
+	VBROADCASTSS X3, Y3
+	MOVL         $0x3fb504f3, R10
+	VMOVD        R10, X4
+	VBROADCASTSS X4, Y4
+
+lanes:
+	MOVQ         BX, R11
+	MOVQ         R11, R10
+	VMOVUPS      (R10), Y5
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Y6
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Y7
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Y8
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Y9
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Y10
+	VMOVAPS      Y5, Y5
+	VFNMADD231PS Y7, Y0, Y5
+	VADDPS       Y9, Y5, Y5
+	VMOVAPS      Y5, (CX)
+	VMOVAPS      Y9, Y5
+	VFNMADD231PS Y7, Y1, Y5
+	VMULPS       Y8, Y3, Y11
+	VFNMADD231PS Y6, Y4, Y11
+	VADDPS       Y11, Y5, Y12
+	VSUBPS       Y11, Y5, Y5
+	VMOVAPS      Y12, 192(CX)
+	VMOVAPS      Y5, 384(CX)
+	VMOVAPS      Y9, Y5
+	VFNMADD231PS Y7, Y2, Y5
+	VMULPS       Y8, Y4, Y7
+	VFNMADD231PS Y6, Y3, Y7
+	VADDPS       Y7, Y5, Y9
+	VSUBPS       Y7, Y5, Y5
+	VMOVAPS      Y9, 576(CX)
+	VMOVAPS      Y5, 768(CX)
+	VMOVAPS      Y6, Y5
+	VFNMADD231PS Y8, Y0, Y5
+	VADDPS       Y10, Y5, Y5
+	VMOVAPS      Y5, 960(CX)
+	ADDQ         R9, R11
+	MOVQ         R11, R10
+	VMOVUPS      (R10), Y5
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Y6
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Y7
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Y8
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Y9
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Y10
+	VMOVAPS      Y5, Y5
+	VFNMADD231PS Y7, Y0, Y5
+	VADDPS       Y9, Y5, Y5
+	VMOVAPS      Y5, 32(CX)
+	VMOVAPS      Y9, Y5
+	VFNMADD231PS Y7, Y1, Y5
+	VMULPS       Y8, Y3, Y11
+	VFNMADD231PS Y6, Y4, Y11
+	VADDPS       Y11, Y5, Y12
+	VSUBPS       Y11, Y5, Y5
+	VMOVAPS      Y12, 224(CX)
+	VMOVAPS      Y5, 416(CX)
+	VMOVAPS      Y9, Y5
+	VFNMADD231PS Y7, Y2, Y5
+	VMULPS       Y8, Y4, Y7
+	VFNMADD231PS Y6, Y3, Y7
+	VADDPS       Y7, Y5, Y9
+	VSUBPS       Y7, Y5, Y5
+	VMOVAPS      Y9, 608(CX)
+	VMOVAPS      Y5, 800(CX)
+	VMOVAPS      Y6, Y5
+	VFNMADD231PS Y8, Y0, Y5
+	VADDPS       Y10, Y5, Y5
+	VMOVAPS      Y5, 992(CX)
+	ADDQ         R9, R11
+	MOVQ         R11, R10
+	VMOVUPS      (R10), Y5
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Y6
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Y7
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Y8
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Y9
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Y10
+	VMOVAPS      Y5, Y5
+	VFNMADD231PS Y7, Y0, Y5
+	VADDPS       Y9, Y5, Y5
+	VMOVAPS      Y5, 64(CX)
+	VMOVAPS      Y9, Y5
+	VFNMADD231PS Y7, Y1, Y5
+	VMULPS       Y8, Y3, Y11
+	VFNMADD231PS Y6, Y4, Y11
+	VADDPS       Y11, Y5, Y12
+	VSUBPS       Y11, Y5, Y5
+	VMOVAPS      Y12, 256(CX)
+	VMOVAPS      Y5, 448(CX)
+	VMOVAPS      Y9, Y5
+	VFNMADD231PS Y7, Y2, Y5
+	VMULPS       Y8, Y4, Y7
+	VFNMADD231PS Y6, Y3, Y7
+	VADDPS       Y7, Y5, Y9
+	VSUBPS       Y7, Y5, Y5
+	VMOVAPS      Y9, 640(CX)
+	VMOVAPS      Y5, 832(CX)
+	VMOVAPS      Y6, Y5
+	VFNMADD231PS Y8, Y0, Y5
+	VADDPS       Y10, Y5, Y5
+	VMOVAPS      Y5, 1024(CX)
+	ADDQ         R9, R11
+	MOVQ         R11, R10
+	VMOVUPS      (R10), Y5
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Y6
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Y7
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Y8
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Y9
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Y10
+	VMOVAPS      Y5, Y5
+	VFNMADD231PS Y7, Y0, Y5
+	VADDPS       Y9, Y5, Y5
+	VMOVAPS      Y5, 96(CX)
+	VMOVAPS      Y9, Y5
+	VFNMADD231PS Y7, Y1, Y5
+	VMULPS       Y8, Y3, Y11
+	VFNMADD231PS Y6, Y4, Y11
+	VADDPS       Y11, Y5, Y12
+	VSUBPS       Y11, Y5, Y5
+	VMOVAPS      Y12, 288(CX)
+	VMOVAPS      Y5, 480(CX)
+	VMOVAPS      Y9, Y5
+	VFNMADD231PS Y7, Y2, Y5
+	VMULPS       Y8, Y4, Y7
+	VFNMADD231PS Y6, Y3, Y7
+	VADDPS       Y7, Y5, Y9
+	VSUBPS       Y7, Y5, Y5
+	VMOVAPS      Y9, 672(CX)
+	VMOVAPS      Y5, 864(CX)
+	VMOVAPS      Y6, Y5
+	VFNMADD231PS Y8, Y0, Y5
+	VADDPS       Y10, Y5, Y5
+	VMOVAPS      Y5, 1056(CX)
+	ADDQ         R9, R11
+	MOVQ         R11, R10
+	VMOVUPS      (R10), Y5
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Y6
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Y7
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Y8
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Y9
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Y10
+	VMOVAPS      Y5, Y5
+	VFNMADD231PS Y7, Y0, Y5
+	VADDPS       Y9, Y5, Y5
+	VMOVAPS      Y5, 128(CX)
+	VMOVAPS      Y9, Y5
+	VFNMADD231PS Y7, Y1, Y5
+	VMULPS       Y8, Y3, Y11
+	VFNMADD231PS Y6, Y4, Y11
+	VADDPS       Y11, Y5, Y12
+	VSUBPS       Y11, Y5, Y5
+	VMOVAPS      Y12, 320(CX)
+	VMOVAPS      Y5, 512(CX)
+	VMOVAPS      Y9, Y5
+	VFNMADD231PS Y7, Y2, Y5
+	VMULPS       Y8, Y4, Y7
+	VFNMADD231PS Y6, Y3, Y7
+	VADDPS       Y7, Y5, Y9
+	VSUBPS       Y7, Y5, Y5
+	VMOVAPS      Y9, 704(CX)
+	VMOVAPS      Y5, 896(CX)
+	VMOVAPS      Y6, Y5
+	VFNMADD231PS Y8, Y0, Y5
+	VADDPS       Y10, Y5, Y5
+	VMOVAPS      Y5, 1088(CX)
+	ADDQ         R9, R11
+	MOVQ         R11, R10
+	VMOVUPS      (R10), Y5
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Y6
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Y7
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Y8
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Y9
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Y10
+	VMOVAPS      Y5, Y5
+	VFNMADD231PS Y7, Y0, Y5
+	VADDPS       Y9, Y5, Y5
+	VMOVAPS      Y5, 160(CX)
+	VMOVAPS      Y9, Y5
+	VFNMADD231PS Y7, Y1, Y5
+	VMULPS       Y8, Y3, Y11
+	VFNMADD231PS Y6, Y4, Y11
+	VADDPS       Y11, Y5, Y12
+	VSUBPS       Y11, Y5, Y5
+	VMOVAPS      Y12, 352(CX)
+	VMOVAPS      Y5, 544(CX)
+	VMOVAPS      Y9, Y5
+	VFNMADD231PS Y7, Y2, Y5
+	VMULPS       Y8, Y4, Y7
+	VFNMADD231PS Y6, Y3, Y7
+	VADDPS       Y7, Y5, Y9
+	VSUBPS       Y7, Y5, Y5
+	VMOVAPS      Y9, 736(CX)
+	VMOVAPS      Y5, 928(CX)
+	VMOVAPS      Y6, Y5
+	VFNMADD231PS Y8, Y0, Y5
+	VADDPS       Y10, Y5, Y5
+	VMOVAPS      Y5, 1120(CX)
+	MOVQ         DX, R11
+	VMOVAPS      (CX), Y5
+	VMOVAPS      32(CX), Y6
+	VMOVAPS      64(CX), Y7
+	VMOVAPS      96(CX), Y8
+	VMOVAPS      128(CX), Y9
+	VMOVAPS      160(CX), Y10
+	VMOVAPS      Y5, Y5
+	VFNMADD231PS Y7, Y0, Y5
+	VADDPS       Y9, Y5, Y5
+	MOVQ         R11, R10
+	VPSRLD       $0x10, Y5, Y11
+	VPAND        rounding<>+0(SB), Y11, Y11
+	VPADDD       rounding<>+32(SB), Y11, Y11
+	VPADDD       Y5, Y11, Y11
+	VCMPPS       $0x03, Y5, Y5, Y12
+	VPOR         rounding<>+64(SB), Y5, Y5
+	VPBLENDVB    Y12, Y5, Y11, Y11
+	VPSRLD       $0x10, Y11, Y11
+	VPACKUSDW    Y11, Y11, Y11
+	VPERMQ       $0x08, Y11, Y11
+	VMOVDQU      X11, (R10)
+	VMOVAPS      Y9, Y5
+	VFNMADD231PS Y7, Y1, Y5
+	VMULPS       Y8, Y3, Y11
+	VFNMADD231PS Y6, Y4, Y11
+	VADDPS       Y11, Y5, Y12
+	VSUBPS       Y11, Y5, Y5
+	ADDQ         DI, R10
+	VPSRLD       $0x10, Y12, Y11
+	VPAND        rounding<>+0(SB), Y11, Y11
+	VPADDD       rounding<>+32(SB), Y11, Y11
+	VPADDD       Y12, Y11, Y11
+	VCMPPS       $0x03, Y12, Y12, Y13
+	VPOR         rounding<>+64(SB), Y12, Y12
+	VPBLENDVB    Y13, Y12, Y11, Y11
+	VPSRLD       $0x10, Y11, Y11
+	VPACKUSDW    Y11, Y11, Y11
+	VPERMQ       $0x08, Y11, Y11
+	VMOVDQU      X11, (R10)
+	ADDQ         DI, R10
+	VPSRLD       $0x10, Y5, Y11
+	VPAND        rounding<>+0(SB), Y11, Y11
+	VPADDD       rounding<>+32(SB), Y11, Y11
+	VPADDD       Y5, Y11, Y11
+	VCMPPS       $0x03, Y5, Y5, Y12
+	VPOR         rounding<>+64(SB), Y5, Y5
+	VPBLENDVB    Y12, Y5, Y11, Y11
+	VPSRLD       $0x10, Y11, Y11
+	VPACKUSDW    Y11, Y11, Y11
+	VPERMQ       $0x08, Y11, Y11
+	VMOVDQU      X11, (R10)
+	VMOVAPS      Y9, Y5
+	VFNMADD231PS Y7, Y2, Y5
+	VMULPS       Y8, Y4, Y7
+	VFNMADD231PS Y6, Y3, Y7
+	VADDPS       Y7, Y5, Y9
+	VSUBPS       Y7, Y5, Y5
+	ADDQ         DI, R10
+	VPSRLD       $0x10, Y9, Y7
+	VPAND        rounding<>+0(SB), Y7, Y7
+	VPADDD       rounding<>+32(SB), Y7, Y7
+	VPADDD       Y9, Y7, Y7
+	VCMPPS       $0x03, Y9, Y9, Y11
+	VPOR         rounding<>+64(SB), Y9, Y9
+	VPBLENDVB    Y11, Y9, Y7, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPACKUSDW    Y7, Y7, Y7
+	VPERMQ       $0x08, Y7, Y7
+	VMOVDQU      X7, (R10)
+	ADDQ         DI, R10
+	VPSRLD       $0x10, Y5, Y7
+	VPAND        rounding<>+0(SB), Y7, Y7
+	VPADDD       rounding<>+32(SB), Y7, Y7
+	VPADDD       Y5, Y7, Y7
+	VCMPPS       $0x03, Y5, Y5, Y9
+	VPOR         rounding<>+64(SB), Y5, Y5
+	VPBLENDVB    Y9, Y5, Y7, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPACKUSDW    Y7, Y7, Y7
+	VPERMQ       $0x08, Y7, Y7
+	VMOVDQU      X7, (R10)
+	VMOVAPS      Y6, Y5
+	VFNMADD231PS Y8, Y0, Y5
+	VADDPS       Y10, Y5, Y5
+	ADDQ         DI, R10
+	VPSRLD       $0x10, Y5, Y6
+	VPAND        rounding<>+0(SB), Y6, Y6
+	VPADDD       rounding<>+32(SB), Y6, Y6
+	VPADDD       Y5, Y6, Y6
+	VCMPPS       $0x03, Y5, Y5, Y7
+	VPOR         rounding<>+64(SB), Y5, Y5
+	VPBLENDVB    Y7, Y5, Y6, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y6, Y6
+	VPERMQ       $0x08, Y6, Y6
+	VMOVDQU      X6, (R10)
+	ADDQ         SI, R11
+	VMOVAPS      192(CX), Y5
+	VMOVAPS      224(CX), Y6
+	VMOVAPS      256(CX), Y7
+	VMOVAPS      288(CX), Y8
+	VMOVAPS      320(CX), Y9
+	VMOVAPS      352(CX), Y10
+	VMOVAPS      Y5, Y5
+	VFNMADD231PS Y7, Y0, Y5
+	VADDPS       Y9, Y5, Y5
+	MOVQ         R11, R10
+	VPSRLD       $0x10, Y5, Y11
+	VPAND        rounding<>+0(SB), Y11, Y11
+	VPADDD       rounding<>+32(SB), Y11, Y11
+	VPADDD       Y5, Y11, Y11
+	VCMPPS       $0x03, Y5, Y5, Y12
+	VPOR         rounding<>+64(SB), Y5, Y5
+	VPBLENDVB    Y12, Y5, Y11, Y11
+	VPSRLD       $0x10, Y11, Y11
+	VPACKUSDW    Y11, Y11, Y11
+	VPERMQ       $0x08, Y11, Y11
+	VMOVDQU      X11, (R10)
+	VMOVAPS      Y9, Y5
+	VFNMADD231PS Y7, Y1, Y5
+	VMULPS       Y8, Y3, Y11
+	VFNMADD231PS Y6, Y4, Y11
+	VADDPS       Y11, Y5, Y12
+	VSUBPS       Y11, Y5, Y5
+	ADDQ         DI, R10
+	VPSRLD       $0x10, Y12, Y11
+	VPAND        rounding<>+0(SB), Y11, Y11
+	VPADDD       rounding<>+32(SB), Y11, Y11
+	VPADDD       Y12, Y11, Y11
+	VCMPPS       $0x03, Y12, Y12, Y13
+	VPOR         rounding<>+64(SB), Y12, Y12
+	VPBLENDVB    Y13, Y12, Y11, Y11
+	VPSRLD       $0x10, Y11, Y11
+	VPACKUSDW    Y11, Y11, Y11
+	VPERMQ       $0x08, Y11, Y11
+	VMOVDQU      X11, (R10)
+	ADDQ         DI, R10
+	VPSRLD       $0x10, Y5, Y11
+	VPAND        rounding<>+0(SB), Y11, Y11
+	VPADDD       rounding<>+32(SB), Y11, Y11
+	VPADDD       Y5, Y11, Y11
+	VCMPPS       $0x03, Y5, Y5, Y12
+	VPOR         rounding<>+64(SB), Y5, Y5
+	VPBLENDVB    Y12, Y5, Y11, Y11
+	VPSRLD       $0x10, Y11, Y11
+	VPACKUSDW    Y11, Y11, Y11
+	VPERMQ       $0x08, Y11, Y11
+	VMOVDQU      X11, (R10)
+	VMOVAPS      Y9, Y5
+	VFNMADD231PS Y7, Y2, Y5
+	VMULPS       Y8, Y4, Y7
+	VFNMADD231PS Y6, Y3, Y7
+	VADDPS       Y7, Y5, Y9
+	VSUBPS       Y7, Y5, Y5
+	ADDQ         DI, R10
+	VPSRLD       $0x10, Y9, Y7
+	VPAND        rounding<>+0(SB), Y7, Y7
+	VPADDD       rounding<>+32(SB), Y7, Y7
+	VPADDD       Y9, Y7, Y7
+	VCMPPS       $0x03, Y9, Y9, Y11
+	VPOR         rounding<>+64(SB), Y9, Y9
+	VPBLENDVB    Y11, Y9, Y7, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPACKUSDW    Y7, Y7, Y7
+	VPERMQ       $0x08, Y7, Y7
+	VMOVDQU      X7, (R10)
+	ADDQ         DI, R10
+	VPSRLD       $0x10, Y5, Y7
+	VPAND        rounding<>+0(SB), Y7, Y7
+	VPADDD       rounding<>+32(SB), Y7, Y7
+	VPADDD       Y5, Y7, Y7
+	VCMPPS       $0x03, Y5, Y5, Y9
+	VPOR         rounding<>+64(SB), Y5, Y5
+	VPBLENDVB    Y9, Y5, Y7, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPACKUSDW    Y7, Y7, Y7
+	VPERMQ       $0x08, Y7, Y7
+	VMOVDQU      X7, (R10)
+	VMOVAPS      Y6, Y5
+	VFNMADD231PS Y8, Y0, Y5
+	VADDPS       Y10, Y5, Y5
+	ADDQ         DI, R10
+	VPSRLD       $0x10, Y5, Y6
+	VPAND        rounding<>+0(SB), Y6, Y6
+	VPADDD       rounding<>+32(SB), Y6, Y6
+	VPADDD       Y5, Y6, Y6
+	VCMPPS       $0x03, Y5, Y5, Y7
+	VPOR         rounding<>+64(SB), Y5, Y5
+	VPBLENDVB    Y7, Y5, Y6, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y6, Y6
+	VPERMQ       $0x08, Y6, Y6
+	VMOVDQU      X6, (R10)
+	ADDQ         SI, R11
+	VMOVAPS      384(CX), Y5
+	VMOVAPS      416(CX), Y6
+	VMOVAPS      448(CX), Y7
+	VMOVAPS      480(CX), Y8
+	VMOVAPS      512(CX), Y9
+	VMOVAPS      544(CX), Y10
+	VMOVAPS      Y5, Y5
+	VFNMADD231PS Y7, Y0, Y5
+	VADDPS       Y9, Y5, Y5
+	MOVQ         R11, R10
+	VPSRLD       $0x10, Y5, Y11
+	VPAND        rounding<>+0(SB), Y11, Y11
+	VPADDD       rounding<>+32(SB), Y11, Y11
+	VPADDD       Y5, Y11, Y11
+	VCMPPS       $0x03, Y5, Y5, Y12
+	VPOR         rounding<>+64(SB), Y5, Y5
+	VPBLENDVB    Y12, Y5, Y11, Y11
+	VPSRLD       $0x10, Y11, Y11
+	VPACKUSDW    Y11, Y11, Y11
+	VPERMQ       $0x08, Y11, Y11
+	VMOVDQU      X11, (R10)
+	VMOVAPS      Y9, Y5
+	VFNMADD231PS Y7, Y1, Y5
+	VMULPS       Y8, Y3, Y11
+	VFNMADD231PS Y6, Y4, Y11
+	VADDPS       Y11, Y5, Y12
+	VSUBPS       Y11, Y5, Y5
+	ADDQ         DI, R10
+	VPSRLD       $0x10, Y12, Y11
+	VPAND        rounding<>+0(SB), Y11, Y11
+	VPADDD       rounding<>+32(SB), Y11, Y11
+	VPADDD       Y12, Y11, Y11
+	VCMPPS       $0x03, Y12, Y12, Y13
+	VPOR         rounding<>+64(SB), Y12, Y12
+	VPBLENDVB    Y13, Y12, Y11, Y11
+	VPSRLD       $0x10, Y11, Y11
+	VPACKUSDW    Y11, Y11, Y11
+	VPERMQ       $0x08, Y11, Y11
+	VMOVDQU      X11, (R10)
+	ADDQ         DI, R10
+	VPSRLD       $0x10, Y5, Y11
+	VPAND        rounding<>+0(SB), Y11, Y11
+	VPADDD       rounding<>+32(SB), Y11, Y11
+	VPADDD       Y5, Y11, Y11
+	VCMPPS       $0x03, Y5, Y5, Y12
+	VPOR         rounding<>+64(SB), Y5, Y5
+	VPBLENDVB    Y12, Y5, Y11, Y11
+	VPSRLD       $0x10, Y11, Y11
+	VPACKUSDW    Y11, Y11, Y11
+	VPERMQ       $0x08, Y11, Y11
+	VMOVDQU      X11, (R10)
+	VMOVAPS      Y9, Y5
+	VFNMADD231PS Y7, Y2, Y5
+	VMULPS       Y8, Y4, Y7
+	VFNMADD231PS Y6, Y3, Y7
+	VADDPS       Y7, Y5, Y9
+	VSUBPS       Y7, Y5, Y5
+	ADDQ         DI, R10
+	VPSRLD       $0x10, Y9, Y7
+	VPAND        rounding<>+0(SB), Y7, Y7
+	VPADDD       rounding<>+32(SB), Y7, Y7
+	VPADDD       Y9, Y7, Y7
+	VCMPPS       $0x03, Y9, Y9, Y11
+	VPOR         rounding<>+64(SB), Y9, Y9
+	VPBLENDVB    Y11, Y9, Y7, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPACKUSDW    Y7, Y7, Y7
+	VPERMQ       $0x08, Y7, Y7
+	VMOVDQU      X7, (R10)
+	ADDQ         DI, R10
+	VPSRLD       $0x10, Y5, Y7
+	VPAND        rounding<>+0(SB), Y7, Y7
+	VPADDD       rounding<>+32(SB), Y7, Y7
+	VPADDD       Y5, Y7, Y7
+	VCMPPS       $0x03, Y5, Y5, Y9
+	VPOR         rounding<>+64(SB), Y5, Y5
+	VPBLENDVB    Y9, Y5, Y7, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPACKUSDW    Y7, Y7, Y7
+	VPERMQ       $0x08, Y7, Y7
+	VMOVDQU      X7, (R10)
+	VMOVAPS      Y6, Y5
+	VFNMADD231PS Y8, Y0, Y5
+	VADDPS       Y10, Y5, Y5
+	ADDQ         DI, R10
+	VPSRLD       $0x10, Y5, Y6
+	VPAND        rounding<>+0(SB), Y6, Y6
+	VPADDD       rounding<>+32(SB), Y6, Y6
+	VPADDD       Y5, Y6, Y6
+	VCMPPS       $0x03, Y5, Y5, Y7
+	VPOR         rounding<>+64(SB), Y5, Y5
+	VPBLENDVB    Y7, Y5, Y6, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y6, Y6
+	VPERMQ       $0x08, Y6, Y6
+	VMOVDQU      X6, (R10)
+	ADDQ         SI, R11
+	VMOVAPS      576(CX), Y5
+	VMOVAPS      608(CX), Y6
+	VMOVAPS      640(CX), Y7
+	VMOVAPS      672(CX), Y8
+	VMOVAPS      704(CX), Y9
+	VMOVAPS      736(CX), Y10
+	VMOVAPS      Y5, Y5
+	VFNMADD231PS Y7, Y0, Y5
+	VADDPS       Y9, Y5, Y5
+	MOVQ         R11, R10
+	VPSRLD       $0x10, Y5, Y11
+	VPAND        rounding<>+0(SB), Y11, Y11
+	VPADDD       rounding<>+32(SB), Y11, Y11
+	VPADDD       Y5, Y11, Y11
+	VCMPPS       $0x03, Y5, Y5, Y12
+	VPOR         rounding<>+64(SB), Y5, Y5
+	VPBLENDVB    Y12, Y5, Y11, Y11
+	VPSRLD       $0x10, Y11, Y11
+	VPACKUSDW    Y11, Y11, Y11
+	VPERMQ       $0x08, Y11, Y11
+	VMOVDQU      X11, (R10)
+	VMOVAPS      Y9, Y5
+	VFNMADD231PS Y7, Y1, Y5
+	VMULPS       Y8, Y3, Y11
+	VFNMADD231PS Y6, Y4, Y11
+	VADDPS       Y11, Y5, Y12
+	VSUBPS       Y11, Y5, Y5
+	ADDQ         DI, R10
+	VPSRLD       $0x10, Y12, Y11
+	VPAND        rounding<>+0(SB), Y11, Y11
+	VPADDD       rounding<>+32(SB), Y11, Y11
+	VPADDD       Y12, Y11, Y11
+	VCMPPS       $0x03, Y12, Y12, Y13
+	VPOR         rounding<>+64(SB), Y12, Y12
+	VPBLENDVB    Y13, Y12, Y11, Y11
+	VPSRLD       $0x10, Y11, Y11
+	VPACKUSDW    Y11, Y11, Y11
+	VPERMQ       $0x08, Y11, Y11
+	VMOVDQU      X11, (R10)
+	ADDQ         DI, R10
+	VPSRLD       $0x10, Y5, Y11
+	VPAND        rounding<>+0(SB), Y11, Y11
+	VPADDD       rounding<>+32(SB), Y11, Y11
+	VPADDD       Y5, Y11, Y11
+	VCMPPS       $0x03, Y5, Y5, Y12
+	VPOR         rounding<>+64(SB), Y5, Y5
+	VPBLENDVB    Y12, Y5, Y11, Y11
+	VPSRLD       $0x10, Y11, Y11
+	VPACKUSDW    Y11, Y11, Y11
+	VPERMQ       $0x08, Y11, Y11
+	VMOVDQU      X11, (R10)
+	VMOVAPS      Y9, Y5
+	VFNMADD231PS Y7, Y2, Y5
+	VMULPS       Y8, Y4, Y7
+	VFNMADD231PS Y6, Y3, Y7
+	VADDPS       Y7, Y5, Y9
+	VSUBPS       Y7, Y5, Y5
+	ADDQ         DI, R10
+	VPSRLD       $0x10, Y9, Y7
+	VPAND        rounding<>+0(SB), Y7, Y7
+	VPADDD       rounding<>+32(SB), Y7, Y7
+	VPADDD       Y9, Y7, Y7
+	VCMPPS       $0x03, Y9, Y9, Y11
+	VPOR         rounding<>+64(SB), Y9, Y9
+	VPBLENDVB    Y11, Y9, Y7, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPACKUSDW    Y7, Y7, Y7
+	VPERMQ       $0x08, Y7, Y7
+	VMOVDQU      X7, (R10)
+	ADDQ         DI, R10
+	VPSRLD       $0x10, Y5, Y7
+	VPAND        rounding<>+0(SB), Y7, Y7
+	VPADDD       rounding<>+32(SB), Y7, Y7
+	VPADDD       Y5, Y7, Y7
+	VCMPPS       $0x03, Y5, Y5, Y9
+	VPOR         rounding<>+64(SB), Y5, Y5
+	VPBLENDVB    Y9, Y5, Y7, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPACKUSDW    Y7, Y7, Y7
+	VPERMQ       $0x08, Y7, Y7
+	VMOVDQU      X7, (R10)
+	VMOVAPS      Y6, Y5
+	VFNMADD231PS Y8, Y0, Y5
+	VADDPS       Y10, Y5, Y5
+	ADDQ         DI, R10
+	VPSRLD       $0x10, Y5, Y6
+	VPAND        rounding<>+0(SB), Y6, Y6
+	VPADDD       rounding<>+32(SB), Y6, Y6
+	VPADDD       Y5, Y6, Y6
+	VCMPPS       $0x03, Y5, Y5, Y7
+	VPOR         rounding<>+64(SB), Y5, Y5
+	VPBLENDVB    Y7, Y5, Y6, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y6, Y6
+	VPERMQ       $0x08, Y6, Y6
+	VMOVDQU      X6, (R10)
+	ADDQ         SI, R11
+	VMOVAPS      768(CX), Y5
+	VMOVAPS      800(CX), Y6
+	VMOVAPS      832(CX), Y7
+	VMOVAPS      864(CX), Y8
+	VMOVAPS      896(CX), Y9
+	VMOVAPS      928(CX), Y10
+	VMOVAPS      Y5, Y5
+	VFNMADD231PS Y7, Y0, Y5
+	VADDPS       Y9, Y5, Y5
+	MOVQ         R11, R10
+	VPSRLD       $0x10, Y5, Y11
+	VPAND        rounding<>+0(SB), Y11, Y11
+	VPADDD       rounding<>+32(SB), Y11, Y11
+	VPADDD       Y5, Y11, Y11
+	VCMPPS       $0x03, Y5, Y5, Y12
+	VPOR         rounding<>+64(SB), Y5, Y5
+	VPBLENDVB    Y12, Y5, Y11, Y11
+	VPSRLD       $0x10, Y11, Y11
+	VPACKUSDW    Y11, Y11, Y11
+	VPERMQ       $0x08, Y11, Y11
+	VMOVDQU      X11, (R10)
+	VMOVAPS      Y9, Y5
+	VFNMADD231PS Y7, Y1, Y5
+	VMULPS       Y8, Y3, Y11
+	VFNMADD231PS Y6, Y4, Y11
+	VADDPS       Y11, Y5, Y12
+	VSUBPS       Y11, Y5, Y5
+	ADDQ         DI, R10
+	VPSRLD       $0x10, Y12, Y11
+	VPAND        rounding<>+0(SB), Y11, Y11
+	VPADDD       rounding<>+32(SB), Y11, Y11
+	VPADDD       Y12, Y11, Y11
+	VCMPPS       $0x03, Y12, Y12, Y13
+	VPOR         rounding<>+64(SB), Y12, Y12
+	VPBLENDVB    Y13, Y12, Y11, Y11
+	VPSRLD       $0x10, Y11, Y11
+	VPACKUSDW    Y11, Y11, Y11
+	VPERMQ       $0x08, Y11, Y11
+	VMOVDQU      X11, (R10)
+	ADDQ         DI, R10
+	VPSRLD       $0x10, Y5, Y11
+	VPAND        rounding<>+0(SB), Y11, Y11
+	VPADDD       rounding<>+32(SB), Y11, Y11
+	VPADDD       Y5, Y11, Y11
+	VCMPPS       $0x03, Y5, Y5, Y12
+	VPOR         rounding<>+64(SB), Y5, Y5
+	VPBLENDVB    Y12, Y5, Y11, Y11
+	VPSRLD       $0x10, Y11, Y11
+	VPACKUSDW    Y11, Y11, Y11
+	VPERMQ       $0x08, Y11, Y11
+	VMOVDQU      X11, (R10)
+	VMOVAPS      Y9, Y5
+	VFNMADD231PS Y7, Y2, Y5
+	VMULPS       Y8, Y4, Y7
+	VFNMADD231PS Y6, Y3, Y7
+	VADDPS       Y7, Y5, Y9
+	VSUBPS       Y7, Y5, Y5
+	ADDQ         DI, R10
+	VPSRLD       $0x10, Y9, Y7
+	VPAND        rounding<>+0(SB), Y7, Y7
+	VPADDD       rounding<>+32(SB), Y7, Y7
+	VPADDD       Y9, Y7, Y7
+	VCMPPS       $0x03, Y9, Y9, Y11
+	VPOR         rounding<>+64(SB), Y9, Y9
+	VPBLENDVB    Y11, Y9, Y7, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPACKUSDW    Y7, Y7, Y7
+	VPERMQ       $0x08, Y7, Y7
+	VMOVDQU      X7, (R10)
+	ADDQ         DI, R10
+	VPSRLD       $0x10, Y5, Y7
+	VPAND        rounding<>+0(SB), Y7, Y7
+	VPADDD       rounding<>+32(SB), Y7, Y7
+	VPADDD       Y5, Y7, Y7
+	VCMPPS       $0x03, Y5, Y5, Y9
+	VPOR         rounding<>+64(SB), Y5, Y5
+	VPBLENDVB    Y9, Y5, Y7, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPACKUSDW    Y7, Y7, Y7
+	VPERMQ       $0x08, Y7, Y7
+	VMOVDQU      X7, (R10)
+	VMOVAPS      Y6, Y5
+	VFNMADD231PS Y8, Y0, Y5
+	VADDPS       Y10, Y5, Y5
+	ADDQ         DI, R10
+	VPSRLD       $0x10, Y5, Y6
+	VPAND        rounding<>+0(SB), Y6, Y6
+	VPADDD       rounding<>+32(SB), Y6, Y6
+	VPADDD       Y5, Y6, Y6
+	VCMPPS       $0x03, Y5, Y5, Y7
+	VPOR         rounding<>+64(SB), Y5, Y5
+	VPBLENDVB    Y7, Y5, Y6, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y6, Y6
+	VPERMQ       $0x08, Y6, Y6
+	VMOVDQU      X6, (R10)
+	ADDQ         SI, R11
+	VMOVAPS      960(CX), Y5
+	VMOVAPS      992(CX), Y6
+	VMOVAPS      1024(CX), Y7
+	VMOVAPS      1056(CX), Y8
+	VMOVAPS      1088(CX), Y9
+	VMOVAPS      1120(CX), Y10
+	VMOVAPS      Y5, Y5
+	VFNMADD231PS Y7, Y0, Y5
+	VADDPS       Y9, Y5, Y5
+	MOVQ         R11, R10
+	VPSRLD       $0x10, Y5, Y11
+	VPAND        rounding<>+0(SB), Y11, Y11
+	VPADDD       rounding<>+32(SB), Y11, Y11
+	VPADDD       Y5, Y11, Y11
+	VCMPPS       $0x03, Y5, Y5, Y12
+	VPOR         rounding<>+64(SB), Y5, Y5
+	VPBLENDVB    Y12, Y5, Y11, Y11
+	VPSRLD       $0x10, Y11, Y11
+	VPACKUSDW    Y11, Y11, Y11
+	VPERMQ       $0x08, Y11, Y11
+	VMOVDQU      X11, (R10)
+	VMOVAPS      Y9, Y5
+	VFNMADD231PS Y7, Y1, Y5
+	VMULPS       Y8, Y3, Y11
+	VFNMADD231PS Y6, Y4, Y11
+	VADDPS       Y11, Y5, Y12
+	VSUBPS       Y11, Y5, Y5
+	ADDQ         DI, R10
+	VPSRLD       $0x10, Y12, Y11
+	VPAND        rounding<>+0(SB), Y11, Y11
+	VPADDD       rounding<>+32(SB), Y11, Y11
+	VPADDD       Y12, Y11, Y11
+	VCMPPS       $0x03, Y12, Y12, Y13
+	VPOR         rounding<>+64(SB), Y12, Y12
+	VPBLENDVB    Y13, Y12, Y11, Y11
+	VPSRLD       $0x10, Y11, Y11
+	VPACKUSDW    Y11, Y11, Y11
+	VPERMQ       $0x08, Y11, Y11
+	VMOVDQU      X11, (R10)
+	ADDQ         DI, R10
+	VPSRLD       $0x10, Y5, Y11
+	VPAND        rounding<>+0(SB), Y11, Y11
+	VPADDD       rounding<>+32(SB), Y11, Y11
+	VPADDD       Y5, Y11, Y11
+	VCMPPS       $0x03, Y5, Y5, Y12
+	VPOR         rounding<>+64(SB), Y5, Y5
+	VPBLENDVB    Y12, Y5, Y11, Y11
+	VPSRLD       $0x10, Y11, Y11
+	VPACKUSDW    Y11, Y11, Y11
+	VPERMQ       $0x08, Y11, Y11
+	VMOVDQU      X11, (R10)
+	VMOVAPS      Y9, Y5
+	VFNMADD231PS Y7, Y2, Y5
+	VMULPS       Y8, Y4, Y7
+	VFNMADD231PS Y6, Y3, Y7
+	VADDPS       Y7, Y5, Y9
+	VSUBPS       Y7, Y5, Y5
+	ADDQ         DI, R10
+	VPSRLD       $0x10, Y9, Y7
+	VPAND        rounding<>+0(SB), Y7, Y7
+	VPADDD       rounding<>+32(SB), Y7, Y7
+	VPADDD       Y9, Y7, Y7
+	VCMPPS       $0x03, Y9, Y9, Y11
+	VPOR         rounding<>+64(SB), Y9, Y9
+	VPBLENDVB    Y11, Y9, Y7, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPACKUSDW    Y7, Y7, Y7
+	VPERMQ       $0x08, Y7, Y7
+	VMOVDQU      X7, (R10)
+	ADDQ         DI, R10
+	VPSRLD       $0x10, Y5, Y7
+	VPAND        rounding<>+0(SB), Y7, Y7
+	VPADDD       rounding<>+32(SB), Y7, Y7
+	VPADDD       Y5, Y7, Y7
+	VCMPPS       $0x03, Y5, Y5, Y9
+	VPOR         rounding<>+64(SB), Y5, Y5
+	VPBLENDVB    Y9, Y5, Y7, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPACKUSDW    Y7, Y7, Y7
+	VPERMQ       $0x08, Y7, Y7
+	VMOVDQU      X7, (R10)
+	VMOVAPS      Y6, Y5
+	VFNMADD231PS Y8, Y0, Y5
+	VADDPS       Y10, Y5, Y5
+	ADDQ         DI, R10
+	VPSRLD       $0x10, Y5, Y6
+	VPAND        rounding<>+0(SB), Y6, Y6
+	VPADDD       rounding<>+32(SB), Y6, Y6
+	VPADDD       Y5, Y6, Y6
+	VCMPPS       $0x03, Y5, Y5, Y7
+	VPOR         rounding<>+64(SB), Y5, Y5
+	VPBLENDVB    Y7, Y5, Y6, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y6, Y6
+	VPERMQ       $0x08, Y6, Y6
+	VMOVDQU      X6, (R10)
+	ADDQ         $0x20, BX
+	ADDQ         $0x10, DX
+	SUBQ         $0x20, AX
+	JNZ          lanes
+	VZEROUPPER
+	RET
+
+// func winogradGradientPairs_avx2(t *byte)
+// Requires: AVX, AVX2, FMA3
+TEXT ·winogradGradientPairs_avx2(SB), $800-8
+	MOVQ         t+0(FP), AX
+	LEAQ         (SP), CX
+	ADDQ         $0x1f, CX
+	ANDQ         $-32, CX
+	MOVQ         (AX), DX
+	MOVQ         8(AX), BX
+	MOVQ         16(AX), SI
+	MOVQ         24(AX), SI
+	SHLQ         $0x02, SI
+	MOVQ         32(AX), DI
+	SHLQ         $0x02, DI
+	MOVQ         40(AX), R8
+	SHLQ         $0x02, R8
+	MOVQ         48(AX), R9
+	SHLQ         $0x02, R9
+	MOVQ         56(AX), AX
+	SHLQ         $0x02, AX
+	MOVL         $0x40000000, R10
+	VMOVD        R10, X0
+	VBROADCASTSS X0, Y0
+	MOVL         $0x3f000000, R10
+	VMOVD        R10, X1
+	VBROADCASTSS X1, Y1
+	MOVL         $0x3f3504f3, R10
+	VMOVD        R10, X2
+	VBROADCASTSS X2, Y2
+	MOVL         $0x3fb504f3, R10
+	VMOVD        R10, X3
+	VBROADCASTSS X3, Y3
+	MOVL         $0x3eb504f3, R10
+	VMOVD        R10, X4
+	VBROADCASTSS X4, Y4
+	MOVL         $0x403504f3, R10
+	VMOVD        R10, X5
+	VBROADCASTSS X5, Y5
+
+lanes:
+	MOVQ        BX, R11
+	MOVQ        R11, R10
+	VMOVUPS     (R10), Y6
+	ADDQ        R8, R10
+	VMOVUPS     (R10), Y7
+	ADDQ        R8, R10
+	VMOVUPS     (R10), Y8
+	ADDQ        R8, R10
+	VMOVUPS     (R10), Y9
+	VMOVAPS     Y6, Y10
+	VMOVAPS     Y10, (CX)
+	VMOVAPS     Y6, Y10
+	VFMADD231PS Y8, Y1, Y10
+	VMULPS      Y7, Y2, Y11
+	VFMADD231PS Y9, Y4, Y11
+	VADDPS      Y11, Y10, Y12
+	VSUBPS      Y11, Y10, Y10
+	VMOVAPS     Y12, 128(CX)
+	VMOVAPS     Y10, 256(CX)
+	VMOVAPS     Y6, Y6
+	VFMADD231PS Y8, Y0, Y6
+	VMULPS      Y7, Y3, Y7
+	VFMADD231PS Y9, Y5, Y7
+	VADDPS      Y7, Y6, Y8
+	VSUBPS      Y7, Y6, Y6
+	VMOVAPS     Y8, 384(CX)
+	VMOVAPS     Y6, 512(CX)
+	VMOVAPS     Y9, Y6
+	VMOVAPS     Y6, 640(CX)
+	ADDQ        R9, R11
+	MOVQ        R11, R10
+	VMOVUPS     (R10), Y6
+	ADDQ        R8, R10
+	VMOVUPS     (R10), Y7
+	ADDQ        R8, R10
+	VMOVUPS     (R10), Y8
+	ADDQ        R8, R10
+	VMOVUPS     (R10), Y9
+	VMOVAPS     Y6, Y10
+	VMOVAPS     Y10, 32(CX)
+	VMOVAPS     Y6, Y10
+	VFMADD231PS Y8, Y1, Y10
+	VMULPS      Y7, Y2, Y11
+	VFMADD231PS Y9, Y4, Y11
+	VADDPS      Y11, Y10, Y12
+	VSUBPS      Y11, Y10, Y10
+	VMOVAPS     Y12, 160(CX)
+	VMOVAPS     Y10, 288(CX)
+	VMOVAPS     Y6, Y6
+	VFMADD231PS Y8, Y0, Y6
+	VMULPS      Y7, Y3, Y7
+	VFMADD231PS Y9, Y5, Y7
+	VADDPS      Y7, Y6, Y8
+	VSUBPS      Y7, Y6, Y6
+	VMOVAPS     Y8, 416(CX)
+	VMOVAPS     Y6, 544(CX)
+	VMOVAPS     Y9, Y6
+	VMOVAPS     Y6, 672(CX)
+	ADDQ        R9, R11
+	MOVQ        R11, R10
+	VMOVUPS     (R10), Y6
+	ADDQ        R8, R10
+	VMOVUPS     (R10), Y7
+	ADDQ        R8, R10
+	VMOVUPS     (R10), Y8
+	ADDQ        R8, R10
+	VMOVUPS     (R10), Y9
+	VMOVAPS     Y6, Y10
+	VMOVAPS     Y10, 64(CX)
+	VMOVAPS     Y6, Y10
+	VFMADD231PS Y8, Y1, Y10
+	VMULPS      Y7, Y2, Y11
+	VFMADD231PS Y9, Y4, Y11
+	VADDPS      Y11, Y10, Y12
+	VSUBPS      Y11, Y10, Y10
+	VMOVAPS     Y12, 192(CX)
+	VMOVAPS     Y10, 320(CX)
+	VMOVAPS     Y6, Y6
+	VFMADD231PS Y8, Y0, Y6
+	VMULPS      Y7, Y3, Y7
+	VFMADD231PS Y9, Y5, Y7
+	VADDPS      Y7, Y6, Y8
+	VSUBPS      Y7, Y6, Y6
+	VMOVAPS     Y8, 448(CX)
+	VMOVAPS     Y6, 576(CX)
+	VMOVAPS     Y9, Y6
+	VMOVAPS     Y6, 704(CX)
+	ADDQ        R9, R11
+	MOVQ        R11, R10
+	VMOVUPS     (R10), Y6
+	ADDQ        R8, R10
+	VMOVUPS     (R10), Y7
+	ADDQ        R8, R10
+	VMOVUPS     (R10), Y8
+	ADDQ        R8, R10
+	VMOVUPS     (R10), Y9
+	VMOVAPS     Y6, Y10
+	VMOVAPS     Y10, 96(CX)
+	VMOVAPS     Y6, Y10
+	VFMADD231PS Y8, Y1, Y10
+	VMULPS      Y7, Y2, Y11
+	VFMADD231PS Y9, Y4, Y11
+	VADDPS      Y11, Y10, Y12
+	VSUBPS      Y11, Y10, Y10
+	VMOVAPS     Y12, 224(CX)
+	VMOVAPS     Y10, 352(CX)
+	VMOVAPS     Y6, Y6
+	VFMADD231PS Y8, Y0, Y6
+	VMULPS      Y7, Y3, Y7
+	VFMADD231PS Y9, Y5, Y7
+	VADDPS      Y7, Y6, Y8
+	VSUBPS      Y7, Y6, Y6
+	VMOVAPS     Y8, 480(CX)
+	VMOVAPS     Y6, 608(CX)
+	VMOVAPS     Y9, Y6
+	VMOVAPS     Y6, 736(CX)
+	MOVQ        DX, R11
+	VMOVAPS     (CX), Y6
+	VMOVAPS     32(CX), Y7
+	VMOVAPS     64(CX), Y8
+	VMOVAPS     96(CX), Y9
+	VMOVAPS     Y6, Y10
+	MOVQ        R11, R10
+	VPSRLD      $0x10, Y10, Y11
+	VPAND       rounding<>+0(SB), Y11, Y11
+	VPADDD      rounding<>+32(SB), Y11, Y11
+	VPADDD      Y10, Y11, Y11
+	VCMPPS      $0x03, Y10, Y10, Y12
+	VPOR        rounding<>+64(SB), Y10, Y10
+	VPBLENDVB   Y12, Y10, Y11, Y11
+	VPSRLD      $0x10, Y11, Y11
+	VPACKUSDW   Y11, Y11, Y11
+	VPERMQ      $0x08, Y11, Y11
+	VMOVDQU     X11, (R10)
+	VMOVAPS     Y6, Y10
+	VFMADD231PS Y8, Y1, Y10
+	VMULPS      Y7, Y2, Y11
+	VFMADD231PS Y9, Y4, Y11
+	VADDPS      Y11, Y10, Y12
+	VSUBPS      Y11, Y10, Y10
+	ADDQ        DI, R10
+	VPSRLD      $0x10, Y12, Y11
+	VPAND       rounding<>+0(SB), Y11, Y11
+	VPADDD      rounding<>+32(SB), Y11, Y11
+	VPADDD      Y12, Y11, Y11
+	VCMPPS      $0x03, Y12, Y12, Y13
+	VPOR        rounding<>+64(SB), Y12, Y12
+	VPBLENDVB   Y13, Y12, Y11, Y11
+	VPSRLD      $0x10, Y11, Y11
+	VPACKUSDW   Y11, Y11, Y11
+	VPERMQ      $0x08, Y11, Y11
+	VMOVDQU     X11, (R10)
+	ADDQ        DI, R10
+	VPSRLD      $0x10, Y10, Y11
+	VPAND       rounding<>+0(SB), Y11, Y11
+	VPADDD      rounding<>+32(SB), Y11, Y11
+	VPADDD      Y10, Y11, Y11
+	VCMPPS      $0x03, Y10, Y10, Y12
+	VPOR        rounding<>+64(SB), Y10, Y10
+	VPBLENDVB   Y12, Y10, Y11, Y11
+	VPSRLD      $0x10, Y11, Y11
+	VPACKUSDW   Y11, Y11, Y11
+	VPERMQ      $0x08, Y11, Y11
+	VMOVDQU     X11, (R10)
+	VMOVAPS     Y6, Y6
+	VFMADD231PS Y8, Y0, Y6
+	VMULPS      Y7, Y3, Y7
+	VFMADD231PS Y9, Y5, Y7
+	VADDPS      Y7, Y6, Y8
+	VSUBPS      Y7, Y6, Y6
+	ADDQ        DI, R10
+	VPSRLD      $0x10, Y8, Y7
+	VPAND       rounding<>+0(SB), Y7, Y7
+	VPADDD      rounding<>+32(SB), Y7, Y7
+	VPADDD      Y8, Y7, Y7
+	VCMPPS      $0x03, Y8, Y8, Y10
+	VPOR        rounding<>+64(SB), Y8, Y8
+	VPBLENDVB   Y10, Y8, Y7, Y7
+	VPSRLD      $0x10, Y7, Y7
+	VPACKUSDW   Y7, Y7, Y7
+	VPERMQ      $0x08, Y7, Y7
+	VMOVDQU     X7, (R10)
+	ADDQ        DI, R10
+	VPSRLD      $0x10, Y6, Y7
+	VPAND       rounding<>+0(SB), Y7, Y7
+	VPADDD      rounding<>+32(SB), Y7, Y7
+	VPADDD      Y6, Y7, Y7
+	VCMPPS      $0x03, Y6, Y6, Y8
+	VPOR        rounding<>+64(SB), Y6, Y6
+	VPBLENDVB   Y8, Y6, Y7, Y7
+	VPSRLD      $0x10, Y7, Y7
+	VPACKUSDW   Y7, Y7, Y7
+	VPERMQ      $0x08, Y7, Y7
+	VMOVDQU     X7, (R10)
+	VMOVAPS     Y9, Y6
+	ADDQ        DI, R10
+	VPSRLD      $0x10, Y6, Y7
+	VPAND       rounding<>+0(SB), Y7, Y7
+	VPADDD      rounding<>+32(SB), Y7, Y7
+	VPADDD      Y6, Y7, Y7
+	VCMPPS      $0x03, Y6, Y6, Y8
+	VPOR        rounding<>+64(SB), Y6, Y6
+	VPBLENDVB   Y8, Y6, Y7, Y7
+	VPSRLD      $0x10, Y7, Y7
+	VPACKUSDW   Y7, Y7, Y7
+	VPERMQ      $0x08, Y7, Y7
+	VMOVDQU     X7, (R10)
+	ADDQ        SI, R11
+	VMOVAPS     128(CX), Y6
+	VMOVAPS     160(CX), Y7
+	VMOVAPS     192(CX), Y8
+	VMOVAPS     224(CX), Y9
+	VMOVAPS     Y6, Y10
+	MOVQ        R11, R10
+	VPSRLD      $0x10, Y10, Y11
+	VPAND       rounding<>+0(SB), Y11, Y11
+	VPADDD      rounding<>+32(SB), Y11, Y11
+	VPADDD      Y10, Y11, Y11
+	VCMPPS      $0x03, Y10, Y10, Y12
+	VPOR        rounding<>+64(SB), Y10, Y10
+	VPBLENDVB   Y12, Y10, Y11, Y11
+	VPSRLD      $0x10, Y11, Y11
+	VPACKUSDW   Y11, Y11, Y11
+	VPERMQ      $0x08, Y11, Y11
+	VMOVDQU     X11, (R10)
+	VMOVAPS     Y6, Y10
+	VFMADD231PS Y8, Y1, Y10
+	VMULPS      Y7, Y2, Y11
+	VFMADD231PS Y9, Y4, Y11
+	VADDPS      Y11, Y10, Y12
+	VSUBPS      Y11, Y10, Y10
+	ADDQ        DI, R10
+	VPSRLD      $0x10, Y12, Y11
+	VPAND       rounding<>+0(SB), Y11, Y11
+	VPADDD      rounding<>+32(SB), Y11, Y11
+	VPADDD      Y12, Y11, Y11
+	VCMPPS      $0x03, Y12, Y12, Y13
+	VPOR        rounding<>+64(SB), Y12, Y12
+	VPBLENDVB   Y13, Y12, Y11, Y11
+	VPSRLD      $0x10, Y11, Y11
+	VPACKUSDW   Y11, Y11, Y11
+	VPERMQ      $0x08, Y11, Y11
+	VMOVDQU     X11, (R10)
+	ADDQ        DI, R10
+	VPSRLD      $0x10, Y10, Y11
+	VPAND       rounding<>+0(SB), Y11, Y11
+	VPADDD      rounding<>+32(SB), Y11, Y11
+	VPADDD      Y10, Y11, Y11
+	VCMPPS      $0x03, Y10, Y10, Y12
+	VPOR        rounding<>+64(SB), Y10, Y10
+	VPBLENDVB   Y12, Y10, Y11, Y11
+	VPSRLD      $0x10, Y11, Y11
+	VPACKUSDW   Y11, Y11, Y11
+	VPERMQ      $0x08, Y11, Y11
+	VMOVDQU     X11, (R10)
+	VMOVAPS     Y6, Y6
+	VFMADD231PS Y8, Y0, Y6
+	VMULPS      Y7, Y3, Y7
+	VFMADD231PS Y9, Y5, Y7
+	VADDPS      Y7, Y6, Y8
+	VSUBPS      Y7, Y6, Y6
+	ADDQ        DI, R10
+	VPSRLD      $0x10, Y8, Y7
+	VPAND       rounding<>+0(SB), Y7, Y7
+	VPADDD      rounding<>+32(SB), Y7, Y7
+	VPADDD      Y8, Y7, Y7
+	VCMPPS      $0x03, Y8, Y8, Y10
+	VPOR        rounding<>+64(SB), Y8, Y8
+	VPBLENDVB   Y10, Y8, Y7, Y7
+	VPSRLD      $0x10, Y7, Y7
+	VPACKUSDW   Y7, Y7, Y7
+	VPERMQ      $0x08, Y7, Y7
+	VMOVDQU     X7, (R10)
+	ADDQ        DI, R10
+	VPSRLD      $0x10, Y6, Y7
+	VPAND       rounding<>+0(SB), Y7, Y7
+	VPADDD      rounding<>+32(SB), Y7, Y7
+	VPADDD      Y6, Y7, Y7
+	VCMPPS      $0x03, Y6, Y6, Y8
+	VPOR        rounding<>+64(SB), Y6, Y6
+	VPBLENDVB   Y8, Y6, Y7, Y7
+	VPSRLD      $0x10, Y7, Y7
+	VPACKUSDW   Y7, Y7, Y7
+	VPERMQ      $0x08, Y7, Y7
+	VMOVDQU     X7, (R10)
+	VMOVAPS     Y9, Y6
+	ADDQ        DI, R10
+	VPSRLD      $0x10, Y6, Y7
+	VPAND       rounding<>+0(SB), Y7, Y7
+	VPADDD      rounding<>+32(SB), Y7, Y7
+	VPADDD      Y6, Y7, Y7
+	VCMPPS      $0x03, Y6, Y6, Y8
+	VPOR        rounding<>+64(SB), Y6, Y6
+	VPBLENDVB   Y8, Y6, Y7, Y7
+	VPSRLD      $0x10, Y7, Y7
+	VPACKUSDW   Y7, Y7, Y7
+	VPERMQ      $0x08, Y7, Y7
+	VMOVDQU     X7, (R10)
+	ADDQ        SI, R11
+	VMOVAPS     256(CX), Y6
+	VMOVAPS     288(CX), Y7
+	VMOVAPS     320(CX), Y8
+	VMOVAPS     352(CX), Y9
+	VMOVAPS     Y6, Y10
+	MOVQ        R11, R10
+	VPSRLD      $0x10, Y10, Y11
+	VPAND       rounding<>+0(SB), Y11, Y11
+	VPADDD      rounding<>+32(SB), Y11, Y11
+	VPADDD      Y10, Y11, Y11
+	VCMPPS      $0x03, Y10, Y10, Y12
+	VPOR        rounding<>+64(SB), Y10, Y10
+	VPBLENDVB   Y12, Y10, Y11, Y11
+	VPSRLD      $0x10, Y11, Y11
+	VPACKUSDW   Y11, Y11, Y11
+	VPERMQ      $0x08, Y11, Y11
+	VMOVDQU     X11, (R10)
+	VMOVAPS     Y6, Y10
+	VFMADD231PS Y8, Y1, Y10
+	VMULPS      Y7, Y2, Y11
+	VFMADD231PS Y9, Y4, Y11
+	VADDPS      Y11, Y10, Y12
+	VSUBPS      Y11, Y10, Y10
+	ADDQ        DI, R10
+	VPSRLD      $0x10, Y12, Y11
+	VPAND       rounding<>+0(SB), Y11, Y11
+	VPADDD      rounding<>+32(SB), Y11, Y11
+	VPADDD      Y12, Y11, Y11
+	VCMPPS      $0x03, Y12, Y12, Y13
+	VPOR        rounding<>+64(SB), Y12, Y12
+	VPBLENDVB   Y13, Y12, Y11, Y11
+	VPSRLD      $0x10, Y11, Y11
+	VPACKUSDW   Y11, Y11, Y11
+	VPERMQ      $0x08, Y11, Y11
+	VMOVDQU     X11, (R10)
+	ADDQ        DI, R10
+	VPSRLD      $0x10, Y10, Y11
+	VPAND       rounding<>+0(SB), Y11, Y11
+	VPADDD      rounding<>+32(SB), Y11, Y11
+	VPADDD      Y10, Y11, Y11
+	VCMPPS      $0x03, Y10, Y10, Y12
+	VPOR        rounding<>+64(SB), Y10, Y10
+	VPBLENDVB   Y12, Y10, Y11, Y11
+	VPSRLD      $0x10, Y11, Y11
+	VPACKUSDW   Y11, Y11, Y11
+	VPERMQ      $0x08, Y11, Y11
+	VMOVDQU     X11, (R10)
+	VMOVAPS     Y6, Y6
+	VFMADD231PS Y8, Y0, Y6
+	VMULPS      Y7, Y3, Y7
+	VFMADD231PS Y9, Y5, Y7
+	VADDPS      Y7, Y6, Y8
+	VSUBPS      Y7, Y6, Y6
+	ADDQ        DI, R10
+	VPSRLD      $0x10, Y8, Y7
+	VPAND       rounding<>+0(SB), Y7, Y7
+	VPADDD      rounding<>+32(SB), Y7, Y7
+	VPADDD      Y8, Y7, Y7
+	VCMPPS      $0x03, Y8, Y8, Y10
+	VPOR        rounding<>+64(SB), Y8, Y8
+	VPBLENDVB   Y10, Y8, Y7, Y7
+	VPSRLD      $0x10, Y7, Y7
+	VPACKUSDW   Y7, Y7, Y7
+	VPERMQ      $0x08, Y7, Y7
+	VMOVDQU     X7, (R10)
+	ADDQ        DI, R10
+	VPSRLD      $0x10, Y6, Y7
+	VPAND       rounding<>+0(SB), Y7, Y7
+	VPADDD      rounding<>+32(SB), Y7, Y7
+	VPADDD      Y6, Y7, Y7
+	VCMPPS      $0x03, Y6, Y6, Y8
+	VPOR        rounding<>+64(SB), Y6, Y6
+	VPBLENDVB   Y8, Y6, Y7, Y7
+	VPSRLD      $0x10, Y7, Y7
+	VPACKUSDW   Y7, Y7, Y7
+	VPERMQ      $0x08, Y7, Y7
+	VMOVDQU     X7, (R10)
+	VMOVAPS     Y9, Y6
+	ADDQ        DI, R10
+	VPSRLD      $0x10, Y6, Y7
+	VPAND       rounding<>+0(SB), Y7, Y7
+	VPADDD      rounding<>+32(SB), Y7, Y7
+	VPADDD      Y6, Y7, Y7
+	VCMPPS      $0x03, Y6, Y6, Y8
+	VPOR        rounding<>+64(SB), Y6, Y6
+	VPBLENDVB   Y8, Y6, Y7, Y7
+	VPSRLD      $0x10, Y7, Y7
+	VPACKUSDW   Y7, Y7, Y7
+	VPERMQ      $0x08, Y7, Y7
+	VMOVDQU     X7, (R10)
+	ADDQ        SI, R11
+	VMOVAPS     384(CX), Y6
+	VMOVAPS     416(CX), Y7
+	VMOVAPS     448(CX), Y8
+	VMOVAPS     480(CX), Y9
+	VMOVAPS     Y6, Y10
+	MOVQ        R11, R10
+	VPSRLD      $0x10, Y10, Y11
+	VPAND       rounding<>+0(SB), Y11, Y11
+	VPADDD      rounding<>+32(SB), Y11, Y11
+	VPADDD      Y10, Y11, Y11
+	VCMPPS      $0x03, Y10, Y10, Y12
+	VPOR        rounding<>+64(SB), Y10, Y10
+	VPBLENDVB   Y12, Y10, Y11, Y11
+	VPSRLD      $0x10, Y11, Y11
+	VPACKUSDW   Y11, Y11, Y11
+	VPERMQ      $0x08, Y11, Y11
+	VMOVDQU     X11, (R10)
+	VMOVAPS     Y6, Y10
+	VFMADD231PS Y8, Y1, Y10
+	VMULPS      Y7, Y2, Y11
+	VFMADD231PS Y9, Y4, Y11
+	VADDPS      Y11, Y10, Y12
+	VSUBPS      Y11, Y10, Y10
+	ADDQ        DI, R10
+	VPSRLD      $0x10, Y12, Y11
+	VPAND       rounding<>+0(SB), Y11, Y11
+	VPADDD      rounding<>+32(SB), Y11, Y11
+	VPADDD      Y12, Y11, Y11
+	VCMPPS      $0x03, Y12, Y12, Y13
+	VPOR        rounding<>+64(SB), Y12, Y12
+	VPBLENDVB   Y13, Y12, Y11, Y11
+	VPSRLD      $0x10, Y11, Y11
+	VPACKUSDW   Y11, Y11, Y11
+	VPERMQ      $0x08, Y11, Y11
+	VMOVDQU     X11, (R10)
+	ADDQ        DI, R10
+	VPSRLD      $0x10, Y10, Y11
+	VPAND       rounding<>+0(SB), Y11, Y11
+	VPADDD      rounding<>+32(SB), Y11, Y11
+	VPADDD      Y10, Y11, Y11
+	VCMPPS      $0x03, Y10, Y10, Y12
+	VPOR        rounding<>+64(SB), Y10, Y10
+	VPBLENDVB   Y12, Y10, Y11, Y11
+	VPSRLD      $0x10, Y11, Y11
+	VPACKUSDW   Y11, Y11, Y11
+	VPERMQ      $0x08, Y11, Y11
+	VMOVDQU     X11, (R10)
+	VMOVAPS     Y6, Y6
+	VFMADD231PS Y8, Y0, Y6
+	VMULPS      Y7, Y3, Y7
+	VFMADD231PS Y9, Y5, Y7
+	VADDPS      Y7, Y6, Y8
+	VSUBPS      Y7, Y6, Y6
+	ADDQ        DI, R10
+	VPSRLD      $0x10, Y8, Y7
+	VPAND       rounding<>+0(SB), Y7, Y7
+	VPADDD      rounding<>+32(SB), Y7, Y7
+	VPADDD      Y8, Y7, Y7
+	VCMPPS      $0x03, Y8, Y8, Y10
+	VPOR        rounding<>+64(SB), Y8, Y8
+	VPBLENDVB   Y10, Y8, Y7, Y7
+	VPSRLD      $0x10, Y7, Y7
+	VPACKUSDW   Y7, Y7, Y7
+	VPERMQ      $0x08, Y7, Y7
+	VMOVDQU     X7, (R10)
+	ADDQ        DI, R10
+	VPSRLD      $0x10, Y6, Y7
+	VPAND       rounding<>+0(SB), Y7, Y7
+	VPADDD      rounding<>+32(SB), Y7, Y7
+	VPADDD      Y6, Y7, Y7
+	VCMPPS      $0x03, Y6, Y6, Y8
+	VPOR        rounding<>+64(SB), Y6, Y6
+	VPBLENDVB   Y8, Y6, Y7, Y7
+	VPSRLD      $0x10, Y7, Y7
+	VPACKUSDW   Y7, Y7, Y7
+	VPERMQ      $0x08, Y7, Y7
+	VMOVDQU     X7, (R10)
+	VMOVAPS     Y9, Y6
+	ADDQ        DI, R10
+	VPSRLD      $0x10, Y6, Y7
+	VPAND       rounding<>+0(SB), Y7, Y7
+	VPADDD      rounding<>+32(SB), Y7, Y7
+	VPADDD      Y6, Y7, Y7
+	VCMPPS      $0x03, Y6, Y6, Y8
+	VPOR        rounding<>+64(SB), Y6, Y6
+	VPBLENDVB   Y8, Y6, Y7, Y7
+	VPSRLD      $0x10, Y7, Y7
+	VPACKUSDW   Y7, Y7, Y7
+	VPERMQ      $0x08, Y7, Y7
+	VMOVDQU     X7, (R10)
+	ADDQ        SI, R11
+	VMOVAPS     512(CX), Y6
+	VMOVAPS     544(CX), Y7
+	VMOVAPS     576(CX), Y8
+	VMOVAPS     608(CX), Y9
+	VMOVAPS     Y6, Y10
+	MOVQ        R11, R10
+	VPSRLD      $0x10, Y10, Y11
+	VPAND       rounding<>+0(SB), Y11, Y11
+	VPADDD      rounding<>+32(SB), Y11, Y11
+	VPADDD      Y10, Y11, Y11
+	VCMPPS      $0x03, Y10, Y10, Y12
+	VPOR        rounding<>+64(SB), Y10, Y10
+	VPBLENDVB   Y12, Y10, Y11, Y11
+	VPSRLD      $0x10, Y11, Y11
+	VPACKUSDW   Y11, Y11, Y11
+	VPERMQ      $0x08, Y11, Y11
+	VMOVDQU     X11, (R10)
+	VMOVAPS     Y6, Y10
+	VFMADD231PS Y8, Y1, Y10
+	VMULPS      Y7, Y2, Y11
+	VFMADD231PS Y9, Y4, Y11
+	VADDPS      Y11, Y10, Y12
+	VSUBPS      Y11, Y10, Y10
+	ADDQ        DI, R10
+	VPSRLD      $0x10, Y12, Y11
+	VPAND       rounding<>+0(SB), Y11, Y11
+	VPADDD      rounding<>+32(SB), Y11, Y11
+	VPADDD      Y12, Y11, Y11
+	VCMPPS      $0x03, Y12, Y12, Y13
+	VPOR        rounding<>+64(SB), Y12, Y12
+	VPBLENDVB   Y13, Y12, Y11, Y11
+	VPSRLD      $0x10, Y11, Y11
+	VPACKUSDW   Y11, Y11, Y11
+	VPERMQ      $0x08, Y11, Y11
+	VMOVDQU     X11, (R10)
+	ADDQ        DI, R10
+	VPSRLD      $0x10, Y10, Y11
+	VPAND       rounding<>+0(SB), Y11, Y11
+	VPADDD      rounding<>+32(SB), Y11, Y11
+	VPADDD      Y10, Y11, Y11
+	VCMPPS      $0x03, Y10, Y10, Y12
+	VPOR        rounding<>+64(SB), Y10, Y10
+	VPBLENDVB   Y12, Y10, Y11, Y11
+	VPSRLD      $0x10, Y11, Y11
+	VPACKUSDW   Y11, Y11, Y11
+	VPERMQ      $0x08, Y11, Y11
+	VMOVDQU     X11, (R10)
+	VMOVAPS     Y6, Y6
+	VFMADD231PS Y8, Y0, Y6
+	VMULPS      Y7, Y3, Y7
+	VFMADD231PS Y9, Y5, Y7
+	VADDPS      Y7, Y6, Y8
+	VSUBPS      Y7, Y6, Y6
+	ADDQ        DI, R10
+	VPSRLD      $0x10, Y8, Y7
+	VPAND       rounding<>+0(SB), Y7, Y7
+	VPADDD      rounding<>+32(SB), Y7, Y7
+	VPADDD      Y8, Y7, Y7
+	VCMPPS      $0x03, Y8, Y8, Y10
+	VPOR        rounding<>+64(SB), Y8, Y8
+	VPBLENDVB   Y10, Y8, Y7, Y7
+	VPSRLD      $0x10, Y7, Y7
+	VPACKUSDW   Y7, Y7, Y7
+	VPERMQ      $0x08, Y7, Y7
+	VMOVDQU     X7, (R10)
+	ADDQ        DI, R10
+	VPSRLD      $0x10, Y6, Y7
+	VPAND       rounding<>+0(SB), Y7, Y7
+	VPADDD      rounding<>+32(SB), Y7, Y7
+	VPADDD      Y6, Y7, Y7
+	VCMPPS      $0x03, Y6, Y6, Y8
+	VPOR        rounding<>+64(SB), Y6, Y6
+	VPBLENDVB   Y8, Y6, Y7, Y7
+	VPSRLD      $0x10, Y7, Y7
+	VPACKUSDW   Y7, Y7, Y7
+	VPERMQ      $0x08, Y7, Y7
+	VMOVDQU     X7, (R10)
+	VMOVAPS     Y9, Y6
+	ADDQ        DI, R10
+	VPSRLD      $0x10, Y6, Y7
+	VPAND       rounding<>+0(SB), Y7, Y7
+	VPADDD      rounding<>+32(SB), Y7, Y7
+	VPADDD      Y6, Y7, Y7
+	VCMPPS      $0x03, Y6, Y6, Y8
+	VPOR        rounding<>+64(SB), Y6, Y6
+	VPBLENDVB   Y8, Y6, Y7, Y7
+	VPSRLD      $0x10, Y7, Y7
+	VPACKUSDW   Y7, Y7, Y7
+	VPERMQ      $0x08, Y7, Y7
+	VMOVDQU     X7, (R10)
+	ADDQ        SI, R11
+	VMOVAPS     640(CX), Y6
+	VMOVAPS     672(CX), Y7
+	VMOVAPS     704(CX), Y8
+	VMOVAPS     736(CX), Y9
+	VMOVAPS     Y6, Y10
+	MOVQ        R11, R10
+	VPSRLD      $0x10, Y10, Y11
+	VPAND       rounding<>+0(SB), Y11, Y11
+	VPADDD      rounding<>+32(SB), Y11, Y11
+	VPADDD      Y10, Y11, Y11
+	VCMPPS      $0x03, Y10, Y10, Y12
+	VPOR        rounding<>+64(SB), Y10, Y10
+	VPBLENDVB   Y12, Y10, Y11, Y11
+	VPSRLD      $0x10, Y11, Y11
+	VPACKUSDW   Y11, Y11, Y11
+	VPERMQ      $0x08, Y11, Y11
+	VMOVDQU     X11, (R10)
+	VMOVAPS     Y6, Y10
+	VFMADD231PS Y8, Y1, Y10
+	VMULPS      Y7, Y2, Y11
+	VFMADD231PS Y9, Y4, Y11
+	VADDPS      Y11, Y10, Y12
+	VSUBPS      Y11, Y10, Y10
+	ADDQ        DI, R10
+	VPSRLD      $0x10, Y12, Y11
+	VPAND       rounding<>+0(SB), Y11, Y11
+	VPADDD      rounding<>+32(SB), Y11, Y11
+	VPADDD      Y12, Y11, Y11
+	VCMPPS      $0x03, Y12, Y12, Y13
+	VPOR        rounding<>+64(SB), Y12, Y12
+	VPBLENDVB   Y13, Y12, Y11, Y11
+	VPSRLD      $0x10, Y11, Y11
+	VPACKUSDW   Y11, Y11, Y11
+	VPERMQ      $0x08, Y11, Y11
+	VMOVDQU     X11, (R10)
+	ADDQ        DI, R10
+	VPSRLD      $0x10, Y10, Y11
+	VPAND       rounding<>+0(SB), Y11, Y11
+	VPADDD      rounding<>+32(SB), Y11, Y11
+	VPADDD      Y10, Y11, Y11
+	VCMPPS      $0x03, Y10, Y10, Y12
+	VPOR        rounding<>+64(SB), Y10, Y10
+	VPBLENDVB   Y12, Y10, Y11, Y11
+	VPSRLD      $0x10, Y11, Y11
+	VPACKUSDW   Y11, Y11, Y11
+	VPERMQ      $0x08, Y11, Y11
+	VMOVDQU     X11, (R10)
+	VMOVAPS     Y6, Y6
+	VFMADD231PS Y8, Y0, Y6
+	VMULPS      Y7, Y3, Y7
+	VFMADD231PS Y9, Y5, Y7
+	VADDPS      Y7, Y6, Y8
+	VSUBPS      Y7, Y6, Y6
+	ADDQ        DI, R10
+	VPSRLD      $0x10, Y8, Y7
+	VPAND       rounding<>+0(SB), Y7, Y7
+	VPADDD      rounding<>+32(SB), Y7, Y7
+	VPADDD      Y8, Y7, Y7
+	VCMPPS      $0x03, Y8, Y8, Y10
+	VPOR        rounding<>+64(SB), Y8, Y8
+	VPBLENDVB   Y10, Y8, Y7, Y7
+	VPSRLD      $0x10, Y7, Y7
+	VPACKUSDW   Y7, Y7, Y7
+	VPERMQ      $0x08, Y7, Y7
+	VMOVDQU     X7, (R10)
+	ADDQ        DI, R10
+	VPSRLD      $0x10, Y6, Y7
+	VPAND       rounding<>+0(SB), Y7, Y7
+	VPADDD      rounding<>+32(SB), Y7, Y7
+	VPADDD      Y6, Y7, Y7
+	VCMPPS      $0x03, Y6, Y6, Y8
+	VPOR        rounding<>+64(SB), Y6, Y6
+	VPBLENDVB   Y8, Y6, Y7, Y7
+	VPSRLD      $0x10, Y7, Y7
+	VPACKUSDW   Y7, Y7, Y7
+	VPERMQ      $0x08, Y7, Y7
+	VMOVDQU     X7, (R10)
+	VMOVAPS     Y9, Y6
+	ADDQ        DI, R10
+	VPSRLD      $0x10, Y6, Y7
+	VPAND       rounding<>+0(SB), Y7, Y7
+	VPADDD      rounding<>+32(SB), Y7, Y7
+	VPADDD      Y6, Y7, Y7
+	VCMPPS      $0x03, Y6, Y6, Y8
+	VPOR        rounding<>+64(SB), Y6, Y6
+	VPBLENDVB   Y8, Y6, Y7, Y7
+	VPSRLD      $0x10, Y7, Y7
+	VPACKUSDW   Y7, Y7, Y7
+	VPERMQ      $0x08, Y7, Y7
+	VMOVDQU     X7, (R10)
+	ADDQ        $0x20, BX
+	ADDQ        $0x10, DX
+	SUBQ        $0x20, AX
+	JNZ         lanes
 	VZEROUPPER
 	RET

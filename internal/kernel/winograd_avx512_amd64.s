@@ -2,6 +2,8 @@
 
 //go:build amd64 && !purego
 
+#include "textflag.h"
+
 // func winogradInput_avx512(t *byte)
 // Requires: AVX, AVX512F
 TEXT ·winogradInput_avx512(SB), $2368-8
@@ -2499,5 +2501,1372 @@ lanes:
 	ADDQ         $0x40, DX
 	SUBQ         $0x40, AX
 	JNZ          lanes
+	VZEROUPPER
+	RET
+
+DATA rounding<>+0(SB)/4, $0x00000001
+DATA rounding<>+4(SB)/4, $0x00000001
+DATA rounding<>+8(SB)/4, $0x00000001
+DATA rounding<>+12(SB)/4, $0x00000001
+DATA rounding<>+16(SB)/4, $0x00000001
+DATA rounding<>+20(SB)/4, $0x00000001
+DATA rounding<>+24(SB)/4, $0x00000001
+DATA rounding<>+28(SB)/4, $0x00000001
+DATA rounding<>+32(SB)/4, $0x00007fff
+DATA rounding<>+36(SB)/4, $0x00007fff
+DATA rounding<>+40(SB)/4, $0x00007fff
+DATA rounding<>+44(SB)/4, $0x00007fff
+DATA rounding<>+48(SB)/4, $0x00007fff
+DATA rounding<>+52(SB)/4, $0x00007fff
+DATA rounding<>+56(SB)/4, $0x00007fff
+DATA rounding<>+60(SB)/4, $0x00007fff
+DATA rounding<>+64(SB)/4, $0x00400000
+DATA rounding<>+68(SB)/4, $0x00400000
+DATA rounding<>+72(SB)/4, $0x00400000
+DATA rounding<>+76(SB)/4, $0x00400000
+DATA rounding<>+80(SB)/4, $0x00400000
+DATA rounding<>+84(SB)/4, $0x00400000
+DATA rounding<>+88(SB)/4, $0x00400000
+DATA rounding<>+92(SB)/4, $0x00400000
+GLOBL rounding<>(SB), RODATA|NOPTR, $96
+
+// func winogradInputPairs_avx512(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·winogradInputPairs_avx512(SB), $2368-8
+	MOVQ         t+0(FP), AX
+	LEAQ         (SP), CX
+	ADDQ         $0x3f, CX
+	ANDQ         $-64, CX
+	MOVQ         (AX), DX
+	MOVQ         8(AX), BX
+	MOVQ         16(AX), SI
+	MOVQ         24(AX), SI
+	SHLQ         $0x02, SI
+	MOVQ         32(AX), DI
+	SHLQ         $0x02, DI
+	MOVQ         40(AX), R8
+	SHLQ         $0x02, R8
+	MOVQ         48(AX), R9
+	SHLQ         $0x02, R9
+	MOVQ         56(AX), AX
+	SHLQ         $0x02, AX
+	MOVL         $0x40200000, R10
+	VMOVD        R10, X0
+	VBROADCASTSS X0, Z0
+	MOVL         $0x40000000, R10
+	VMOVD        R10, X1
+	VBROADCASTSS X1, Z1
+	MOVL         $0x3f000000, R10
+	VMOVD        R10, X2
+	VBROADCASTSS X2, Z2
+	MOVL         $0x3f3504f3, R10
+	VMOVD        R10, X3
+	VBROADCASTSS X3, Z3
+	MOVL         $0x3fb504f3, R10
+	VMOVD        R10, X4
+	VBROADCASTSS X4, Z4
+
+lanes:
+	MOVQ         BX, R11
+	MOVQ         R11, R10
+	VMOVUPS      (R10), Z5
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Z6
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Z7
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Z8
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Z9
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Z10
+	VMOVAPS      Z5, Z5
+	VFNMADD231PS Z7, Z0, Z5
+	VADDPS       Z9, Z5, Z5
+	VMOVAPS      Z5, (CX)
+	VMOVAPS      Z9, Z5
+	VFNMADD231PS Z7, Z1, Z5
+	VMULPS       Z8, Z3, Z11
+	VFNMADD231PS Z6, Z4, Z11
+	VADDPS       Z11, Z5, Z12
+	VSUBPS       Z11, Z5, Z5
+	VMOVAPS      Z12, 384(CX)
+	VMOVAPS      Z5, 768(CX)
+	VMOVAPS      Z9, Z5
+	VFNMADD231PS Z7, Z2, Z5
+	VMULPS       Z8, Z4, Z7
+	VFNMADD231PS Z6, Z3, Z7
+	VADDPS       Z7, Z5, Z9
+	VSUBPS       Z7, Z5, Z5
+	VMOVAPS      Z9, 1152(CX)
+	VMOVAPS      Z5, 1536(CX)
+	VMOVAPS      Z6, Z5
+	VFNMADD231PS Z8, Z0, Z5
+	VADDPS       Z10, Z5, Z5
+	VMOVAPS      Z5, 1920(CX)
+	ADDQ         R9, R11
+	MOVQ         R11, R10
+	VMOVUPS      (R10), Z5
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Z6
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Z7
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Z8
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Z9
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Z10
+	VMOVAPS      Z5, Z5
+	VFNMADD231PS Z7, Z0, Z5
+	VADDPS       Z9, Z5, Z5
+	VMOVAPS      Z5, 64(CX)
+	VMOVAPS      Z9, Z5
+	VFNMADD231PS Z7, Z1, Z5
+	VMULPS       Z8, Z3, Z11
+	VFNMADD231PS Z6, Z4, Z11
+	VADDPS       Z11, Z5, Z12
+	VSUBPS       Z11, Z5, Z5
+	VMOVAPS      Z12, 448(CX)
+	VMOVAPS      Z5, 832(CX)
+	VMOVAPS      Z9, Z5
+	VFNMADD231PS Z7, Z2, Z5
+	VMULPS       Z8, Z4, Z7
+	VFNMADD231PS Z6, Z3, Z7
+	VADDPS       Z7, Z5, Z9
+	VSUBPS       Z7, Z5, Z5
+	VMOVAPS      Z9, 1216(CX)
+	VMOVAPS      Z5, 1600(CX)
+	VMOVAPS      Z6, Z5
+	VFNMADD231PS Z8, Z0, Z5
+	VADDPS       Z10, Z5, Z5
+	VMOVAPS      Z5, 1984(CX)
+	ADDQ         R9, R11
+	MOVQ         R11, R10
+	VMOVUPS      (R10), Z5
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Z6
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Z7
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Z8
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Z9
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Z10
+	VMOVAPS      Z5, Z5
+	VFNMADD231PS Z7, Z0, Z5
+	VADDPS       Z9, Z5, Z5
+	VMOVAPS      Z5, 128(CX)
+	VMOVAPS      Z9, Z5
+	VFNMADD231PS Z7, Z1, Z5
+	VMULPS       Z8, Z3, Z11
+	VFNMADD231PS Z6, Z4, Z11
+	VADDPS       Z11, Z5, Z12
+	VSUBPS       Z11, Z5, Z5
+	VMOVAPS      Z12, 512(CX)
+	VMOVAPS      Z5, 896(CX)
+	VMOVAPS      Z9, Z5
+	VFNMADD231PS Z7, Z2, Z5
+	VMULPS       Z8, Z4, Z7
+	VFNMADD231PS Z6, Z3, Z7
+	VADDPS       Z7, Z5, Z9
+	VSUBPS       Z7, Z5, Z5
+	VMOVAPS      Z9, 1280(CX)
+	VMOVAPS      Z5, 1664(CX)
+	VMOVAPS      Z6, Z5
+	VFNMADD231PS Z8, Z0, Z5
+	VADDPS       Z10, Z5, Z5
+	VMOVAPS      Z5, 2048(CX)
+	ADDQ         R9, R11
+	MOVQ         R11, R10
+	VMOVUPS      (R10), Z5
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Z6
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Z7
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Z8
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Z9
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Z10
+	VMOVAPS      Z5, Z5
+	VFNMADD231PS Z7, Z0, Z5
+	VADDPS       Z9, Z5, Z5
+	VMOVAPS      Z5, 192(CX)
+	VMOVAPS      Z9, Z5
+	VFNMADD231PS Z7, Z1, Z5
+	VMULPS       Z8, Z3, Z11
+	VFNMADD231PS Z6, Z4, Z11
+	VADDPS       Z11, Z5, Z12
+	VSUBPS       Z11, Z5, Z5
+	VMOVAPS      Z12, 576(CX)
+	VMOVAPS      Z5, 960(CX)
+	VMOVAPS      Z9, Z5
+	VFNMADD231PS Z7, Z2, Z5
+	VMULPS       Z8, Z4, Z7
+	VFNMADD231PS Z6, Z3, Z7
+	VADDPS       Z7, Z5, Z9
+	VSUBPS       Z7, Z5, Z5
+	VMOVAPS      Z9, 1344(CX)
+	VMOVAPS      Z5, 1728(CX)
+	VMOVAPS      Z6, Z5
+	VFNMADD231PS Z8, Z0, Z5
+	VADDPS       Z10, Z5, Z5
+	VMOVAPS      Z5, 2112(CX)
+	ADDQ         R9, R11
+	MOVQ         R11, R10
+	VMOVUPS      (R10), Z5
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Z6
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Z7
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Z8
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Z9
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Z10
+	VMOVAPS      Z5, Z5
+	VFNMADD231PS Z7, Z0, Z5
+	VADDPS       Z9, Z5, Z5
+	VMOVAPS      Z5, 256(CX)
+	VMOVAPS      Z9, Z5
+	VFNMADD231PS Z7, Z1, Z5
+	VMULPS       Z8, Z3, Z11
+	VFNMADD231PS Z6, Z4, Z11
+	VADDPS       Z11, Z5, Z12
+	VSUBPS       Z11, Z5, Z5
+	VMOVAPS      Z12, 640(CX)
+	VMOVAPS      Z5, 1024(CX)
+	VMOVAPS      Z9, Z5
+	VFNMADD231PS Z7, Z2, Z5
+	VMULPS       Z8, Z4, Z7
+	VFNMADD231PS Z6, Z3, Z7
+	VADDPS       Z7, Z5, Z9
+	VSUBPS       Z7, Z5, Z5
+	VMOVAPS      Z9, 1408(CX)
+	VMOVAPS      Z5, 1792(CX)
+	VMOVAPS      Z6, Z5
+	VFNMADD231PS Z8, Z0, Z5
+	VADDPS       Z10, Z5, Z5
+	VMOVAPS      Z5, 2176(CX)
+	ADDQ         R9, R11
+	MOVQ         R11, R10
+	VMOVUPS      (R10), Z5
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Z6
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Z7
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Z8
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Z9
+	ADDQ         R8, R10
+	VMOVUPS      (R10), Z10
+	VMOVAPS      Z5, Z5
+	VFNMADD231PS Z7, Z0, Z5
+	VADDPS       Z9, Z5, Z5
+	VMOVAPS      Z5, 320(CX)
+	VMOVAPS      Z9, Z5
+	VFNMADD231PS Z7, Z1, Z5
+	VMULPS       Z8, Z3, Z11
+	VFNMADD231PS Z6, Z4, Z11
+	VADDPS       Z11, Z5, Z12
+	VSUBPS       Z11, Z5, Z5
+	VMOVAPS      Z12, 704(CX)
+	VMOVAPS      Z5, 1088(CX)
+	VMOVAPS      Z9, Z5
+	VFNMADD231PS Z7, Z2, Z5
+	VMULPS       Z8, Z4, Z7
+	VFNMADD231PS Z6, Z3, Z7
+	VADDPS       Z7, Z5, Z9
+	VSUBPS       Z7, Z5, Z5
+	VMOVAPS      Z9, 1472(CX)
+	VMOVAPS      Z5, 1856(CX)
+	VMOVAPS      Z6, Z5
+	VFNMADD231PS Z8, Z0, Z5
+	VADDPS       Z10, Z5, Z5
+	VMOVAPS      Z5, 2240(CX)
+	MOVQ         DX, R11
+	VMOVAPS      (CX), Z5
+	VMOVAPS      64(CX), Z6
+	VMOVAPS      128(CX), Z7
+	VMOVAPS      192(CX), Z8
+	VMOVAPS      256(CX), Z9
+	VMOVAPS      320(CX), Z10
+	VMOVAPS      Z5, Z5
+	VFNMADD231PS Z7, Z0, Z5
+	VADDPS       Z9, Z5, Z5
+	MOVQ         R11, R10
+	VPSRLD       $0x10, Z5, Z11
+	VPANDD.BCST  rounding<>+0(SB), Z11, Z11
+	VPADDD.BCST  rounding<>+32(SB), Z11, Z11
+	VPADDD       Z5, Z11, Z11
+	VCMPPS       $0x03, Z5, Z5, K1
+	VPORD.BCST   rounding<>+64(SB), Z5, K1, Z11
+	VPSRLD       $0x10, Z11, Z11
+	VPMOVDW      Z11, (R10)
+	VMOVAPS      Z9, Z5
+	VFNMADD231PS Z7, Z1, Z5
+	VMULPS       Z8, Z3, Z11
+	VFNMADD231PS Z6, Z4, Z11
+	VADDPS       Z11, Z5, Z12
+	VSUBPS       Z11, Z5, Z5
+	ADDQ         DI, R10
+	VPSRLD       $0x10, Z12, Z11
+	VPANDD.BCST  rounding<>+0(SB), Z11, Z11
+	VPADDD.BCST  rounding<>+32(SB), Z11, Z11
+	VPADDD       Z12, Z11, Z11
+	VCMPPS       $0x03, Z12, Z12, K1
+	VPORD.BCST   rounding<>+64(SB), Z12, K1, Z11
+	VPSRLD       $0x10, Z11, Z11
+	VPMOVDW      Z11, (R10)
+	ADDQ         DI, R10
+	VPSRLD       $0x10, Z5, Z11
+	VPANDD.BCST  rounding<>+0(SB), Z11, Z11
+	VPADDD.BCST  rounding<>+32(SB), Z11, Z11
+	VPADDD       Z5, Z11, Z11
+	VCMPPS       $0x03, Z5, Z5, K1
+	VPORD.BCST   rounding<>+64(SB), Z5, K1, Z11
+	VPSRLD       $0x10, Z11, Z11
+	VPMOVDW      Z11, (R10)
+	VMOVAPS      Z9, Z5
+	VFNMADD231PS Z7, Z2, Z5
+	VMULPS       Z8, Z4, Z7
+	VFNMADD231PS Z6, Z3, Z7
+	VADDPS       Z7, Z5, Z9
+	VSUBPS       Z7, Z5, Z5
+	ADDQ         DI, R10
+	VPSRLD       $0x10, Z9, Z7
+	VPANDD.BCST  rounding<>+0(SB), Z7, Z7
+	VPADDD.BCST  rounding<>+32(SB), Z7, Z7
+	VPADDD       Z9, Z7, Z7
+	VCMPPS       $0x03, Z9, Z9, K1
+	VPORD.BCST   rounding<>+64(SB), Z9, K1, Z7
+	VPSRLD       $0x10, Z7, Z7
+	VPMOVDW      Z7, (R10)
+	ADDQ         DI, R10
+	VPSRLD       $0x10, Z5, Z7
+	VPANDD.BCST  rounding<>+0(SB), Z7, Z7
+	VPADDD.BCST  rounding<>+32(SB), Z7, Z7
+	VPADDD       Z5, Z7, Z7
+	VCMPPS       $0x03, Z5, Z5, K1
+	VPORD.BCST   rounding<>+64(SB), Z5, K1, Z7
+	VPSRLD       $0x10, Z7, Z7
+	VPMOVDW      Z7, (R10)
+	VMOVAPS      Z6, Z5
+	VFNMADD231PS Z8, Z0, Z5
+	VADDPS       Z10, Z5, Z5
+	ADDQ         DI, R10
+	VPSRLD       $0x10, Z5, Z6
+	VPANDD.BCST  rounding<>+0(SB), Z6, Z6
+	VPADDD.BCST  rounding<>+32(SB), Z6, Z6
+	VPADDD       Z5, Z6, Z6
+	VCMPPS       $0x03, Z5, Z5, K1
+	VPORD.BCST   rounding<>+64(SB), Z5, K1, Z6
+	VPSRLD       $0x10, Z6, Z6
+	VPMOVDW      Z6, (R10)
+	ADDQ         SI, R11
+	VMOVAPS      384(CX), Z5
+	VMOVAPS      448(CX), Z6
+	VMOVAPS      512(CX), Z7
+	VMOVAPS      576(CX), Z8
+	VMOVAPS      640(CX), Z9
+	VMOVAPS      704(CX), Z10
+	VMOVAPS      Z5, Z5
+	VFNMADD231PS Z7, Z0, Z5
+	VADDPS       Z9, Z5, Z5
+	MOVQ         R11, R10
+	VPSRLD       $0x10, Z5, Z11
+	VPANDD.BCST  rounding<>+0(SB), Z11, Z11
+	VPADDD.BCST  rounding<>+32(SB), Z11, Z11
+	VPADDD       Z5, Z11, Z11
+	VCMPPS       $0x03, Z5, Z5, K1
+	VPORD.BCST   rounding<>+64(SB), Z5, K1, Z11
+	VPSRLD       $0x10, Z11, Z11
+	VPMOVDW      Z11, (R10)
+	VMOVAPS      Z9, Z5
+	VFNMADD231PS Z7, Z1, Z5
+	VMULPS       Z8, Z3, Z11
+	VFNMADD231PS Z6, Z4, Z11
+	VADDPS       Z11, Z5, Z12
+	VSUBPS       Z11, Z5, Z5
+	ADDQ         DI, R10
+	VPSRLD       $0x10, Z12, Z11
+	VPANDD.BCST  rounding<>+0(SB), Z11, Z11
+	VPADDD.BCST  rounding<>+32(SB), Z11, Z11
+	VPADDD       Z12, Z11, Z11
+	VCMPPS       $0x03, Z12, Z12, K1
+	VPORD.BCST   rounding<>+64(SB), Z12, K1, Z11
+	VPSRLD       $0x10, Z11, Z11
+	VPMOVDW      Z11, (R10)
+	ADDQ         DI, R10
+	VPSRLD       $0x10, Z5, Z11
+	VPANDD.BCST  rounding<>+0(SB), Z11, Z11
+	VPADDD.BCST  rounding<>+32(SB), Z11, Z11
+	VPADDD       Z5, Z11, Z11
+	VCMPPS       $0x03, Z5, Z5, K1
+	VPORD.BCST   rounding<>+64(SB), Z5, K1, Z11
+	VPSRLD       $0x10, Z11, Z11
+	VPMOVDW      Z11, (R10)
+	VMOVAPS      Z9, Z5
+	VFNMADD231PS Z7, Z2, Z5
+	VMULPS       Z8, Z4, Z7
+	VFNMADD231PS Z6, Z3, Z7
+	VADDPS       Z7, Z5, Z9
+	VSUBPS       Z7, Z5, Z5
+	ADDQ         DI, R10
+	VPSRLD       $0x10, Z9, Z7
+	VPANDD.BCST  rounding<>+0(SB), Z7, Z7
+	VPADDD.BCST  rounding<>+32(SB), Z7, Z7
+	VPADDD       Z9, Z7, Z7
+	VCMPPS       $0x03, Z9, Z9, K1
+	VPORD.BCST   rounding<>+64(SB), Z9, K1, Z7
+	VPSRLD       $0x10, Z7, Z7
+	VPMOVDW      Z7, (R10)
+	ADDQ         DI, R10
+	VPSRLD       $0x10, Z5, Z7
+	VPANDD.BCST  rounding<>+0(SB), Z7, Z7
+	VPADDD.BCST  rounding<>+32(SB), Z7, Z7
+	VPADDD       Z5, Z7, Z7
+	VCMPPS       $0x03, Z5, Z5, K1
+	VPORD.BCST   rounding<>+64(SB), Z5, K1, Z7
+	VPSRLD       $0x10, Z7, Z7
+	VPMOVDW      Z7, (R10)
+	VMOVAPS      Z6, Z5
+	VFNMADD231PS Z8, Z0, Z5
+	VADDPS       Z10, Z5, Z5
+	ADDQ         DI, R10
+	VPSRLD       $0x10, Z5, Z6
+	VPANDD.BCST  rounding<>+0(SB), Z6, Z6
+	VPADDD.BCST  rounding<>+32(SB), Z6, Z6
+	VPADDD       Z5, Z6, Z6
+	VCMPPS       $0x03, Z5, Z5, K1
+	VPORD.BCST   rounding<>+64(SB), Z5, K1, Z6
+	VPSRLD       $0x10, Z6, Z6
+	VPMOVDW      Z6, (R10)
+	ADDQ         SI, R11
+	VMOVAPS      768(CX), Z5
+	VMOVAPS      832(CX), Z6
+	VMOVAPS      896(CX), Z7
+	VMOVAPS      960(CX), Z8
+	VMOVAPS      1024(CX), Z9
+	VMOVAPS      1088(CX), Z10
+	VMOVAPS      Z5, Z5
+	VFNMADD231PS Z7, Z0, Z5
+	VADDPS       Z9, Z5, Z5
+	MOVQ         R11, R10
+	VPSRLD       $0x10, Z5, Z11
+	VPANDD.BCST  rounding<>+0(SB), Z11, Z11
+	VPADDD.BCST  rounding<>+32(SB), Z11, Z11
+	VPADDD       Z5, Z11, Z11
+	VCMPPS       $0x03, Z5, Z5, K1
+	VPORD.BCST   rounding<>+64(SB), Z5, K1, Z11
+	VPSRLD       $0x10, Z11, Z11
+	VPMOVDW      Z11, (R10)
+	VMOVAPS      Z9, Z5
+	VFNMADD231PS Z7, Z1, Z5
+	VMULPS       Z8, Z3, Z11
+	VFNMADD231PS Z6, Z4, Z11
+	VADDPS       Z11, Z5, Z12
+	VSUBPS       Z11, Z5, Z5
+	ADDQ         DI, R10
+	VPSRLD       $0x10, Z12, Z11
+	VPANDD.BCST  rounding<>+0(SB), Z11, Z11
+	VPADDD.BCST  rounding<>+32(SB), Z11, Z11
+	VPADDD       Z12, Z11, Z11
+	VCMPPS       $0x03, Z12, Z12, K1
+	VPORD.BCST   rounding<>+64(SB), Z12, K1, Z11
+	VPSRLD       $0x10, Z11, Z11
+	VPMOVDW      Z11, (R10)
+	ADDQ         DI, R10
+	VPSRLD       $0x10, Z5, Z11
+	VPANDD.BCST  rounding<>+0(SB), Z11, Z11
+	VPADDD.BCST  rounding<>+32(SB), Z11, Z11
+	VPADDD       Z5, Z11, Z11
+	VCMPPS       $0x03, Z5, Z5, K1
+	VPORD.BCST   rounding<>+64(SB), Z5, K1, Z11
+	VPSRLD       $0x10, Z11, Z11
+	VPMOVDW      Z11, (R10)
+	VMOVAPS      Z9, Z5
+	VFNMADD231PS Z7, Z2, Z5
+	VMULPS       Z8, Z4, Z7
+	VFNMADD231PS Z6, Z3, Z7
+	VADDPS       Z7, Z5, Z9
+	VSUBPS       Z7, Z5, Z5
+	ADDQ         DI, R10
+	VPSRLD       $0x10, Z9, Z7
+	VPANDD.BCST  rounding<>+0(SB), Z7, Z7
+	VPADDD.BCST  rounding<>+32(SB), Z7, Z7
+	VPADDD       Z9, Z7, Z7
+	VCMPPS       $0x03, Z9, Z9, K1
+	VPORD.BCST   rounding<>+64(SB), Z9, K1, Z7
+	VPSRLD       $0x10, Z7, Z7
+	VPMOVDW      Z7, (R10)
+	ADDQ         DI, R10
+	VPSRLD       $0x10, Z5, Z7
+	VPANDD.BCST  rounding<>+0(SB), Z7, Z7
+	VPADDD.BCST  rounding<>+32(SB), Z7, Z7
+	VPADDD       Z5, Z7, Z7
+	VCMPPS       $0x03, Z5, Z5, K1
+	VPORD.BCST   rounding<>+64(SB), Z5, K1, Z7
+	VPSRLD       $0x10, Z7, Z7
+	VPMOVDW      Z7, (R10)
+	VMOVAPS      Z6, Z5
+	VFNMADD231PS Z8, Z0, Z5
+	VADDPS       Z10, Z5, Z5
+	ADDQ         DI, R10
+	VPSRLD       $0x10, Z5, Z6
+	VPANDD.BCST  rounding<>+0(SB), Z6, Z6
+	VPADDD.BCST  rounding<>+32(SB), Z6, Z6
+	VPADDD       Z5, Z6, Z6
+	VCMPPS       $0x03, Z5, Z5, K1
+	VPORD.BCST   rounding<>+64(SB), Z5, K1, Z6
+	VPSRLD       $0x10, Z6, Z6
+	VPMOVDW      Z6, (R10)
+	ADDQ         SI, R11
+	VMOVAPS      1152(CX), Z5
+	VMOVAPS      1216(CX), Z6
+	VMOVAPS      1280(CX), Z7
+	VMOVAPS      1344(CX), Z8
+	VMOVAPS      1408(CX), Z9
+	VMOVAPS      1472(CX), Z10
+	VMOVAPS      Z5, Z5
+	VFNMADD231PS Z7, Z0, Z5
+	VADDPS       Z9, Z5, Z5
+	MOVQ         R11, R10
+	VPSRLD       $0x10, Z5, Z11
+	VPANDD.BCST  rounding<>+0(SB), Z11, Z11
+	VPADDD.BCST  rounding<>+32(SB), Z11, Z11
+	VPADDD       Z5, Z11, Z11
+	VCMPPS       $0x03, Z5, Z5, K1
+	VPORD.BCST   rounding<>+64(SB), Z5, K1, Z11
+	VPSRLD       $0x10, Z11, Z11
+	VPMOVDW      Z11, (R10)
+	VMOVAPS      Z9, Z5
+	VFNMADD231PS Z7, Z1, Z5
+	VMULPS       Z8, Z3, Z11
+	VFNMADD231PS Z6, Z4, Z11
+	VADDPS       Z11, Z5, Z12
+	VSUBPS       Z11, Z5, Z5
+	ADDQ         DI, R10
+	VPSRLD       $0x10, Z12, Z11
+	VPANDD.BCST  rounding<>+0(SB), Z11, Z11
+	VPADDD.BCST  rounding<>+32(SB), Z11, Z11
+	VPADDD       Z12, Z11, Z11
+	VCMPPS       $0x03, Z12, Z12, K1
+	VPORD.BCST   rounding<>+64(SB), Z12, K1, Z11
+	VPSRLD       $0x10, Z11, Z11
+	VPMOVDW      Z11, (R10)
+	ADDQ         DI, R10
+	VPSRLD       $0x10, Z5, Z11
+	VPANDD.BCST  rounding<>+0(SB), Z11, Z11
+	VPADDD.BCST  rounding<>+32(SB), Z11, Z11
+	VPADDD       Z5, Z11, Z11
+	VCMPPS       $0x03, Z5, Z5, K1
+	VPORD.BCST   rounding<>+64(SB), Z5, K1, Z11
+	VPSRLD       $0x10, Z11, Z11
+	VPMOVDW      Z11, (R10)
+	VMOVAPS      Z9, Z5
+	VFNMADD231PS Z7, Z2, Z5
+	VMULPS       Z8, Z4, Z7
+	VFNMADD231PS Z6, Z3, Z7
+	VADDPS       Z7, Z5, Z9
+	VSUBPS       Z7, Z5, Z5
+	ADDQ         DI, R10
+	VPSRLD       $0x10, Z9, Z7
+	VPANDD.BCST  rounding<>+0(SB), Z7, Z7
+	VPADDD.BCST  rounding<>+32(SB), Z7, Z7
+	VPADDD       Z9, Z7, Z7
+	VCMPPS       $0x03, Z9, Z9, K1
+	VPORD.BCST   rounding<>+64(SB), Z9, K1, Z7
+	VPSRLD       $0x10, Z7, Z7
+	VPMOVDW      Z7, (R10)
+	ADDQ         DI, R10
+	VPSRLD       $0x10, Z5, Z7
+	VPANDD.BCST  rounding<>+0(SB), Z7, Z7
+	VPADDD.BCST  rounding<>+32(SB), Z7, Z7
+	VPADDD       Z5, Z7, Z7
+	VCMPPS       $0x03, Z5, Z5, K1
+	VPORD.BCST   rounding<>+64(SB), Z5, K1, Z7
+	VPSRLD       $0x10, Z7, Z7
+	VPMOVDW      Z7, (R10)
+	VMOVAPS      Z6, Z5
+	VFNMADD231PS Z8, Z0, Z5
+	VADDPS       Z10, Z5, Z5
+	ADDQ         DI, R10
+	VPSRLD       $0x10, Z5, Z6
+	VPANDD.BCST  rounding<>+0(SB), Z6, Z6
+	VPADDD.BCST  rounding<>+32(SB), Z6, Z6
+	VPADDD       Z5, Z6, Z6
+	VCMPPS       $0x03, Z5, Z5, K1
+	VPORD.BCST   rounding<>+64(SB), Z5, K1, Z6
+	VPSRLD       $0x10, Z6, Z6
+	VPMOVDW      Z6, (R10)
+	ADDQ         SI, R11
+	VMOVAPS      1536(CX), Z5
+	VMOVAPS      1600(CX), Z6
+	VMOVAPS      1664(CX), Z7
+	VMOVAPS      1728(CX), Z8
+	VMOVAPS      1792(CX), Z9
+	VMOVAPS      1856(CX), Z10
+	VMOVAPS      Z5, Z5
+	VFNMADD231PS Z7, Z0, Z5
+	VADDPS       Z9, Z5, Z5
+	MOVQ         R11, R10
+	VPSRLD       $0x10, Z5, Z11
+	VPANDD.BCST  rounding<>+0(SB), Z11, Z11
+	VPADDD.BCST  rounding<>+32(SB), Z11, Z11
+	VPADDD       Z5, Z11, Z11
+	VCMPPS       $0x03, Z5, Z5, K1
+	VPORD.BCST   rounding<>+64(SB), Z5, K1, Z11
+	VPSRLD       $0x10, Z11, Z11
+	VPMOVDW      Z11, (R10)
+	VMOVAPS      Z9, Z5
+	VFNMADD231PS Z7, Z1, Z5
+	VMULPS       Z8, Z3, Z11
+	VFNMADD231PS Z6, Z4, Z11
+	VADDPS       Z11, Z5, Z12
+	VSUBPS       Z11, Z5, Z5
+	ADDQ         DI, R10
+	VPSRLD       $0x10, Z12, Z11
+	VPANDD.BCST  rounding<>+0(SB), Z11, Z11
+	VPADDD.BCST  rounding<>+32(SB), Z11, Z11
+	VPADDD       Z12, Z11, Z11
+	VCMPPS       $0x03, Z12, Z12, K1
+	VPORD.BCST   rounding<>+64(SB), Z12, K1, Z11
+	VPSRLD       $0x10, Z11, Z11
+	VPMOVDW      Z11, (R10)
+	ADDQ         DI, R10
+	VPSRLD       $0x10, Z5, Z11
+	VPANDD.BCST  rounding<>+0(SB), Z11, Z11
+	VPADDD.BCST  rounding<>+32(SB), Z11, Z11
+	VPADDD       Z5, Z11, Z11
+	VCMPPS       $0x03, Z5, Z5, K1
+	VPORD.BCST   rounding<>+64(SB), Z5, K1, Z11
+	VPSRLD       $0x10, Z11, Z11
+	VPMOVDW      Z11, (R10)
+	VMOVAPS      Z9, Z5
+	VFNMADD231PS Z7, Z2, Z5
+	VMULPS       Z8, Z4, Z7
+	VFNMADD231PS Z6, Z3, Z7
+	VADDPS       Z7, Z5, Z9
+	VSUBPS       Z7, Z5, Z5
+	ADDQ         DI, R10
+	VPSRLD       $0x10, Z9, Z7
+	VPANDD.BCST  rounding<>+0(SB), Z7, Z7
+	VPADDD.BCST  rounding<>+32(SB), Z7, Z7
+	VPADDD       Z9, Z7, Z7
+	VCMPPS       $0x03, Z9, Z9, K1
+	VPORD.BCST   rounding<>+64(SB), Z9, K1, Z7
+	VPSRLD       $0x10, Z7, Z7
+	VPMOVDW      Z7, (R10)
+	ADDQ         DI, R10
+	VPSRLD       $0x10, Z5, Z7
+	VPANDD.BCST  rounding<>+0(SB), Z7, Z7
+	VPADDD.BCST  rounding<>+32(SB), Z7, Z7
+	VPADDD       Z5, Z7, Z7
+	VCMPPS       $0x03, Z5, Z5, K1
+	VPORD.BCST   rounding<>+64(SB), Z5, K1, Z7
+	VPSRLD       $0x10, Z7, Z7
+	VPMOVDW      Z7, (R10)
+	VMOVAPS      Z6, Z5
+	VFNMADD231PS Z8, Z0, Z5
+	VADDPS       Z10, Z5, Z5
+	ADDQ         DI, R10
+	VPSRLD       $0x10, Z5, Z6
+	VPANDD.BCST  rounding<>+0(SB), Z6, Z6
+	VPADDD.BCST  rounding<>+32(SB), Z6, Z6
+	VPADDD       Z5, Z6, Z6
+	VCMPPS       $0x03, Z5, Z5, K1
+	VPORD.BCST   rounding<>+64(SB), Z5, K1, Z6
+	VPSRLD       $0x10, Z6, Z6
+	VPMOVDW      Z6, (R10)
+	ADDQ         SI, R11
+	VMOVAPS      1920(CX), Z5
+	VMOVAPS      1984(CX), Z6
+	VMOVAPS      2048(CX), Z7
+	VMOVAPS      2112(CX), Z8
+	VMOVAPS      2176(CX), Z9
+	VMOVAPS      2240(CX), Z10
+	VMOVAPS      Z5, Z5
+	VFNMADD231PS Z7, Z0, Z5
+	VADDPS       Z9, Z5, Z5
+	MOVQ         R11, R10
+	VPSRLD       $0x10, Z5, Z11
+	VPANDD.BCST  rounding<>+0(SB), Z11, Z11
+	VPADDD.BCST  rounding<>+32(SB), Z11, Z11
+	VPADDD       Z5, Z11, Z11
+	VCMPPS       $0x03, Z5, Z5, K1
+	VPORD.BCST   rounding<>+64(SB), Z5, K1, Z11
+	VPSRLD       $0x10, Z11, Z11
+	VPMOVDW      Z11, (R10)
+	VMOVAPS      Z9, Z5
+	VFNMADD231PS Z7, Z1, Z5
+	VMULPS       Z8, Z3, Z11
+	VFNMADD231PS Z6, Z4, Z11
+	VADDPS       Z11, Z5, Z12
+	VSUBPS       Z11, Z5, Z5
+	ADDQ         DI, R10
+	VPSRLD       $0x10, Z12, Z11
+	VPANDD.BCST  rounding<>+0(SB), Z11, Z11
+	VPADDD.BCST  rounding<>+32(SB), Z11, Z11
+	VPADDD       Z12, Z11, Z11
+	VCMPPS       $0x03, Z12, Z12, K1
+	VPORD.BCST   rounding<>+64(SB), Z12, K1, Z11
+	VPSRLD       $0x10, Z11, Z11
+	VPMOVDW      Z11, (R10)
+	ADDQ         DI, R10
+	VPSRLD       $0x10, Z5, Z11
+	VPANDD.BCST  rounding<>+0(SB), Z11, Z11
+	VPADDD.BCST  rounding<>+32(SB), Z11, Z11
+	VPADDD       Z5, Z11, Z11
+	VCMPPS       $0x03, Z5, Z5, K1
+	VPORD.BCST   rounding<>+64(SB), Z5, K1, Z11
+	VPSRLD       $0x10, Z11, Z11
+	VPMOVDW      Z11, (R10)
+	VMOVAPS      Z9, Z5
+	VFNMADD231PS Z7, Z2, Z5
+	VMULPS       Z8, Z4, Z7
+	VFNMADD231PS Z6, Z3, Z7
+	VADDPS       Z7, Z5, Z9
+	VSUBPS       Z7, Z5, Z5
+	ADDQ         DI, R10
+	VPSRLD       $0x10, Z9, Z7
+	VPANDD.BCST  rounding<>+0(SB), Z7, Z7
+	VPADDD.BCST  rounding<>+32(SB), Z7, Z7
+	VPADDD       Z9, Z7, Z7
+	VCMPPS       $0x03, Z9, Z9, K1
+	VPORD.BCST   rounding<>+64(SB), Z9, K1, Z7
+	VPSRLD       $0x10, Z7, Z7
+	VPMOVDW      Z7, (R10)
+	ADDQ         DI, R10
+	VPSRLD       $0x10, Z5, Z7
+	VPANDD.BCST  rounding<>+0(SB), Z7, Z7
+	VPADDD.BCST  rounding<>+32(SB), Z7, Z7
+	VPADDD       Z5, Z7, Z7
+	VCMPPS       $0x03, Z5, Z5, K1
+	VPORD.BCST   rounding<>+64(SB), Z5, K1, Z7
+	VPSRLD       $0x10, Z7, Z7
+	VPMOVDW      Z7, (R10)
+	VMOVAPS      Z6, Z5
+	VFNMADD231PS Z8, Z0, Z5
+	VADDPS       Z10, Z5, Z5
+	ADDQ         DI, R10
+	VPSRLD       $0x10, Z5, Z6
+	VPANDD.BCST  rounding<>+0(SB), Z6, Z6
+	VPADDD.BCST  rounding<>+32(SB), Z6, Z6
+	VPADDD       Z5, Z6, Z6
+	VCMPPS       $0x03, Z5, Z5, K1
+	VPORD.BCST   rounding<>+64(SB), Z5, K1, Z6
+	VPSRLD       $0x10, Z6, Z6
+	VPMOVDW      Z6, (R10)
+	ADDQ         $0x40, BX
+	ADDQ         $0x20, DX
+	SUBQ         $0x40, AX
+	JNZ          lanes
+	VZEROUPPER
+	RET
+
+// func winogradGradientPairs_avx512(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·winogradGradientPairs_avx512(SB), $1600-8
+	MOVQ         t+0(FP), AX
+	LEAQ         (SP), CX
+	ADDQ         $0x3f, CX
+	ANDQ         $-64, CX
+	MOVQ         (AX), DX
+	MOVQ         8(AX), BX
+	MOVQ         16(AX), SI
+	MOVQ         24(AX), SI
+	SHLQ         $0x02, SI
+	MOVQ         32(AX), DI
+	SHLQ         $0x02, DI
+	MOVQ         40(AX), R8
+	SHLQ         $0x02, R8
+	MOVQ         48(AX), R9
+	SHLQ         $0x02, R9
+	MOVQ         56(AX), AX
+	SHLQ         $0x02, AX
+	MOVL         $0x40000000, R10
+	VMOVD        R10, X0
+	VBROADCASTSS X0, Z0
+	MOVL         $0x3f000000, R10
+	VMOVD        R10, X1
+	VBROADCASTSS X1, Z1
+	MOVL         $0x3f3504f3, R10
+	VMOVD        R10, X2
+	VBROADCASTSS X2, Z2
+	MOVL         $0x3fb504f3, R10
+	VMOVD        R10, X3
+	VBROADCASTSS X3, Z3
+	MOVL         $0x3eb504f3, R10
+	VMOVD        R10, X4
+	VBROADCASTSS X4, Z4
+	MOVL         $0x403504f3, R10
+	VMOVD        R10, X5
+	VBROADCASTSS X5, Z5
+
+lanes:
+	MOVQ        BX, R11
+	MOVQ        R11, R10
+	VMOVUPS     (R10), Z6
+	ADDQ        R8, R10
+	VMOVUPS     (R10), Z7
+	ADDQ        R8, R10
+	VMOVUPS     (R10), Z8
+	ADDQ        R8, R10
+	VMOVUPS     (R10), Z9
+	VMOVAPS     Z6, Z10
+	VMOVAPS     Z10, (CX)
+	VMOVAPS     Z6, Z10
+	VFMADD231PS Z8, Z1, Z10
+	VMULPS      Z7, Z2, Z11
+	VFMADD231PS Z9, Z4, Z11
+	VADDPS      Z11, Z10, Z12
+	VSUBPS      Z11, Z10, Z10
+	VMOVAPS     Z12, 256(CX)
+	VMOVAPS     Z10, 512(CX)
+	VMOVAPS     Z6, Z6
+	VFMADD231PS Z8, Z0, Z6
+	VMULPS      Z7, Z3, Z7
+	VFMADD231PS Z9, Z5, Z7
+	VADDPS      Z7, Z6, Z8
+	VSUBPS      Z7, Z6, Z6
+	VMOVAPS     Z8, 768(CX)
+	VMOVAPS     Z6, 1024(CX)
+	VMOVAPS     Z9, Z6
+	VMOVAPS     Z6, 1280(CX)
+	ADDQ        R9, R11
+	MOVQ        R11, R10
+	VMOVUPS     (R10), Z6
+	ADDQ        R8, R10
+	VMOVUPS     (R10), Z7
+	ADDQ        R8, R10
+	VMOVUPS     (R10), Z8
+	ADDQ        R8, R10
+	VMOVUPS     (R10), Z9
+	VMOVAPS     Z6, Z10
+	VMOVAPS     Z10, 64(CX)
+	VMOVAPS     Z6, Z10
+	VFMADD231PS Z8, Z1, Z10
+	VMULPS      Z7, Z2, Z11
+	VFMADD231PS Z9, Z4, Z11
+	VADDPS      Z11, Z10, Z12
+	VSUBPS      Z11, Z10, Z10
+	VMOVAPS     Z12, 320(CX)
+	VMOVAPS     Z10, 576(CX)
+	VMOVAPS     Z6, Z6
+	VFMADD231PS Z8, Z0, Z6
+	VMULPS      Z7, Z3, Z7
+	VFMADD231PS Z9, Z5, Z7
+	VADDPS      Z7, Z6, Z8
+	VSUBPS      Z7, Z6, Z6
+	VMOVAPS     Z8, 832(CX)
+	VMOVAPS     Z6, 1088(CX)
+	VMOVAPS     Z9, Z6
+	VMOVAPS     Z6, 1344(CX)
+	ADDQ        R9, R11
+	MOVQ        R11, R10
+	VMOVUPS     (R10), Z6
+	ADDQ        R8, R10
+	VMOVUPS     (R10), Z7
+	ADDQ        R8, R10
+	VMOVUPS     (R10), Z8
+	ADDQ        R8, R10
+	VMOVUPS     (R10), Z9
+	VMOVAPS     Z6, Z10
+	VMOVAPS     Z10, 128(CX)
+	VMOVAPS     Z6, Z10
+	VFMADD231PS Z8, Z1, Z10
+	VMULPS      Z7, Z2, Z11
+	VFMADD231PS Z9, Z4, Z11
+	VADDPS      Z11, Z10, Z12
+	VSUBPS      Z11, Z10, Z10
+	VMOVAPS     Z12, 384(CX)
+	VMOVAPS     Z10, 640(CX)
+	VMOVAPS     Z6, Z6
+	VFMADD231PS Z8, Z0, Z6
+	VMULPS      Z7, Z3, Z7
+	VFMADD231PS Z9, Z5, Z7
+	VADDPS      Z7, Z6, Z8
+	VSUBPS      Z7, Z6, Z6
+	VMOVAPS     Z8, 896(CX)
+	VMOVAPS     Z6, 1152(CX)
+	VMOVAPS     Z9, Z6
+	VMOVAPS     Z6, 1408(CX)
+	ADDQ        R9, R11
+	MOVQ        R11, R10
+	VMOVUPS     (R10), Z6
+	ADDQ        R8, R10
+	VMOVUPS     (R10), Z7
+	ADDQ        R8, R10
+	VMOVUPS     (R10), Z8
+	ADDQ        R8, R10
+	VMOVUPS     (R10), Z9
+	VMOVAPS     Z6, Z10
+	VMOVAPS     Z10, 192(CX)
+	VMOVAPS     Z6, Z10
+	VFMADD231PS Z8, Z1, Z10
+	VMULPS      Z7, Z2, Z11
+	VFMADD231PS Z9, Z4, Z11
+	VADDPS      Z11, Z10, Z12
+	VSUBPS      Z11, Z10, Z10
+	VMOVAPS     Z12, 448(CX)
+	VMOVAPS     Z10, 704(CX)
+	VMOVAPS     Z6, Z6
+	VFMADD231PS Z8, Z0, Z6
+	VMULPS      Z7, Z3, Z7
+	VFMADD231PS Z9, Z5, Z7
+	VADDPS      Z7, Z6, Z8
+	VSUBPS      Z7, Z6, Z6
+	VMOVAPS     Z8, 960(CX)
+	VMOVAPS     Z6, 1216(CX)
+	VMOVAPS     Z9, Z6
+	VMOVAPS     Z6, 1472(CX)
+	MOVQ        DX, R11
+	VMOVAPS     (CX), Z6
+	VMOVAPS     64(CX), Z7
+	VMOVAPS     128(CX), Z8
+	VMOVAPS     192(CX), Z9
+	VMOVAPS     Z6, Z10
+	MOVQ        R11, R10
+	VPSRLD      $0x10, Z10, Z11
+	VPANDD.BCST rounding<>+0(SB), Z11, Z11
+	VPADDD.BCST rounding<>+32(SB), Z11, Z11
+	VPADDD      Z10, Z11, Z11
+	VCMPPS      $0x03, Z10, Z10, K1
+	VPORD.BCST  rounding<>+64(SB), Z10, K1, Z11
+	VPSRLD      $0x10, Z11, Z11
+	VPMOVDW     Z11, (R10)
+	VMOVAPS     Z6, Z10
+	VFMADD231PS Z8, Z1, Z10
+	VMULPS      Z7, Z2, Z11
+	VFMADD231PS Z9, Z4, Z11
+	VADDPS      Z11, Z10, Z12
+	VSUBPS      Z11, Z10, Z10
+	ADDQ        DI, R10
+	VPSRLD      $0x10, Z12, Z11
+	VPANDD.BCST rounding<>+0(SB), Z11, Z11
+	VPADDD.BCST rounding<>+32(SB), Z11, Z11
+	VPADDD      Z12, Z11, Z11
+	VCMPPS      $0x03, Z12, Z12, K1
+	VPORD.BCST  rounding<>+64(SB), Z12, K1, Z11
+	VPSRLD      $0x10, Z11, Z11
+	VPMOVDW     Z11, (R10)
+	ADDQ        DI, R10
+	VPSRLD      $0x10, Z10, Z11
+	VPANDD.BCST rounding<>+0(SB), Z11, Z11
+	VPADDD.BCST rounding<>+32(SB), Z11, Z11
+	VPADDD      Z10, Z11, Z11
+	VCMPPS      $0x03, Z10, Z10, K1
+	VPORD.BCST  rounding<>+64(SB), Z10, K1, Z11
+	VPSRLD      $0x10, Z11, Z11
+	VPMOVDW     Z11, (R10)
+	VMOVAPS     Z6, Z6
+	VFMADD231PS Z8, Z0, Z6
+	VMULPS      Z7, Z3, Z7
+	VFMADD231PS Z9, Z5, Z7
+	VADDPS      Z7, Z6, Z8
+	VSUBPS      Z7, Z6, Z6
+	ADDQ        DI, R10
+	VPSRLD      $0x10, Z8, Z7
+	VPANDD.BCST rounding<>+0(SB), Z7, Z7
+	VPADDD.BCST rounding<>+32(SB), Z7, Z7
+	VPADDD      Z8, Z7, Z7
+	VCMPPS      $0x03, Z8, Z8, K1
+	VPORD.BCST  rounding<>+64(SB), Z8, K1, Z7
+	VPSRLD      $0x10, Z7, Z7
+	VPMOVDW     Z7, (R10)
+	ADDQ        DI, R10
+	VPSRLD      $0x10, Z6, Z7
+	VPANDD.BCST rounding<>+0(SB), Z7, Z7
+	VPADDD.BCST rounding<>+32(SB), Z7, Z7
+	VPADDD      Z6, Z7, Z7
+	VCMPPS      $0x03, Z6, Z6, K1
+	VPORD.BCST  rounding<>+64(SB), Z6, K1, Z7
+	VPSRLD      $0x10, Z7, Z7
+	VPMOVDW     Z7, (R10)
+	VMOVAPS     Z9, Z6
+	ADDQ        DI, R10
+	VPSRLD      $0x10, Z6, Z7
+	VPANDD.BCST rounding<>+0(SB), Z7, Z7
+	VPADDD.BCST rounding<>+32(SB), Z7, Z7
+	VPADDD      Z6, Z7, Z7
+	VCMPPS      $0x03, Z6, Z6, K1
+	VPORD.BCST  rounding<>+64(SB), Z6, K1, Z7
+	VPSRLD      $0x10, Z7, Z7
+	VPMOVDW     Z7, (R10)
+	ADDQ        SI, R11
+	VMOVAPS     256(CX), Z6
+	VMOVAPS     320(CX), Z7
+	VMOVAPS     384(CX), Z8
+	VMOVAPS     448(CX), Z9
+	VMOVAPS     Z6, Z10
+	MOVQ        R11, R10
+	VPSRLD      $0x10, Z10, Z11
+	VPANDD.BCST rounding<>+0(SB), Z11, Z11
+	VPADDD.BCST rounding<>+32(SB), Z11, Z11
+	VPADDD      Z10, Z11, Z11
+	VCMPPS      $0x03, Z10, Z10, K1
+	VPORD.BCST  rounding<>+64(SB), Z10, K1, Z11
+	VPSRLD      $0x10, Z11, Z11
+	VPMOVDW     Z11, (R10)
+	VMOVAPS     Z6, Z10
+	VFMADD231PS Z8, Z1, Z10
+	VMULPS      Z7, Z2, Z11
+	VFMADD231PS Z9, Z4, Z11
+	VADDPS      Z11, Z10, Z12
+	VSUBPS      Z11, Z10, Z10
+	ADDQ        DI, R10
+	VPSRLD      $0x10, Z12, Z11
+	VPANDD.BCST rounding<>+0(SB), Z11, Z11
+	VPADDD.BCST rounding<>+32(SB), Z11, Z11
+	VPADDD      Z12, Z11, Z11
+	VCMPPS      $0x03, Z12, Z12, K1
+	VPORD.BCST  rounding<>+64(SB), Z12, K1, Z11
+	VPSRLD      $0x10, Z11, Z11
+	VPMOVDW     Z11, (R10)
+	ADDQ        DI, R10
+	VPSRLD      $0x10, Z10, Z11
+	VPANDD.BCST rounding<>+0(SB), Z11, Z11
+	VPADDD.BCST rounding<>+32(SB), Z11, Z11
+	VPADDD      Z10, Z11, Z11
+	VCMPPS      $0x03, Z10, Z10, K1
+	VPORD.BCST  rounding<>+64(SB), Z10, K1, Z11
+	VPSRLD      $0x10, Z11, Z11
+	VPMOVDW     Z11, (R10)
+	VMOVAPS     Z6, Z6
+	VFMADD231PS Z8, Z0, Z6
+	VMULPS      Z7, Z3, Z7
+	VFMADD231PS Z9, Z5, Z7
+	VADDPS      Z7, Z6, Z8
+	VSUBPS      Z7, Z6, Z6
+	ADDQ        DI, R10
+	VPSRLD      $0x10, Z8, Z7
+	VPANDD.BCST rounding<>+0(SB), Z7, Z7
+	VPADDD.BCST rounding<>+32(SB), Z7, Z7
+	VPADDD      Z8, Z7, Z7
+	VCMPPS      $0x03, Z8, Z8, K1
+	VPORD.BCST  rounding<>+64(SB), Z8, K1, Z7
+	VPSRLD      $0x10, Z7, Z7
+	VPMOVDW     Z7, (R10)
+	ADDQ        DI, R10
+	VPSRLD      $0x10, Z6, Z7
+	VPANDD.BCST rounding<>+0(SB), Z7, Z7
+	VPADDD.BCST rounding<>+32(SB), Z7, Z7
+	VPADDD      Z6, Z7, Z7
+	VCMPPS      $0x03, Z6, Z6, K1
+	VPORD.BCST  rounding<>+64(SB), Z6, K1, Z7
+	VPSRLD      $0x10, Z7, Z7
+	VPMOVDW     Z7, (R10)
+	VMOVAPS     Z9, Z6
+	ADDQ        DI, R10
+	VPSRLD      $0x10, Z6, Z7
+	VPANDD.BCST rounding<>+0(SB), Z7, Z7
+	VPADDD.BCST rounding<>+32(SB), Z7, Z7
+	VPADDD      Z6, Z7, Z7
+	VCMPPS      $0x03, Z6, Z6, K1
+	VPORD.BCST  rounding<>+64(SB), Z6, K1, Z7
+	VPSRLD      $0x10, Z7, Z7
+	VPMOVDW     Z7, (R10)
+	ADDQ        SI, R11
+	VMOVAPS     512(CX), Z6
+	VMOVAPS     576(CX), Z7
+	VMOVAPS     640(CX), Z8
+	VMOVAPS     704(CX), Z9
+	VMOVAPS     Z6, Z10
+	MOVQ        R11, R10
+	VPSRLD      $0x10, Z10, Z11
+	VPANDD.BCST rounding<>+0(SB), Z11, Z11
+	VPADDD.BCST rounding<>+32(SB), Z11, Z11
+	VPADDD      Z10, Z11, Z11
+	VCMPPS      $0x03, Z10, Z10, K1
+	VPORD.BCST  rounding<>+64(SB), Z10, K1, Z11
+	VPSRLD      $0x10, Z11, Z11
+	VPMOVDW     Z11, (R10)
+	VMOVAPS     Z6, Z10
+	VFMADD231PS Z8, Z1, Z10
+	VMULPS      Z7, Z2, Z11
+	VFMADD231PS Z9, Z4, Z11
+	VADDPS      Z11, Z10, Z12
+	VSUBPS      Z11, Z10, Z10
+	ADDQ        DI, R10
+	VPSRLD      $0x10, Z12, Z11
+	VPANDD.BCST rounding<>+0(SB), Z11, Z11
+	VPADDD.BCST rounding<>+32(SB), Z11, Z11
+	VPADDD      Z12, Z11, Z11
+	VCMPPS      $0x03, Z12, Z12, K1
+	VPORD.BCST  rounding<>+64(SB), Z12, K1, Z11
+	VPSRLD      $0x10, Z11, Z11
+	VPMOVDW     Z11, (R10)
+	ADDQ        DI, R10
+	VPSRLD      $0x10, Z10, Z11
+	VPANDD.BCST rounding<>+0(SB), Z11, Z11
+	VPADDD.BCST rounding<>+32(SB), Z11, Z11
+	VPADDD      Z10, Z11, Z11
+	VCMPPS      $0x03, Z10, Z10, K1
+	VPORD.BCST  rounding<>+64(SB), Z10, K1, Z11
+	VPSRLD      $0x10, Z11, Z11
+	VPMOVDW     Z11, (R10)
+	VMOVAPS     Z6, Z6
+	VFMADD231PS Z8, Z0, Z6
+	VMULPS      Z7, Z3, Z7
+	VFMADD231PS Z9, Z5, Z7
+	VADDPS      Z7, Z6, Z8
+	VSUBPS      Z7, Z6, Z6
+	ADDQ        DI, R10
+	VPSRLD      $0x10, Z8, Z7
+	VPANDD.BCST rounding<>+0(SB), Z7, Z7
+	VPADDD.BCST rounding<>+32(SB), Z7, Z7
+	VPADDD      Z8, Z7, Z7
+	VCMPPS      $0x03, Z8, Z8, K1
+	VPORD.BCST  rounding<>+64(SB), Z8, K1, Z7
+	VPSRLD      $0x10, Z7, Z7
+	VPMOVDW     Z7, (R10)
+	ADDQ        DI, R10
+	VPSRLD      $0x10, Z6, Z7
+	VPANDD.BCST rounding<>+0(SB), Z7, Z7
+	VPADDD.BCST rounding<>+32(SB), Z7, Z7
+	VPADDD      Z6, Z7, Z7
+	VCMPPS      $0x03, Z6, Z6, K1
+	VPORD.BCST  rounding<>+64(SB), Z6, K1, Z7
+	VPSRLD      $0x10, Z7, Z7
+	VPMOVDW     Z7, (R10)
+	VMOVAPS     Z9, Z6
+	ADDQ        DI, R10
+	VPSRLD      $0x10, Z6, Z7
+	VPANDD.BCST rounding<>+0(SB), Z7, Z7
+	VPADDD.BCST rounding<>+32(SB), Z7, Z7
+	VPADDD      Z6, Z7, Z7
+	VCMPPS      $0x03, Z6, Z6, K1
+	VPORD.BCST  rounding<>+64(SB), Z6, K1, Z7
+	VPSRLD      $0x10, Z7, Z7
+	VPMOVDW     Z7, (R10)
+	ADDQ        SI, R11
+	VMOVAPS     768(CX), Z6
+	VMOVAPS     832(CX), Z7
+	VMOVAPS     896(CX), Z8
+	VMOVAPS     960(CX), Z9
+	VMOVAPS     Z6, Z10
+	MOVQ        R11, R10
+	VPSRLD      $0x10, Z10, Z11
+	VPANDD.BCST rounding<>+0(SB), Z11, Z11
+	VPADDD.BCST rounding<>+32(SB), Z11, Z11
+	VPADDD      Z10, Z11, Z11
+	VCMPPS      $0x03, Z10, Z10, K1
+	VPORD.BCST  rounding<>+64(SB), Z10, K1, Z11
+	VPSRLD      $0x10, Z11, Z11
+	VPMOVDW     Z11, (R10)
+	VMOVAPS     Z6, Z10
+	VFMADD231PS Z8, Z1, Z10
+	VMULPS      Z7, Z2, Z11
+	VFMADD231PS Z9, Z4, Z11
+	VADDPS      Z11, Z10, Z12
+	VSUBPS      Z11, Z10, Z10
+	ADDQ        DI, R10
+	VPSRLD      $0x10, Z12, Z11
+	VPANDD.BCST rounding<>+0(SB), Z11, Z11
+	VPADDD.BCST rounding<>+32(SB), Z11, Z11
+	VPADDD      Z12, Z11, Z11
+	VCMPPS      $0x03, Z12, Z12, K1
+	VPORD.BCST  rounding<>+64(SB), Z12, K1, Z11
+	VPSRLD      $0x10, Z11, Z11
+	VPMOVDW     Z11, (R10)
+	ADDQ        DI, R10
+	VPSRLD      $0x10, Z10, Z11
+	VPANDD.BCST rounding<>+0(SB), Z11, Z11
+	VPADDD.BCST rounding<>+32(SB), Z11, Z11
+	VPADDD      Z10, Z11, Z11
+	VCMPPS      $0x03, Z10, Z10, K1
+	VPORD.BCST  rounding<>+64(SB), Z10, K1, Z11
+	VPSRLD      $0x10, Z11, Z11
+	VPMOVDW     Z11, (R10)
+	VMOVAPS     Z6, Z6
+	VFMADD231PS Z8, Z0, Z6
+	VMULPS      Z7, Z3, Z7
+	VFMADD231PS Z9, Z5, Z7
+	VADDPS      Z7, Z6, Z8
+	VSUBPS      Z7, Z6, Z6
+	ADDQ        DI, R10
+	VPSRLD      $0x10, Z8, Z7
+	VPANDD.BCST rounding<>+0(SB), Z7, Z7
+	VPADDD.BCST rounding<>+32(SB), Z7, Z7
+	VPADDD      Z8, Z7, Z7
+	VCMPPS      $0x03, Z8, Z8, K1
+	VPORD.BCST  rounding<>+64(SB), Z8, K1, Z7
+	VPSRLD      $0x10, Z7, Z7
+	VPMOVDW     Z7, (R10)
+	ADDQ        DI, R10
+	VPSRLD      $0x10, Z6, Z7
+	VPANDD.BCST rounding<>+0(SB), Z7, Z7
+	VPADDD.BCST rounding<>+32(SB), Z7, Z7
+	VPADDD      Z6, Z7, Z7
+	VCMPPS      $0x03, Z6, Z6, K1
+	VPORD.BCST  rounding<>+64(SB), Z6, K1, Z7
+	VPSRLD      $0x10, Z7, Z7
+	VPMOVDW     Z7, (R10)
+	VMOVAPS     Z9, Z6
+	ADDQ        DI, R10
+	VPSRLD      $0x10, Z6, Z7
+	VPANDD.BCST rounding<>+0(SB), Z7, Z7
+	VPADDD.BCST rounding<>+32(SB), Z7, Z7
+	VPADDD      Z6, Z7, Z7
+	VCMPPS      $0x03, Z6, Z6, K1
+	VPORD.BCST  rounding<>+64(SB), Z6, K1, Z7
+	VPSRLD      $0x10, Z7, Z7
+	VPMOVDW     Z7, (R10)
+	ADDQ        SI, R11
+	VMOVAPS     1024(CX), Z6
+	VMOVAPS     1088(CX), Z7
+	VMOVAPS     1152(CX), Z8
+	VMOVAPS     1216(CX), Z9
+	VMOVAPS     Z6, Z10
+	MOVQ        R11, R10
+	VPSRLD      $0x10, Z10, Z11
+	VPANDD.BCST rounding<>+0(SB), Z11, Z11
+	VPADDD.BCST rounding<>+32(SB), Z11, Z11
+	VPADDD      Z10, Z11, Z11
+	VCMPPS      $0x03, Z10, Z10, K1
+	VPORD.BCST  rounding<>+64(SB), Z10, K1, Z11
+	VPSRLD      $0x10, Z11, Z11
+	VPMOVDW     Z11, (R10)
+	VMOVAPS     Z6, Z10
+	VFMADD231PS Z8, Z1, Z10
+	VMULPS      Z7, Z2, Z11
+	VFMADD231PS Z9, Z4, Z11
+	VADDPS      Z11, Z10, Z12
+	VSUBPS      Z11, Z10, Z10
+	ADDQ        DI, R10
+	VPSRLD      $0x10, Z12, Z11
+	VPANDD.BCST rounding<>+0(SB), Z11, Z11
+	VPADDD.BCST rounding<>+32(SB), Z11, Z11
+	VPADDD      Z12, Z11, Z11
+	VCMPPS      $0x03, Z12, Z12, K1
+	VPORD.BCST  rounding<>+64(SB), Z12, K1, Z11
+	VPSRLD      $0x10, Z11, Z11
+	VPMOVDW     Z11, (R10)
+	ADDQ        DI, R10
+	VPSRLD      $0x10, Z10, Z11
+	VPANDD.BCST rounding<>+0(SB), Z11, Z11
+	VPADDD.BCST rounding<>+32(SB), Z11, Z11
+	VPADDD      Z10, Z11, Z11
+	VCMPPS      $0x03, Z10, Z10, K1
+	VPORD.BCST  rounding<>+64(SB), Z10, K1, Z11
+	VPSRLD      $0x10, Z11, Z11
+	VPMOVDW     Z11, (R10)
+	VMOVAPS     Z6, Z6
+	VFMADD231PS Z8, Z0, Z6
+	VMULPS      Z7, Z3, Z7
+	VFMADD231PS Z9, Z5, Z7
+	VADDPS      Z7, Z6, Z8
+	VSUBPS      Z7, Z6, Z6
+	ADDQ        DI, R10
+	VPSRLD      $0x10, Z8, Z7
+	VPANDD.BCST rounding<>+0(SB), Z7, Z7
+	VPADDD.BCST rounding<>+32(SB), Z7, Z7
+	VPADDD      Z8, Z7, Z7
+	VCMPPS      $0x03, Z8, Z8, K1
+	VPORD.BCST  rounding<>+64(SB), Z8, K1, Z7
+	VPSRLD      $0x10, Z7, Z7
+	VPMOVDW     Z7, (R10)
+	ADDQ        DI, R10
+	VPSRLD      $0x10, Z6, Z7
+	VPANDD.BCST rounding<>+0(SB), Z7, Z7
+	VPADDD.BCST rounding<>+32(SB), Z7, Z7
+	VPADDD      Z6, Z7, Z7
+	VCMPPS      $0x03, Z6, Z6, K1
+	VPORD.BCST  rounding<>+64(SB), Z6, K1, Z7
+	VPSRLD      $0x10, Z7, Z7
+	VPMOVDW     Z7, (R10)
+	VMOVAPS     Z9, Z6
+	ADDQ        DI, R10
+	VPSRLD      $0x10, Z6, Z7
+	VPANDD.BCST rounding<>+0(SB), Z7, Z7
+	VPADDD.BCST rounding<>+32(SB), Z7, Z7
+	VPADDD      Z6, Z7, Z7
+	VCMPPS      $0x03, Z6, Z6, K1
+	VPORD.BCST  rounding<>+64(SB), Z6, K1, Z7
+	VPSRLD      $0x10, Z7, Z7
+	VPMOVDW     Z7, (R10)
+	ADDQ        SI, R11
+	VMOVAPS     1280(CX), Z6
+	VMOVAPS     1344(CX), Z7
+	VMOVAPS     1408(CX), Z8
+	VMOVAPS     1472(CX), Z9
+	VMOVAPS     Z6, Z10
+	MOVQ        R11, R10
+	VPSRLD      $0x10, Z10, Z11
+	VPANDD.BCST rounding<>+0(SB), Z11, Z11
+	VPADDD.BCST rounding<>+32(SB), Z11, Z11
+	VPADDD      Z10, Z11, Z11
+	VCMPPS      $0x03, Z10, Z10, K1
+	VPORD.BCST  rounding<>+64(SB), Z10, K1, Z11
+	VPSRLD      $0x10, Z11, Z11
+	VPMOVDW     Z11, (R10)
+	VMOVAPS     Z6, Z10
+	VFMADD231PS Z8, Z1, Z10
+	VMULPS      Z7, Z2, Z11
+	VFMADD231PS Z9, Z4, Z11
+	VADDPS      Z11, Z10, Z12
+	VSUBPS      Z11, Z10, Z10
+	ADDQ        DI, R10
+	VPSRLD      $0x10, Z12, Z11
+	VPANDD.BCST rounding<>+0(SB), Z11, Z11
+	VPADDD.BCST rounding<>+32(SB), Z11, Z11
+	VPADDD      Z12, Z11, Z11
+	VCMPPS      $0x03, Z12, Z12, K1
+	VPORD.BCST  rounding<>+64(SB), Z12, K1, Z11
+	VPSRLD      $0x10, Z11, Z11
+	VPMOVDW     Z11, (R10)
+	ADDQ        DI, R10
+	VPSRLD      $0x10, Z10, Z11
+	VPANDD.BCST rounding<>+0(SB), Z11, Z11
+	VPADDD.BCST rounding<>+32(SB), Z11, Z11
+	VPADDD      Z10, Z11, Z11
+	VCMPPS      $0x03, Z10, Z10, K1
+	VPORD.BCST  rounding<>+64(SB), Z10, K1, Z11
+	VPSRLD      $0x10, Z11, Z11
+	VPMOVDW     Z11, (R10)
+	VMOVAPS     Z6, Z6
+	VFMADD231PS Z8, Z0, Z6
+	VMULPS      Z7, Z3, Z7
+	VFMADD231PS Z9, Z5, Z7
+	VADDPS      Z7, Z6, Z8
+	VSUBPS      Z7, Z6, Z6
+	ADDQ        DI, R10
+	VPSRLD      $0x10, Z8, Z7
+	VPANDD.BCST rounding<>+0(SB), Z7, Z7
+	VPADDD.BCST rounding<>+32(SB), Z7, Z7
+	VPADDD      Z8, Z7, Z7
+	VCMPPS      $0x03, Z8, Z8, K1
+	VPORD.BCST  rounding<>+64(SB), Z8, K1, Z7
+	VPSRLD      $0x10, Z7, Z7
+	VPMOVDW     Z7, (R10)
+	ADDQ        DI, R10
+	VPSRLD      $0x10, Z6, Z7
+	VPANDD.BCST rounding<>+0(SB), Z7, Z7
+	VPADDD.BCST rounding<>+32(SB), Z7, Z7
+	VPADDD      Z6, Z7, Z7
+	VCMPPS      $0x03, Z6, Z6, K1
+	VPORD.BCST  rounding<>+64(SB), Z6, K1, Z7
+	VPSRLD      $0x10, Z7, Z7
+	VPMOVDW     Z7, (R10)
+	VMOVAPS     Z9, Z6
+	ADDQ        DI, R10
+	VPSRLD      $0x10, Z6, Z7
+	VPANDD.BCST rounding<>+0(SB), Z7, Z7
+	VPADDD.BCST rounding<>+32(SB), Z7, Z7
+	VPADDD      Z6, Z7, Z7
+	VCMPPS      $0x03, Z6, Z6, K1
+	VPORD.BCST  rounding<>+64(SB), Z6, K1, Z7
+	VPSRLD      $0x10, Z7, Z7
+	VPMOVDW     Z7, (R10)
+	ADDQ        $0x40, BX
+	ADDQ        $0x20, DX
+	SUBQ        $0x40, AX
+	JNZ         lanes
 	VZEROUPPER
 	RET

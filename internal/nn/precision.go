@@ -11,7 +11,7 @@ const (
 	BF16 Precision = "bf16" // bfloat16 in dense convolutions whose channels are multiples of 32, and what they give is stored in it
 )
 
-// Fast reports whether this processor has instructions for the products of p.
+// Fast reports whether the products of p are in assembly on this processor.
 func (p Precision) Fast() bool { return p == FP32 || kernel.MixedIsFast() }
 
 // PeakGFLOPS measures the speed of all of pool's threads at once in a loop of products of p on registers. It

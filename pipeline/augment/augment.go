@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"image"
-	"image/color"
 	"math/rand/v2"
 	"strings"
 
@@ -92,12 +91,17 @@ func (s Settings) Validate() error {
 // does not change whether the others happen. Colours come first and what uncovers black
 // last, so that black stays exactly black.
 func (s Settings) Apply(rng *rand.Rand, img *image.NRGBA) *image.NRGBA {
+	return s.ApplyIn(new(Memory), rng, img)
+}
+
+// ApplyIn is Apply, with a result that may lie in memory, where it stays until the next call with that.
+func (s Settings) ApplyIn(memory *Memory, rng *rand.Rand, img *image.NRGBA) *image.NRGBA {
 	if img.Rect.Min != (image.Point{}) || img.Rect.Empty() {
 		panic(fmt.Sprintf("augment: an image of bounds %v; want them to begin at (0,0)", img.Rect))
 	}
 	steps := [...]struct {
 		probability float64
-		transform   func(*rand.Rand, *image.NRGBA) *image.NRGBA
+		transform   func(*Memory, *rand.Rand, *image.NRGBA) *image.NRGBA
 	}{
 		{s.Jitter, jitter},
 		{s.Grey, grey},
@@ -113,23 +117,27 @@ func (s Settings) Apply(rng *rand.Rand, img *image.NRGBA) *image.NRGBA {
 	}
 	for i, yes := range happens {
 		if yes {
-			img = steps[i].transform(rng, img)
+			img = steps[i].transform(memory, rng, img)
 		}
 	}
 	return img
 }
 
-// black is what a transform uncovers.
-var black = color.NRGBA{A: 255}
+// Memory holds images that transforms make, so that not each of a run's many changed images is new. The zero value is ready for
+// use, by one goroutine at a time.
+type Memory struct {
+	images [2]*image.NRGBA // in turn: a transform reads what the one before it made
+	next   int
+}
 
-// blackImage returns an opaque black image.
-func blackImage(width, height int) *image.NRGBA {
-	img := image.NewNRGBA(image.Rect(0, 0, width, height))
-	img.Pix[3] = black.A
-	for n := 4; n < len(img.Pix); n *= 2 {
-		copy(img.Pix[n:], img.Pix[:n])
+// image returns an image of any content.
+func (m *Memory) image(width, height int) *image.NRGBA {
+	m.next = 1 - m.next
+	img := &m.images[m.next]
+	if r := image.Rect(0, 0, width, height); *img == nil || (*img).Rect != r {
+		*img = image.NewNRGBA(r)
 	}
-	return img
+	return *img
 }
 
 // uniform draws a number from [low, high).

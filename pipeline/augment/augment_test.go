@@ -43,9 +43,28 @@ func TestProbabilityOneIsTheTransform(t *testing.T) {
 			for range transforms { // each has been decided on
 				rng.Float64()
 			}
-			if !same(s.Apply(generator(i), img), tr.apply(rng, img)) {
+			if !same(s.Apply(generator(i), img), tr.apply(new(Memory), rng, img)) {
 				t.Errorf("%s: Apply gives another image", tr.name)
 			}
+		}
+	}
+}
+
+// One memory for many images, each made of the one before, gives what new ones give.
+func TestApplyIn(t *testing.T) {
+	s, err := Preset("strong")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var m Memory
+	want, got := noise(30, 20), noise(30, 20)
+	for i := range 300 {
+		if i%50 == 49 { // another size
+			want, got = noise(9+i, 21), noise(9+i, 21)
+		}
+		want, got = s.Apply(generator(i), want), s.ApplyIn(&m, generator(i), got)
+		if !same(got, want) {
+			t.Fatalf("draw %d: another image than without the memory", i)
 		}
 	}
 }
@@ -72,7 +91,7 @@ func TestDecisionsAreIndependent(t *testing.T) {
 	for i := range 50 {
 		alone := Settings{Flip: 0.5}.Apply(generator(i), img)
 		with := Settings{Flip: 0.5, Grey: 1}.Apply(generator(i), img)
-		if !same(grey(nil, alone), with) {
+		if !same(grey(new(Memory), nil, alone), with) {
 			t.Fatalf("draw %d: taking the colour away changes more than the colour", i)
 		}
 	}

@@ -17,7 +17,7 @@ const (
 
 // jitter changes brightness, contrast and saturation, in that order, each by an amount uniform
 // up to its maximum, more or less.
-func jitter(rng *rand.Rand, img *image.NRGBA) *image.NRGBA {
+func jitter(_ *Memory, rng *rand.Rand, img *image.NRGBA) *image.NRGBA {
 	img = imaging.AdjustBrightness(img, uniform(rng, -maxBrightness, maxBrightness))
 	img = imaging.AdjustContrast(img, uniform(rng, -maxContrast, maxContrast))
 	return imaging.AdjustSaturation(img, uniform(rng, -maxSaturation, maxSaturation))
@@ -25,7 +25,7 @@ func jitter(rng *rand.Rand, img *image.NRGBA) *image.NRGBA {
 
 // grey takes the colour away: all channels become the luma of ITU-R BT.601,
 // 0.299 R + 0.587 G + 0.114 B. It draws nothing.
-func grey(_ *rand.Rand, img *image.NRGBA) *image.NRGBA { return imaging.Grayscale(img) }
+func grey(_ *Memory, _ *rand.Rand, img *image.NRGBA) *image.NRGBA { return imaging.Grayscale(img) }
 
 // filters are the interpolations of downscale.
 var filters = []imaging.ResampleFilter{
@@ -34,7 +34,7 @@ var filters = []imaging.ResampleFilter{
 
 // downscale makes a face from far away: it scales both sides by a factor uniform
 // in 0.2 ... 1 and back, each way with a random interpolation (Kim et al., AdaFace, 2022).
-func downscale(rng *rand.Rand, img *image.NRGBA) *image.NRGBA {
+func downscale(_ *Memory, rng *rand.Rand, img *image.NRGBA) *image.NRGBA {
 	factor := uniform(rng, 0.2, 1)
 	down, up := filters[rng.IntN(len(filters))], filters[rng.IntN(len(filters))]
 	w, h := img.Rect.Dx(), img.Rect.Dy()

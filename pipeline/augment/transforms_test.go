@@ -39,7 +39,7 @@ func same(a, b *image.NRGBA) bool { return a.Rect == b.Rect && bytes.Equal(pixel
 
 type transform struct {
 	name  string
-	apply func(*rand.Rand, *image.NRGBA) *image.NRGBA
+	apply func(*Memory, *rand.Rand, *image.NRGBA) *image.NRGBA
 }
 
 var transforms = []transform{
@@ -61,7 +61,7 @@ func TestTransforms(t *testing.T) {
 		for _, tr := range transforms {
 			changed := false
 			for i := range 8 {
-				out := tr.apply(generator(i), img)
+				out := tr.apply(new(Memory), generator(i), img)
 				if out.Rect != img.Rect {
 					t.Fatalf("%s of %v has bounds %v", tr.name, size, out.Rect)
 				}
@@ -71,7 +71,7 @@ func TestTransforms(t *testing.T) {
 				if !bytes.Equal(img.Pix, before) {
 					t.Fatalf("%s of %v writes to its argument", tr.name, size)
 				}
-				if !same(out, tr.apply(generator(i), img)) {
+				if !same(out, tr.apply(new(Memory), generator(i), img)) {
 					t.Fatalf("%s of %v: two results of the same draws", tr.name, size)
 				}
 				changed = changed || !same(out, img)
@@ -86,11 +86,11 @@ func TestTransforms(t *testing.T) {
 func TestFlip(t *testing.T) {
 	for _, w := range []int{1, 2, 7, 112} {
 		img := noise(w, 5)
-		once := flip(nil, img)
+		once := flip(new(Memory), nil, img)
 		if !same(once, imaging.FlipH(img)) {
 			t.Errorf("width %d: not the mirror image", w)
 		}
-		if !same(flip(nil, once), img) {
+		if !same(flip(new(Memory), nil, once), img) {
 			t.Errorf("width %d: flipped twice is not the same", w)
 		}
 	}
@@ -113,7 +113,7 @@ func TestShift(t *testing.T) {
 			draws = 50
 		}
 		for i := range draws {
-			out := s.shift(generator(i), img)
+			out := s.shift(new(Memory), generator(i), img)
 			rng := generator(i)
 			dx, dy := rng.IntN(2*by+1)-by, rng.IntN(2*by+1)-by
 			if !same(out, padAndCrop(img, by, by-dx, by-dy)) {
@@ -141,7 +141,7 @@ func TestRandomCrop(t *testing.T) {
 	img := noise(w, h)
 	low, high := 1.0, 0.0
 	for i := range 200 {
-		out := randomCrop(generator(i), img)
+		out := randomCrop(new(Memory), generator(i), img)
 		var kept image.Rectangle
 		for y := range h {
 			for x := range w {
@@ -185,11 +185,11 @@ func TestDownscale(t *testing.T) {
 	}
 	blurred := 0
 	for i := range 100 {
-		if out := downscale(generator(i), constant(64, 64, face)); !same(out, constant(64, 64, face)) {
+		if out := downscale(new(Memory), generator(i), constant(64, 64, face)); !same(out, constant(64, 64, face)) {
 			t.Fatalf("draw %d changes an even image", i)
 		}
 		var change float64
-		out := downscale(generator(i), checks)
+		out := downscale(new(Memory), generator(i), checks)
 		for y := range 64 {
 			for x := 1; x < 64; x++ {
 				change += math.Abs(float64(out.NRGBAAt(x, y).R) - float64(out.NRGBAAt(x-1, y).R))
@@ -208,7 +208,7 @@ func TestJitter(t *testing.T) {
 	middle := color.NRGBA{R: 128, G: 128, B: 128, A: 255}
 	low, high := uint8(255), uint8(0)
 	for i := range 300 {
-		c := jitter(generator(i), constant(2, 2, middle)).NRGBAAt(1, 1)
+		c := jitter(new(Memory), generator(i), constant(2, 2, middle)).NRGBAAt(1, 1)
 		if c.R != c.G || c.G != c.B {
 			t.Fatalf("draw %d makes grey to %v", i, c)
 		}
@@ -220,7 +220,7 @@ func TestJitter(t *testing.T) {
 	}
 	colours := map[color.NRGBA]bool{}
 	for i := range 300 {
-		colours[jitter(generator(i), constant(1, 1, color.NRGBA{R: 200, G: 120, B: 90, A: 255})).NRGBAAt(0, 0)] = true
+		colours[jitter(new(Memory), generator(i), constant(1, 1, color.NRGBA{R: 200, G: 120, B: 90, A: 255})).NRGBAAt(0, 0)] = true
 	}
 	if len(colours) < 250 {
 		t.Errorf("300 draws make %d colours", len(colours))
@@ -229,7 +229,7 @@ func TestJitter(t *testing.T) {
 
 func TestGrey(t *testing.T) {
 	img := noise(20, 10)
-	out := grey(nil, img)
+	out := grey(new(Memory), nil, img)
 	for y := range 10 {
 		for x := range 20 {
 			c, g := img.NRGBAAt(x, y), out.NRGBAAt(x, y)
@@ -239,7 +239,7 @@ func TestGrey(t *testing.T) {
 			}
 		}
 	}
-	if !same(grey(nil, out), out) {
+	if !same(grey(new(Memory), nil, out), out) {
 		t.Error("grey is changed")
 	}
 }
@@ -256,7 +256,7 @@ func TestRotate(t *testing.T) {
 	}
 	low, high := 90.0, -90.0
 	for i := range 100 {
-		out := rotate(generator(i), img)
+		out := rotate(new(Memory), generator(i), img)
 		var sx, sy, sum float64
 		for y := range size {
 			for x := range size {
@@ -276,7 +276,7 @@ func TestRotate(t *testing.T) {
 		t.Errorf("angles from %.1f to %.1f degrees", low, high)
 	}
 	white := constant(size, size, color.NRGBA{R: 255, G: 255, B: 255, A: 255})
-	if out := rotate(rand.New(extreme{}), white); out.NRGBAAt(0, 0) != black || out.NRGBAAt(size-1, size-1) != black || out.NRGBAAt(size/2, size/2) != white.NRGBAAt(0, 0) {
+	if out := rotate(new(Memory), rand.New(extreme{}), white); out.NRGBAAt(0, 0) != black || out.NRGBAAt(size-1, size-1) != black || out.NRGBAAt(size/2, size/2) != white.NRGBAAt(0, 0) {
 		t.Error("corners are not black, or the centre is not white")
 	}
 }
@@ -288,23 +288,23 @@ func (extreme) Uint64() uint64 { return math.MaxUint64 }
 
 func BenchmarkTransforms(b *testing.B) {
 	img := noise(112, 112)
-	run := func(name string, f func(*rand.Rand, *image.NRGBA) *image.NRGBA) {
+	run := func(name string, f func(*Memory, *rand.Rand, *image.NRGBA) *image.NRGBA) {
 		b.Run(name, func(b *testing.B) {
-			rng := generator(0)
+			m, rng := new(Memory), generator(0)
 			for b.Loop() {
-				f(rng, img)
+				f(m, rng, img)
 			}
 		})
 	}
 	for _, tr := range transforms {
 		run(tr.name, tr.apply)
 	}
-	run("imaging.FlipH", func(_ *rand.Rand, img *image.NRGBA) *image.NRGBA { return imaging.FlipH(img) })
+	run("imaging.FlipH", func(_ *Memory, _ *rand.Rand, img *image.NRGBA) *image.NRGBA { return imaging.FlipH(img) })
 	for _, name := range Presets() {
 		s, err := Preset(name)
 		if err != nil {
 			b.Fatal(err)
 		}
-		run(fmt.Sprintf("Apply/%s", name), s.Apply)
+		run(fmt.Sprintf("Apply/%s", name), s.ApplyIn)
 	}
 }

@@ -13,6 +13,8 @@ import (
 
 	"golang.org/x/image/bmp"
 	"golang.org/x/image/webp"
+
+	"github.com/faceverify/fv/pipeline/dataset/baseline"
 )
 
 // Limits bound what an image file may cost. They are checked before its pixels are decoded.
@@ -98,20 +100,24 @@ type format struct {
 	config func(io.Reader) (image.Config, error)
 	decode func(io.Reader) (image.Image, error)
 	exif   func(file []byte) []byte // the EXIF block in TIFF format; nil function: none
+
+	// usual decodes the usual kind of such files faster, to the same image, and returns nil for any other and for whatever is
+	// damaged or has more pixels; nil function: there is none.
+	usual func(file []byte, pixels int64) image.Image
 }
 
-// JPEG is decoded by the standard library: half as fast as others, and 0.1 ms for a face
-// of 112x112, but unlike those it reports files that are cut short or damaged.
+// What package baseline does not take for a whole and usual JPEG file goes to the standard library, which knows more kinds
+// and says what is wrong with a file. Faster decoders of others read on where a file is cut short or damaged.
 var formats = []format{
-	{"JPEG", "\xff\xd8", jpeg.DecodeConfig, jpeg.Decode, exifOfJPEG},
-	{"PNG", "\x89PNG\r\n\x1a\n", png.DecodeConfig, png.Decode, exifOfPNG},
-	{"WebP", "RIFF????WEBP", webp.DecodeConfig, webp.Decode, exifOfWebP},
-	{"GIF", "GIF8?a", gif.DecodeConfig, gif.Decode, nil},
-	{"BMP", "BM", bmp.DecodeConfig, bmp.Decode, nil},
-	{"PGM", "P2", netpbmConfig, decodeNetpbm, nil},
-	{"PPM", "P3", netpbmConfig, decodeNetpbm, nil},
-	{"PGM", "P5", netpbmConfig, decodeNetpbm, nil},
-	{"PPM", "P6", netpbmConfig, decodeNetpbm, nil},
+	{"JPEG", "\xff\xd8", jpeg.DecodeConfig, jpeg.Decode, exifOfJPEG, baseline.Decode},
+	{"PNG", "\x89PNG\r\n\x1a\n", png.DecodeConfig, png.Decode, exifOfPNG, nil},
+	{"WebP", "RIFF????WEBP", webp.DecodeConfig, webp.Decode, exifOfWebP, nil},
+	{"GIF", "GIF8?a", gif.DecodeConfig, gif.Decode, nil, nil},
+	{"BMP", "BM", bmp.DecodeConfig, bmp.Decode, nil, nil},
+	{"PGM", "P2", netpbmConfig, decodeNetpbm, nil, nil},
+	{"PPM", "P3", netpbmConfig, decodeNetpbm, nil, nil},
+	{"PGM", "P5", netpbmConfig, decodeNetpbm, nil, nil},
+	{"PPM", "P6", netpbmConfig, decodeNetpbm, nil, nil},
 }
 
 // foreign names what is often found under an image's name and is none that can be read.
@@ -179,10 +185,16 @@ func decode(data []byte, l Limits) (img image.Image, err error) {
 			img, err = nil, fmt.Errorf("%s cannot be decoded: %v", f.name, r)
 		}
 	}()
+	tooManyScans := f.name == "JPEG" && bytes.Count(data, []byte("\xff\xda")) > maxScans
+	if f.usual != nil && !tooManyScans {
+		if img := f.usual(data, l.pixels()); img != nil {
+			return upright(img, f.orientation(data)), nil
+		}
+	}
 	if _, err := f.frame(data, l); err != nil {
 		return nil, err
 	}
-	if f.name == "JPEG" && bytes.Count(data, []byte("\xff\xda")) > maxScans {
+	if tooManyScans {
 		return nil, fmt.Errorf("JPEG of over %d scans", maxScans)
 	}
 	img, err = f.decode(bytes.NewReader(data))

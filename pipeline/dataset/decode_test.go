@@ -14,6 +14,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -340,6 +341,48 @@ func TestTruncated(t *testing.T) {
 				t.Fatalf("%s: %d of %d bytes are taken for an image", name, n, len(file.data))
 			}
 		}
+	}
+}
+
+// Whole or cut short or damaged, a JPEG file gives the image or the error that it gives without the faster decoder of usual ones.
+func TestUsual(t *testing.T) {
+	f := &formats[0]
+	usual := f.usual
+	if f.name != "JPEG" || usual == nil {
+		t.Fatal("JPEG is not the first of the formats, or has no decoder of usual files")
+	}
+	defer func() { f.usual = usual }()
+	decoded := 0
+	check := func(file []byte) {
+		f.usual = func(file []byte, pixels int64) image.Image {
+			img := usual(file, pixels)
+			if img != nil {
+				decoded++
+			}
+			return img
+		}
+		got, gotErr := decode(file, Limits{})
+		f.usual = nil
+		want, wantErr := decode(file, Limits{})
+		if fmt.Sprint(gotErr) != fmt.Sprint(wantErr) {
+			t.Fatalf("error %v, want %v", gotErr, wantErr)
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Fatal("another image")
+		}
+	}
+	for _, whole := range [][]byte{jpegOf(t, picture()), withExif(jpegOf(t, picture()), binary.BigEndian, 7)} {
+		check(whole)
+		check(append(bytes.Clone(whole), bytes.Repeat([]byte{0xff, 0xda}, maxScans)...))
+		for n := range whole {
+			check(whole[:n])
+			spoilt := bytes.Clone(whole)
+			spoilt[n] ^= 0x24
+			check(spoilt)
+		}
+	}
+	if decoded == 0 {
+		t.Error("no file is usual")
 	}
 }
 

@@ -455,6 +455,27 @@ func TestFiles(t *testing.T) {
 	}
 }
 
+// What is packed comes back.
+func TestPack(t *testing.T) {
+	for w := 1; w <= 13; w++ {
+		img, back := image.NewNRGBA(image.Rect(0, 0, w, 3)), image.NewNRGBA(image.Rect(0, 0, w, 3))
+		for i := range img.Pix {
+			img.Pix[i] = uint8(29*i+i/7) | 255*uint8(i%4/3)
+		}
+		b := make([]byte, 9*w)
+		pack(b, img)
+		for i, v := range b {
+			if want := img.Pix[i/3*4+i%3]; v != want {
+				t.Fatalf("width %d: byte %d is %d, want %d", w, i, v, want)
+			}
+		}
+		unpack(back, b)
+		if !slices.Equal(back.Pix, img.Pix) {
+			t.Fatalf("width %d: other pixels come back", w)
+		}
+	}
+}
+
 // A batch of View 1's recipe from cached images, on one goroutine.
 func BenchmarkBatch(b *testing.B) {
 	set := &dataset.Set{}

@@ -64,7 +64,7 @@ func (s *source) readable(i int, scratch *image.NRGBA) (*image.NRGBA, int, error
 			unpack(scratch, s.slot(state))
 			return scratch, i, nil
 		case state != unusable:
-			img, err := s.read(i)
+			img, err := s.read(i, scratch)
 			if err == nil {
 				s.store(i, img)
 				return img, i, nil
@@ -85,8 +85,8 @@ func (s *source) lookup(i int) (state int32, all bool) {
 	return s.state[i], s.bad == len(s.state)
 }
 
-// read decodes sample i and brings it to the contract's size.
-func (s *source) read(i int) (*image.NRGBA, error) {
+// read decodes sample i and brings it to the contract's size, in scratch or in a new image.
+func (s *source) read(i int, scratch *image.NRGBA) (*image.NRGBA, error) {
 	img, err := s.o.Decode(s.o.Set.File(i))
 	if err != nil {
 		return nil, err
@@ -94,7 +94,7 @@ func (s *source) read(i int) (*image.NRGBA, error) {
 	if img.Bounds().Empty() {
 		return nil, fmt.Errorf("%s: an image without pixels", s.o.Set.File(i))
 	}
-	return s.o.Contract.Resize(img), nil
+	return s.o.Contract.ResizeInto(scratch, img), nil
 }
 
 // slot returns the pixels of a slot.
@@ -144,13 +144,15 @@ func pack(dst []byte, img *image.NRGBA) {
 	w, h := img.Rect.Dx(), img.Rect.Dy()
 	for y := range h {
 		row := img.Pix[y*img.Stride:][:4*w]
-		// A word at a time, the fourth byte of which the next pixel overwrites. The last one has no room for it.
-		for len(row) >= 4 && len(dst) >= 4 {
-			binary.LittleEndian.PutUint32(dst, binary.LittleEndian.Uint32(row))
-			row, dst = row[4:], dst[3:]
+		for len(row) >= 16 && len(dst) >= 12 { // four pixels at a time
+			a, b := binary.LittleEndian.Uint64(row), binary.LittleEndian.Uint64(row[8:])
+			binary.LittleEndian.PutUint64(dst, a&0xffffff|a>>8&0xffffff000000|b<<48)
+			binary.LittleEndian.PutUint32(dst[8:], uint32(b>>16&0xff|b>>24&0xffffff00))
+			row, dst = row[16:], dst[12:]
 		}
-		if len(row) >= 4 {
-			copy(dst, row[:3])
+		for len(row) >= 4 && len(dst) >= 3 {
+			dst[0], dst[1], dst[2] = row[0], row[1], row[2]
+			row, dst = row[4:], dst[3:]
 		}
 	}
 }
@@ -158,15 +160,18 @@ func pack(dst []byte, img *image.NRGBA) {
 // unpack is the inverse of pack.
 func unpack(img *image.NRGBA, src []byte) {
 	w, h := img.Rect.Dx(), img.Rect.Dy()
+	const opaque = 0xff<<24 | 0xff<<56
 	for y := range h {
-		row, in := img.Pix[y*img.Stride:][:4*w], src[3*y*w:]
-		// A word at a time is faster than single bytes; the last pixel has no fourth byte to load.
-		for len(row) >= 4 && len(in) >= 4 {
-			binary.LittleEndian.PutUint32(row, binary.LittleEndian.Uint32(in)|0xff<<24)
-			row, in = row[4:], in[3:]
+		row := img.Pix[y*img.Stride:][:4*w]
+		for len(row) >= 16 && len(src) >= 12 { // four pixels at a time
+			a, b := binary.LittleEndian.Uint64(src), uint64(binary.LittleEndian.Uint32(src[8:]))
+			binary.LittleEndian.PutUint64(row, a&0xffffff|a<<8&0xffffff00000000|opaque)
+			binary.LittleEndian.PutUint64(row[8:], a>>48|b&0xff<<16|b<<24&0xffffff00000000|opaque)
+			row, src = row[16:], src[12:]
 		}
-		if len(row) >= 4 {
-			row[0], row[1], row[2], row[3] = in[0], in[1], in[2], 255
+		for len(row) >= 4 && len(src) >= 3 {
+			row[0], row[1], row[2], row[3] = src[0], src[1], src[2], 255
+			row, src = row[4:], src[3:]
 		}
 	}
 }

@@ -1,18 +1,17 @@
 // Command pair writes the kernels on pairs of bfloat16: the micro-kernel of pairTile in
-// ../../pair.go, which defines the operands, for AVX512-BF16 and for AMX, and with the former
-// what prepares the pairs and takes the sums away.
+// ../../pair.go, which defines the operands, for AVX512-BF16, for AMX and, by multiply-adds of
+// float32, for AVX-512 and AVX2 without either; and what prepares the pairs and takes the sums away.
 package main
 
 import (
 	"flag"
-	"fmt"
 
 	. "github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 )
 
-var isa = flag.String("isa", "", "avx512bf16 or amx")
+var isa = flag.String("isa", "", "avx2, avx512, avx512bf16 or amx")
 
 // Offsets of the fields of pairTile.
 const (
@@ -36,20 +35,29 @@ func main() {
 	flag.Parse()
 	ConstraintExpr("amd64,!purego")
 	switch *isa {
-	case "avx512bf16":
-		dotTile()
-		dotPeak()
+	case "avx2", "avx512":
+		rowsTile(floatRows)
 		round()
-		interleave()
-		transpose()
+		roundRowsOut()
+		if *isa == "avx2" {
+			interleave8()
+			transpose8()
+		} else {
+			interleave()
+			transpose()
+		}
 		rowsOut()
 		expand()
+	case "avx512bf16":
+		rowsTile(dotRows)
+		dotPeak()
+		round()
 		roundRowsOut()
 	case "amx":
 		matrixTile()
 		matrixPeak()
 	default:
-		panic("pair: -isa avx512bf16 or amx")
+		panic("pair: -isa avx2, avx512, avx512bf16 or amx")
 	}
 	Generate()
 }
@@ -62,9 +70,37 @@ func words(field int, r reg.GPPhysical) {
 	SHLQ(operand.Imm(2), r)
 }
 
-var z = []reg.VecPhysical{
-	reg.Z0, reg.Z1, reg.Z2, reg.Z3, reg.Z4, reg.Z5, reg.Z6, reg.Z7, reg.Z8, reg.Z9, reg.Z10, reg.Z11, reg.Z12, reg.Z13, reg.Z14, reg.Z15,
-	reg.Z16, reg.Z17, reg.Z18, reg.Z19, reg.Z20, reg.Z21, reg.Z22, reg.Z23, reg.Z24, reg.Z25, reg.Z26, reg.Z27, reg.Z28, reg.Z29, reg.Z30, reg.Z31,
+var (
+	z = []reg.VecPhysical{
+		reg.Z0, reg.Z1, reg.Z2, reg.Z3, reg.Z4, reg.Z5, reg.Z6, reg.Z7, reg.Z8, reg.Z9, reg.Z10, reg.Z11, reg.Z12, reg.Z13, reg.Z14, reg.Z15,
+		reg.Z16, reg.Z17, reg.Z18, reg.Z19, reg.Z20, reg.Z21, reg.Z22, reg.Z23, reg.Z24, reg.Z25, reg.Z26, reg.Z27, reg.Z28, reg.Z29, reg.Z30, reg.Z31,
+	}
+	y = []reg.VecPhysical{
+		reg.Y0, reg.Y1, reg.Y2, reg.Y3, reg.Y4, reg.Y5, reg.Y6, reg.Y7, reg.Y8, reg.Y9, reg.Y10, reg.Y11, reg.Y12, reg.Y13, reg.Y14, reg.Y15,
+	}
+)
+
+// vectors returns the registers of vectors, and width their bytes.
+func vectors() []reg.VecPhysical {
+	if *isa == "avx2" {
+		return y
+	}
+	return z
+}
+
+func width() int {
+	if *isa == "avx2" {
+		return 32
+	}
+	return 64
+}
+
+func zero(v reg.VecPhysical) {
+	if *isa == "avx2" {
+		VXORPS(v, v, v)
+	} else {
+		VPXORD(v, v, v)
+	}
 }
 
 // matrixTile: a block of 32 x 32 sums is four tiles; a step multiplies two of rows by two of columns.
@@ -184,105 +220,4 @@ func dotPeak() {
 	JNZ(operand.LabelRef("dots"))
 	VZEROUPPER()
 	RET()
-}
-
-// dotTile: a block's 32 rows are taken as 11, 11 and 10, whose sums fit the registers, until there are none left.
-func dotTile() {
-	TEXT("pairTile_avx512bf16", NOSPLIT, "func(t *byte)")
-	Pragma("noescape")
-	left, first := AllocLocal(8), AllocLocal(8) // rows left, the first row of this block
-	Load(Param("t"), reg.RDI)
-	MOVQ(mem(reg.RDI, fieldA), reg.R8)
-	MOVQ(reg.R8, first)
-	MOVQ(mem(reg.RDI, fieldC), reg.R10)
-	words(fieldARow, reg.R11)
-	words(fieldBRow, reg.R12)
-	words(fieldLDC, reg.R13)
-	words(fieldBStep, reg.R9) // less the 16 rows that a step goes through
-	MOVQ(reg.R12, reg.RAX)
-	SHLQ(operand.Imm(4), reg.RAX)
-	SUBQ(reg.RAX, reg.R9)
-	MOVQ(mem(reg.RDI, fieldRows), reg.RAX)
-	MOVQ(reg.RAX, left)
-
-	Label("block")
-	MOVQ(reg.R10, reg.R14)
-	for i, rows := range []int{11, 11, 10} {
-		dotRows(i, rows)
-		SUBQ(operand.Imm(uint64(rows)), left)
-		JLE(operand.LabelRef("done"))
-	}
-	words(fieldABlock, reg.R8)
-	ADDQ(first, reg.R8)
-	MOVQ(reg.R8, first)
-	words(fieldCBlock, reg.RAX)
-	ADDQ(reg.RAX, reg.R10)
-	JMP(operand.LabelRef("block"))
-	Label("done")
-	VZEROUPPER()
-	RET()
-}
-
-// dotRows writes the sums of rows rows from R8 on to R14, and moves both past them.
-func dotRows(part, rows int) {
-	const b0, b1, a0 = 22, 23, 24 // registers beyond the sums
-	label := func(s string) string { return fmt.Sprintf("%s%d", s, part) }
-	sums := func(f func(at operand.Mem, v reg.VecPhysical)) {
-		MOVQ(reg.R14, reg.RAX)
-		for i := range rows {
-			f(mem(reg.RAX, 0), z[2*i])
-			f(mem(reg.RAX, 64), z[2*i+1])
-			ADDQ(reg.R13, reg.RAX)
-		}
-	}
-	MOVQ(mem(reg.RDI, fieldAdd), reg.RAX)
-	TESTQ(reg.RAX, reg.RAX)
-	JZ(operand.LabelRef(label("zero")))
-	sums(func(at operand.Mem, v reg.VecPhysical) { VMOVUPS(at, v) })
-	JMP(operand.LabelRef(label("steps")))
-	Label(label("zero"))
-	for i := range 2 * rows {
-		VPXORD(z[i], z[i], z[i])
-	}
-	Label(label("steps"))
-	MOVQ(mem(reg.RDI, fieldB), reg.RDX)
-	MOVQ(mem(reg.RDI, fieldOff), reg.RSI)
-	MOVQ(mem(reg.RDI, fieldSteps), reg.RCX)
-	Label(label("step"))
-	MOVQ(mem(reg.RSI, 0), reg.RAX)
-	LEAQ(operand.Mem{Base: reg.R8, Index: reg.RAX, Scale: 4}, reg.RAX)
-	MOVQ(operand.U32(16), reg.R15)
-	Label(label("pair"))
-	VMOVUPS(mem(reg.RDX, 0), z[b0])
-	VMOVUPS(mem(reg.RDX, 64), z[b1])
-	ADDQ(reg.R12, reg.RDX)
-	// BX is at every third row, the two after it are reached by index.
-	MOVQ(reg.RAX, reg.RBX)
-	for i := range rows {
-		at := operand.Mem{Base: reg.RBX}
-		if i%3 > 0 {
-			at.Index, at.Scale = reg.R11, uint8(i%3)
-		}
-		a := a0 + i%4
-		VPBROADCASTD(at, z[a])
-		vdpbf16ps(2*i, a, b0)
-		vdpbf16ps(2*i+1, a, b1)
-		if i%3 == 2 && i < rows-1 {
-			LEAQ(operand.Mem{Base: reg.RBX, Index: reg.R11, Scale: 2}, reg.RBX)
-			ADDQ(reg.R11, reg.RBX)
-		}
-	}
-	ADDQ(operand.Imm(4), reg.RAX)
-	DECQ(reg.R15)
-	JNZ(operand.LabelRef(label("pair")))
-	ADDQ(reg.R9, reg.RDX)
-	ADDQ(operand.Imm(8), reg.RSI)
-	DECQ(reg.RCX)
-	JNZ(operand.LabelRef(label("step")))
-
-	sums(func(at operand.Mem, v reg.VecPhysical) { VMOVUPS(v, at) })
-	MOVQ(reg.RAX, reg.R14)
-	for range rows {
-		ADDQ(reg.R11, reg.R8)
-	}
 }

@@ -8,14 +8,12 @@ import (
 
 // round: dst[i/2] = pairs of src[i], rounded to nearest even; n a multiple of 32.
 func round() {
-	TEXT("roundPairs_avx512bf16", NOSPLIT, "func(dst *uint32, src *float32, n int)")
+	TEXT("roundPairs_"+*isa, NOSPLIT, "func(dst *uint32, src *float32, n int)")
 	Pragma("noescape")
 	dst, src, n := Load(Param("dst"), reg.RDI), Load(Param("src"), reg.RSI), Load(Param("n"), reg.RCX)
+	prepareRounding()
 	Label("round")
-	VMOVUPS(mem(reg.RSI, 0), z[0])
-	VMOVUPS(mem(reg.RSI, 64), z[1])
-	vcvtne2ps2bf16(2, 1, 0)
-	VMOVUPS(z[2], mem(reg.RDI, 0))
+	storeRounded(reg.RSI, reg.RDI)
 	ADDQ(operand.Imm(128), src)
 	ADDQ(operand.Imm(64), dst)
 	SUBQ(operand.Imm(32), n)
@@ -31,7 +29,7 @@ func interleave() {
 	for i := range 64 {
 		DATA(2*i, operand.U16(i/2+i%2*32))
 	}
-	TEXT("interleavePairs_avx512bf16", NOSPLIT, "func(dst, src *uint32, words, count int)")
+	TEXT("interleavePairs_avx512", NOSPLIT, "func(dst, src *uint32, words, count int)")
 	Pragma("noescape")
 	Load(Param("dst"), reg.RDI)
 	Load(Param("src"), reg.RSI)
@@ -65,7 +63,7 @@ func interleave() {
 
 // transpose: dst[i*dstRow+j] = src[j*srcRow+i] for i < 16, j < 16 blocks.
 func transpose() {
-	TEXT("transposePairs_avx512bf16", NOSPLIT, "func(dst, src *uint32, dstRow, srcRow, blocks int)")
+	TEXT("transposePairs_avx512", NOSPLIT, "func(dst, src *uint32, dstRow, srcRow, blocks int)")
 	Pragma("noescape")
 	Load(Param("dst"), reg.RDI)
 	Load(Param("src"), reg.RSI)
@@ -118,9 +116,92 @@ func transpose() {
 	RET()
 }
 
+// interleave8 is interleave on vectors of 8 words.
+func interleave8() {
+	TEXT("interleavePairs_avx2", NOSPLIT, "func(dst, src *uint32, words, count int)")
+	Pragma("noescape")
+	Load(Param("dst"), reg.RDI)
+	Load(Param("src"), reg.RSI)
+	Load(Param("words"), reg.RDX)
+	Load(Param("count"), reg.RCX)
+	SHLQ(operand.Imm(2), reg.RDX) // bytes of a pixel
+	Label("pixels")
+	XORQ(reg.RAX, reg.RAX)
+	LEAQ(operand.Mem{Base: reg.RSI, Index: reg.RDX, Scale: 1}, reg.RBX)
+	Label("channels")
+	VMOVDQU(operand.Mem{Base: reg.RSI, Index: reg.RAX, Scale: 1}, y[0])
+	VMOVDQU(operand.Mem{Base: reg.RBX, Index: reg.RAX, Scale: 1}, y[1])
+	VPUNPCKLWD(y[1], y[0], y[2]) // channels 0 to 3 of both lanes
+	VPUNPCKHWD(y[1], y[0], y[3]) // 4 to 7
+	for h, lanes := range []uint64{0x20, 0x31} {
+		VPERM2I128(operand.Imm(lanes), y[3], y[2], y[4+h])
+		VMOVDQU(y[4+h], operand.Mem{Base: reg.RDI, Index: reg.RAX, Scale: 2, Disp: 32 * h})
+	}
+	ADDQ(operand.Imm(32), reg.RAX)
+	CMPQ(reg.RAX, reg.RDX)
+	JB(operand.LabelRef("channels"))
+	LEAQ(operand.Mem{Base: reg.RSI, Index: reg.RDX, Scale: 2}, reg.RSI)
+	LEAQ(operand.Mem{Base: reg.RDI, Index: reg.RDX, Scale: 2}, reg.RDI)
+	DECQ(reg.RCX)
+	JNZ(operand.LabelRef("pixels"))
+	VZEROUPPER()
+	RET()
+}
+
+// transpose8 is transpose by squares of 8 words, of which a block has two by two.
+func transpose8() {
+	TEXT("transposePairs_avx2", NOSPLIT, "func(dst, src *uint32, dstRow, srcRow, blocks int)")
+	Pragma("noescape")
+	Load(Param("dst"), reg.RDI)
+	Load(Param("src"), reg.RSI)
+	Load(Param("dstRow"), reg.RDX)
+	Load(Param("srcRow"), reg.RCX)
+	Load(Param("blocks"), reg.RBX)
+	SHLQ(operand.Imm(2), reg.RDX)
+	SHLQ(operand.Imm(2), reg.RCX)
+	SHLQ(operand.Imm(1), reg.RBX) // of 8 rows of src
+	a, b := y[:8], y[8:]
+	Label("block")
+	MOVQ(reg.RDI, reg.R8)
+	for half := range 2 {
+		MOVQ(reg.RSI, reg.RAX)
+		for j := range 8 {
+			VMOVUPS(mem(reg.RAX, 32*half), a[j])
+			if j < 7 {
+				ADDQ(reg.RCX, reg.RAX)
+			}
+		}
+		for j := range 4 { // rows 2j and 2j+1
+			VUNPCKLPS(a[2*j+1], a[2*j], b[2*j])
+			VUNPCKHPS(a[2*j+1], a[2*j], b[2*j+1])
+		}
+		for q := range 2 { // rows 4q to 4q+3: columns 0, 1, 2 and 3 of each lane
+			r := b[4*q:]
+			VUNPCKLPD(r[2], r[0], a[4*q])
+			VUNPCKHPD(r[2], r[0], a[4*q+1])
+			VUNPCKLPD(r[3], r[1], a[4*q+2])
+			VUNPCKHPD(r[3], r[1], a[4*q+3])
+		}
+		for c := range 4 { // the first lanes hold column c, the second ones column 4+c
+			VPERM2F128(operand.Imm(0x20), a[4+c], a[c], b[c])
+			VPERM2F128(operand.Imm(0x31), a[4+c], a[c], b[4+c])
+		}
+		for i := range 8 {
+			VMOVUPS(b[i], mem(reg.R8, 0))
+			ADDQ(reg.RDX, reg.R8)
+		}
+	}
+	LEAQ(operand.Mem{Base: reg.RSI, Index: reg.RCX, Scale: 8}, reg.RSI)
+	ADDQ(operand.Imm(32), reg.RDI)
+	DECQ(reg.RBX)
+	JNZ(operand.LabelRef("block"))
+	VZEROUPPER()
+	RET()
+}
+
 // rowsOut: dst[p*ldc+j] (= src[32p+j] + bias[j] | += src[32p+j]) for j < 32, bias nil for 0.
 func rowsOut() {
-	TEXT("rowsOut_avx512bf16", NOSPLIT, "func(dst, src, bias *float32, pixels, ldc, add int)")
+	TEXT("rowsOut_"+*isa, NOSPLIT, "func(dst, src, bias *float32, pixels, ldc, add int)")
 	Pragma("noescape")
 	Load(Param("dst"), reg.RDI)
 	Load(Param("src"), reg.RSI)
@@ -129,14 +210,18 @@ func rowsOut() {
 	Load(Param("ldc"), reg.RDX)
 	Load(Param("add"), reg.RAX)
 	SHLQ(operand.Imm(2), reg.RDX)
-	loop := func(label string, v0, v1 operand.Op) {
+	v, n := vectors(), 128/width()
+	loop := func(label string, plus func(i int) operand.Op) {
 		Label(label)
-		VMOVUPS(mem(reg.RSI, 0), z[0])
-		VMOVUPS(mem(reg.RSI, 64), z[1])
-		VADDPS(v0, z[0], z[0])
-		VADDPS(v1, z[1], z[1])
-		VMOVUPS(z[0], mem(reg.RDI, 0))
-		VMOVUPS(z[1], mem(reg.RDI, 64))
+		for i := range n {
+			VMOVUPS(mem(reg.RSI, i*width()), v[i])
+		}
+		for i := range n {
+			VADDPS(plus(i), v[i], v[i])
+		}
+		for i := range n {
+			VMOVUPS(v[i], mem(reg.RDI, i*width()))
+		}
 		ADDQ(operand.Imm(128), reg.RSI)
 		ADDQ(reg.RDX, reg.RDI)
 		DECQ(reg.RCX)
@@ -146,25 +231,30 @@ func rowsOut() {
 	}
 	TESTQ(reg.RAX, reg.RAX)
 	JNZ(operand.LabelRef("add"))
-	VPXORD(z[2], z[2], z[2])
-	VPXORD(z[3], z[3], z[3])
+	for i := range n {
+		zero(v[n+i])
+	}
 	TESTQ(reg.RBX, reg.RBX)
 	JZ(operand.LabelRef("set"))
-	VMOVUPS(mem(reg.RBX, 0), z[2])
-	VMOVUPS(mem(reg.RBX, 64), z[3])
-	loop("set", z[2], z[3])
-	loop("add", mem(reg.RDI, 0), mem(reg.RDI, 64))
+	for i := range n {
+		VMOVUPS(mem(reg.RBX, i*width()), v[n+i])
+	}
+	loop("set", func(i int) operand.Op { return v[n+i] })
+	loop("add", func(i int) operand.Op { return mem(reg.RDI, i*width()) })
 }
 
 // expand: dst[i] is number i of the pairs src; n is a multiple of 16.
 func expand() {
-	TEXT("expandPairs_avx512bf16", NOSPLIT, "func(dst *float32, src *uint32, n int)")
+	TEXT("expandPairs_"+*isa, NOSPLIT, "func(dst *float32, src *uint32, n int)")
 	Pragma("noescape")
 	dst, src, n := Load(Param("dst"), reg.RDI), Load(Param("src"), reg.RSI), Load(Param("n"), reg.RCX)
 	Label("expand")
-	VPMOVZXWD(mem(reg.RSI, 0), z[0])
-	VPSLLD(operand.Imm(16), z[0], z[0])
-	VMOVUPS(z[0], mem(reg.RDI, 0))
+	for at := 0; at < 64; at += width() {
+		v := vectors()[0]
+		VPMOVZXWD(mem(reg.RSI, at/2), v)
+		VPSLLD(operand.Imm(16), v, v)
+		VMOVUPS(v, mem(reg.RDI, at))
+	}
 	ADDQ(operand.Imm(32), src)
 	ADDQ(operand.Imm(64), dst)
 	SUBQ(operand.Imm(16), n)
@@ -175,22 +265,78 @@ func expand() {
 
 // roundRowsOut: the pixel at dst[p*ldc] is src[32p] to src[32p+31], rounded to nearest even.
 func roundRowsOut() {
-	TEXT("roundRowsOut_avx512bf16", NOSPLIT, "func(dst *uint32, src *float32, pixels, ldc int)")
+	TEXT("roundRowsOut_"+*isa, NOSPLIT, "func(dst *uint32, src *float32, pixels, ldc int)")
 	Pragma("noescape")
 	Load(Param("dst"), reg.RDI)
 	Load(Param("src"), reg.RSI)
 	Load(Param("pixels"), reg.RCX)
 	Load(Param("ldc"), reg.RDX)
 	SHLQ(operand.Imm(2), reg.RDX)
+	prepareRounding()
 	Label("pixel")
-	VMOVUPS(mem(reg.RSI, 0), z[0])
-	VMOVUPS(mem(reg.RSI, 64), z[1])
-	vcvtne2ps2bf16(2, 1, 0)
-	VMOVUPS(z[2], mem(reg.RDI, 0))
+	storeRounded(reg.RSI, reg.RDI)
 	ADDQ(operand.Imm(128), reg.RSI)
 	ADDQ(reg.RDX, reg.RDI)
 	DECQ(reg.RCX)
 	JNZ(operand.LabelRef("pixel"))
 	VZEROUPPER()
 	RET()
+}
+
+// Registers of what rounding in integers needs, in every word.
+func one() reg.VecPhysical   { return vectors()[13] }
+func half() reg.VecPhysical  { return vectors()[14] } // of the last bit that stays, less one
+func quiet() reg.VecPhysical { return vectors()[15] }
+
+// prepareRounding fills them, where there is no instruction that rounds.
+func prepareRounding() {
+	if *isa == "avx512bf16" {
+		return
+	}
+	for i, w := range []uint32{1, 0x7fff, 0x400000} {
+		v := vectors()[13+i]
+		MOVL(operand.U32(w), reg.EAX)
+		VMOVD(reg.EAX, reg.X0)
+		VPBROADCASTD(reg.X0, v)
+	}
+}
+
+// storeRounded writes the 32 numbers at src, rounded to nearest even, to dst.
+func storeRounded(src, dst reg.GPPhysical) {
+	if *isa == "avx512bf16" {
+		VMOVUPS(mem(src, 0), z[0])
+		VMOVUPS(mem(src, 64), z[1])
+		vcvtne2ps2bf16(2, 1, 0)
+		VMOVUPS(z[2], mem(dst, 0))
+		return
+	}
+	v := vectors()
+	for i := range 128 / width() {
+		x, sum := v[3*i], v[3*i+1]
+		VMOVUPS(mem(src, width()*i), x)
+		VPSRLD(operand.Imm(16), x, sum)
+		if *isa == "avx2" {
+			isNaN := v[3*i+2]
+			VPAND(one(), sum, sum)
+			VPADDD(half(), sum, sum)
+			VPADDD(x, sum, sum)
+			VCMPPS(operand.Imm(3), x, x, isNaN)
+			VPOR(quiet(), x, x)
+			VPBLENDVB(isNaN, x, sum, sum)
+			VPSRLD(operand.Imm(16), sum, sum)
+			if i%2 == 1 {
+				VPACKUSDW(sum, v[3*i-2], sum) // lanes of both alternate
+				VPERMQ(operand.Imm(0xd8), sum, sum)
+				VMOVDQU(sum, mem(dst, 32*(i/2)))
+			}
+			continue
+		}
+		VPANDD(one(), sum, sum)
+		VPADDD(half(), sum, sum)
+		VPADDD(x, sum, sum)
+		VCMPPS(operand.Imm(3), x, x, reg.K1)
+		VPORD(quiet(), x, reg.K1, sum)
+		VPSRLD(operand.Imm(16), sum, sum)
+		VPMOVDW(sum, mem(dst, 32*i))
+	}
 }

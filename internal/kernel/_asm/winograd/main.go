@@ -32,8 +32,7 @@ func main() {
 	switch *isa {
 	case "avx2", "avx512":
 	case "avx512bf16":
-		transform("winogradInputPairs", 6, 6, input, rounded)
-		transform("winogradGradientPairs", 4, 6, gradient, rounded)
+		pairs()
 		Generate()
 		return
 	default:
@@ -46,7 +45,20 @@ func main() {
 	transform("winogradGradient", 4, 6, gradient, nothing)
 	transform("winogradWeights", 3, 6, weights, nothing)
 	transform("winogradWeightsGradient", 6, 3, weightsGradient, nothing)
+	rounding = GLOBL("rounding", RODATA|NOPTR)
+	for i, v := range []uint32{1, 0x7fff, 0x400000} {
+		for j := range 8 {
+			DATA(32*i+4*j, operand.U32(v))
+		}
+	}
+	pairs()
 	Generate()
+}
+
+// pairs writes the transforms to pairs of bfloat16.
+func pairs() {
+	transform("winogradInputPairs", 6, 6, input, rounded)
+	transform("winogradGradientPairs", 4, 6, gradient, rounded)
 }
 
 // What becomes of the result: what is added to it, or that it is rounded to bfloat16.
@@ -176,14 +188,50 @@ func transform(name string, in, out int, f line, plus int) {
 	RET()
 }
 
-// storeRounded stores v as bfloat16. Neither avo nor Go's assembler knows the instruction that rounds, so it goes by way of fixed registers.
+// rounding holds the words 1, the half of the last bit that stays, less one, and the bit of a quiet NaN, eight times each.
+var rounding operand.Mem
+
+// storeRounded stores v as bfloat16, rounded to nearest even.
 func storeRounded(v reg.VecVirtual, at operand.Mem) {
-	VMOVAPS(v, reg.Z31)
-	Comment("vcvtneps2bf16 %zmm31,%ymm31") // TestEncodings in ../../encoding_test.go holds the bytes to this
-	for _, b := range []byte{0x62, 0x02, 0x7e, 0x48, 0x72, 0xff} {
-		Instruction(&ir.Instruction{Opcode: "BYTE", Operands: []operand.Op{operand.U8(b)}})
+	if *isa == "avx512bf16" {
+		// Neither avo nor Go's assembler knows the instruction that rounds, so it goes by way of fixed registers.
+		VMOVAPS(v, reg.Z31)
+		Comment("vcvtneps2bf16 %zmm31,%ymm31") // TestEncodings in ../../encoding_test.go holds the bytes to this
+		for _, b := range []byte{0x62, 0x02, 0x7e, 0x48, 0x72, 0xff} {
+			Instruction(&ir.Instruction{Opcode: "BYTE", Operands: []operand.Op{operand.U8(b)}})
+		}
+		VMOVDQU32(reg.Y31, at)
+		return
 	}
-	VMOVDQU32(reg.Y31, at)
+	word := func(i int) operand.Mem {
+		m := rounding
+		m.Disp = i * 32
+		return m
+	}
+	sum := vec()
+	VPSRLD(operand.Imm(16), v, sum)
+	if *isa == "avx2" {
+		VPAND(word(0), sum, sum)
+		VPADDD(word(1), sum, sum)
+		VPADDD(v, sum, sum)
+		isNaN := vec()
+		VCMPPS(operand.Imm(3), v, v, isNaN)
+		VPOR(word(2), v, v)
+		VPBLENDVB(isNaN, v, sum, sum)
+		VPSRLD(operand.Imm(16), sum, sum)
+		VPACKUSDW(sum, sum, sum) // each lane twice
+		VPERMQ(operand.Imm(0x08), sum, sum)
+		VMOVDQU(sum.AsX(), at)
+		return
+	}
+	isNaN := K()
+	VPANDD_BCST(word(0), sum, sum)
+	VPADDD_BCST(word(1), sum, sum)
+	VPADDD(v, sum, sum)
+	VCMPPS(operand.Imm(3), v, v, isNaN)
+	VPORD_BCST(word(2), v, isNaN, sum)
+	VPSRLD(operand.Imm(16), sum, sum)
+	VPMOVDW(sum, at)
 }
 
 var constants = map[float64]reg.VecVirtual{}
