@@ -115,7 +115,7 @@ func writeArchive(to string, files map[string]string) (err error) {
 const loader = `default linux
 label linux
 	kernel /linux
-	append initrd=/files console=ttyS0,115200 quiet mitigations=off tsc_early_khz=%d tsc=reliable clearcpuid=fsrm panic=-1 reboot=t
+	append initrd=/files console=ttyS0,115200 quiet mitigations=off tsc_early_khz=%d tsc=reliable clearcpuid=fsrm nokaslr panic=-1 reboot=t
 `
 
 // disc makes a CD that boots the kernel with the archive of files, at so many million instructions a second.

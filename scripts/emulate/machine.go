@@ -50,7 +50,7 @@ cpu: model=%s, count=%d, ips=%d, reset_on_triple_fault=0, ignore_bad_msrs=1
 memory: guest=%d, host=%[4]d
 romimage: file=/usr/share/seabios/bios.bin
 vgaromimage: file=/usr/share/seabios/vgabios-stdvga.bin
-clock: sync=none
+clock: sync=none, time0=1767225600
 ata0-master: type=cdrom, path=%s/disc, status=inserted
 boot: cdrom
 com1: enabled=1, mode=file, dev=%[5]s/serial
