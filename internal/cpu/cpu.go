@@ -39,7 +39,7 @@ func Variants() []Variant {
 }
 
 // proven is the largest variant whose kernels have passed their tests on a real processor. One beyond it is
-// used only where it is named.
+// used only where it is named: AMX, which has run on an emulated one alone.
 const proven = AVX512BF16
 
 // Select returns the variant to use: the one named by name, or the fastest

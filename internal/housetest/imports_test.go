@@ -27,6 +27,8 @@ var rules = []struct {
 	may []string
 }{
 	{"cmd/", []string{"cmd/internal/", "pipeline", "pipeline/", "embed", "embed/", "losses", "losses/", "eval", "eval/", "internal/cli", "internal/kernel", "internal/nn", "internal/mpi", "internal/mpi/"}},
+	{"scripts/emulate", []string{"internal/cpu", "scripts/emulate/job"}}, // it runs the kernels' tests where the processor has no such variant
+	{"scripts/emulate/", []string{"scripts/emulate/"}},
 	{"scripts/", []string{"pipeline", "pipeline/", "embed", "embed/", "losses", "losses/", "eval", "eval/", "internal/hosttest"}},
 	{"pipeline", []string{"pipeline/", "embed", "embed/", "losses", "losses/", "eval", "internal/ops", "internal/nn", "internal/kernel", "internal/mpi", "internal/mpi/"}},
 	{"pipeline/align/detect", []string{"pipeline/align", "embed/onnx", "internal/nn", "internal/kernel"}},

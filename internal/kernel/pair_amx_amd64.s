@@ -18,6 +18,8 @@ GLOBL tileConfig<>(SB), RODATA|NOPTR, $64
 TEXT ·pairTile_amx(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	LEAQ tileConfig<>+0(SB), AX
+
+	// ldtilecfg (%rax)
 	BYTE $0xc4
 	BYTE $0xe2
 	BYTE $0x78
@@ -42,52 +44,67 @@ block:
 	MOVQ  96(DI), AX
 	TESTQ AX, AX
 	JZ    zero
-	BYTE  $0xc4
-	BYTE  $0x82
-	BYTE  $0x7b
-	BYTE  $0x4b
-	BYTE  $0x44
-	BYTE  $0x2a
-	BYTE  $0x00
-	BYTE  $0xc4
-	BYTE  $0x82
-	BYTE  $0x7b
-	BYTE  $0x4b
-	BYTE  $0x4c
-	BYTE  $0x2a
-	BYTE  $0x40
-	BYTE  $0xc4
-	BYTE  $0x82
-	BYTE  $0x7b
-	BYTE  $0x4b
-	BYTE  $0x54
-	BYTE  $0x2f
-	BYTE  $0x00
-	BYTE  $0xc4
-	BYTE  $0x82
-	BYTE  $0x7b
-	BYTE  $0x4b
-	BYTE  $0x5c
-	BYTE  $0x2f
-	BYTE  $0x40
-	JMP   steps
+
+	// tileloadd 0x0(%r10,%r13,1),%tmm0
+	BYTE $0xc4
+	BYTE $0x82
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x44
+	BYTE $0x2a
+	BYTE $0x00
+
+	// tileloadd 0x40(%r10,%r13,1),%tmm1
+	BYTE $0xc4
+	BYTE $0x82
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x4c
+	BYTE $0x2a
+	BYTE $0x40
+
+	// tileloadd 0x0(%r15,%r13,1),%tmm2
+	BYTE $0xc4
+	BYTE $0x82
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x54
+	BYTE $0x2f
+	BYTE $0x00
+
+	// tileloadd 0x40(%r15,%r13,1),%tmm3
+	BYTE $0xc4
+	BYTE $0x82
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x5c
+	BYTE $0x2f
+	BYTE $0x40
+	JMP  steps
 
 zero:
+	// tilezero %tmm0
 	BYTE $0xc4
 	BYTE $0xe2
 	BYTE $0x7b
 	BYTE $0x49
 	BYTE $0xc0
+
+	// tilezero %tmm1
 	BYTE $0xc4
 	BYTE $0xe2
 	BYTE $0x7b
 	BYTE $0x49
 	BYTE $0xc8
+
+	// tilezero %tmm2
 	BYTE $0xc4
 	BYTE $0xe2
 	BYTE $0x7b
 	BYTE $0x49
 	BYTE $0xd0
+
+	// tilezero %tmm3
 	BYTE $0xc4
 	BYTE $0xe2
 	BYTE $0x7b
@@ -102,6 +119,8 @@ steps:
 step:
 	MOVQ (SI), AX
 	LEAQ (R8)(AX*4), AX
+
+	// tileloadd 0x0(%rdx,%r12,1),%tmm6
 	BYTE $0xc4
 	BYTE $0xa2
 	BYTE $0x7b
@@ -109,6 +128,8 @@ step:
 	BYTE $0x74
 	BYTE $0x22
 	BYTE $0x00
+
+	// tileloadd 0x0(%rax,%r11,1),%tmm4
 	BYTE $0xc4
 	BYTE $0xa2
 	BYTE $0x7b
@@ -116,11 +137,15 @@ step:
 	BYTE $0x64
 	BYTE $0x18
 	BYTE $0x00
+
+	// tdpbf16ps %tmm6,%tmm4,%tmm0
 	BYTE $0xc4
 	BYTE $0xe2
 	BYTE $0x4a
 	BYTE $0x5c
 	BYTE $0xc4
+
+	// tileloadd 0x40(%rdx,%r12,1),%tmm7
 	BYTE $0xc4
 	BYTE $0xa2
 	BYTE $0x7b
@@ -128,6 +153,8 @@ step:
 	BYTE $0x7c
 	BYTE $0x22
 	BYTE $0x40
+
+	// tdpbf16ps %tmm7,%tmm4,%tmm1
 	BYTE $0xc4
 	BYTE $0xe2
 	BYTE $0x42
@@ -135,6 +162,8 @@ step:
 	BYTE $0xcc
 	LEAQ (AX)(R11*8), AX
 	LEAQ (AX)(R11*8), AX
+
+	// tileloadd 0x0(%rax,%r11,1),%tmm5
 	BYTE $0xc4
 	BYTE $0xa2
 	BYTE $0x7b
@@ -142,11 +171,15 @@ step:
 	BYTE $0x6c
 	BYTE $0x18
 	BYTE $0x00
+
+	// tdpbf16ps %tmm6,%tmm5,%tmm2
 	BYTE $0xc4
 	BYTE $0xe2
 	BYTE $0x4a
 	BYTE $0x5c
 	BYTE $0xd5
+
+	// tdpbf16ps %tmm7,%tmm5,%tmm3
 	BYTE $0xc4
 	BYTE $0xe2
 	BYTE $0x42
@@ -156,6 +189,8 @@ step:
 	ADDQ $0x08, SI
 	DECQ CX
 	JNZ  step
+
+	// tilestored %tmm0,0x0(%r10,%r13,1)
 	BYTE $0xc4
 	BYTE $0x82
 	BYTE $0x7a
@@ -163,6 +198,8 @@ step:
 	BYTE $0x44
 	BYTE $0x2a
 	BYTE $0x00
+
+	// tilestored %tmm1,0x40(%r10,%r13,1)
 	BYTE $0xc4
 	BYTE $0x82
 	BYTE $0x7a
@@ -170,6 +207,8 @@ step:
 	BYTE $0x4c
 	BYTE $0x2a
 	BYTE $0x40
+
+	// tilestored %tmm2,0x0(%r15,%r13,1)
 	BYTE $0xc4
 	BYTE $0x82
 	BYTE $0x7a
@@ -177,6 +216,8 @@ step:
 	BYTE $0x54
 	BYTE $0x2f
 	BYTE $0x00
+
+	// tilestored %tmm3,0x40(%r15,%r13,1)
 	BYTE $0xc4
 	BYTE $0x82
 	BYTE $0x7a
@@ -192,6 +233,8 @@ step:
 	ADDQ AX, R10
 	DECQ BX
 	JNZ  block
+
+	// tilerelease
 	BYTE $0xc4
 	BYTE $0xe2
 	BYTE $0x78
@@ -203,46 +246,64 @@ step:
 TEXT ·dots_amx(SB), NOSPLIT, $0-8
 	LEAQ tileConfig<>+0(SB), AX
 	MOVQ n+0(FP), CX
+
+	// ldtilecfg (%rax)
 	BYTE $0xc4
 	BYTE $0xe2
 	BYTE $0x78
 	BYTE $0x49
 	BYTE $0x00
+
+	// tilezero %tmm0
 	BYTE $0xc4
 	BYTE $0xe2
 	BYTE $0x7b
 	BYTE $0x49
 	BYTE $0xc0
+
+	// tilezero %tmm1
 	BYTE $0xc4
 	BYTE $0xe2
 	BYTE $0x7b
 	BYTE $0x49
 	BYTE $0xc8
+
+	// tilezero %tmm2
 	BYTE $0xc4
 	BYTE $0xe2
 	BYTE $0x7b
 	BYTE $0x49
 	BYTE $0xd0
+
+	// tilezero %tmm3
 	BYTE $0xc4
 	BYTE $0xe2
 	BYTE $0x7b
 	BYTE $0x49
 	BYTE $0xd8
+
+	// tilezero %tmm4
 	BYTE $0xc4
 	BYTE $0xe2
 	BYTE $0x7b
 	BYTE $0x49
 	BYTE $0xe0
+
+	// tilezero %tmm5
 	BYTE $0xc4
 	BYTE $0xe2
 	BYTE $0x7b
 	BYTE $0x49
 	BYTE $0xe8
+
+	// tilezero %tmm6
 	BYTE $0xc4
 	BYTE $0xe2
 	BYTE $0x7b
 	BYTE $0x49
 	BYTE $0xf0
+
+	// tilezero %tmm7
 	BYTE $0xc4
 	BYTE $0xe2
 	BYTE $0x7b
@@ -250,21 +311,28 @@ TEXT ·dots_amx(SB), NOSPLIT, $0-8
 	BYTE $0xf8
 
 dots:
+	// tdpbf16ps %tmm6,%tmm4,%tmm0
 	BYTE $0xc4
 	BYTE $0xe2
 	BYTE $0x4a
 	BYTE $0x5c
 	BYTE $0xc4
+
+	// tdpbf16ps %tmm7,%tmm4,%tmm1
 	BYTE $0xc4
 	BYTE $0xe2
 	BYTE $0x42
 	BYTE $0x5c
 	BYTE $0xcc
+
+	// tdpbf16ps %tmm6,%tmm5,%tmm2
 	BYTE $0xc4
 	BYTE $0xe2
 	BYTE $0x4a
 	BYTE $0x5c
 	BYTE $0xd5
+
+	// tdpbf16ps %tmm7,%tmm5,%tmm3
 	BYTE $0xc4
 	BYTE $0xe2
 	BYTE $0x42
@@ -272,6 +340,8 @@ dots:
 	BYTE $0xdd
 	DECQ CX
 	JNZ  dots
+
+	// tilerelease
 	BYTE $0xc4
 	BYTE $0xe2
 	BYTE $0x78

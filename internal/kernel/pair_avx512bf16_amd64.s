@@ -108,12 +108,16 @@ pair0:
 	ADDQ         R12, DX
 	MOVQ         AX, BX
 	VPBROADCASTD (BX), Z24
-	BYTE         $0x62
-	BYTE         $0xb2
-	BYTE         $0x3e
-	BYTE         $0x40
-	BYTE         $0x52
-	BYTE         $0xc6
+
+	// vdpbf16ps %zmm22,%zmm24,%zmm0
+	BYTE $0x62
+	BYTE $0xb2
+	BYTE $0x3e
+	BYTE $0x40
+	BYTE $0x52
+	BYTE $0xc6
+
+	// vdpbf16ps %zmm23,%zmm24,%zmm1
 	BYTE         $0x62
 	BYTE         $0xb2
 	BYTE         $0x3e
@@ -121,12 +125,16 @@ pair0:
 	BYTE         $0x52
 	BYTE         $0xcf
 	VPBROADCASTD (BX)(R11*1), Z25
-	BYTE         $0x62
-	BYTE         $0xb2
-	BYTE         $0x36
-	BYTE         $0x40
-	BYTE         $0x52
-	BYTE         $0xd6
+
+	// vdpbf16ps %zmm22,%zmm25,%zmm2
+	BYTE $0x62
+	BYTE $0xb2
+	BYTE $0x36
+	BYTE $0x40
+	BYTE $0x52
+	BYTE $0xd6
+
+	// vdpbf16ps %zmm23,%zmm25,%zmm3
 	BYTE         $0x62
 	BYTE         $0xb2
 	BYTE         $0x36
@@ -134,12 +142,16 @@ pair0:
 	BYTE         $0x52
 	BYTE         $0xdf
 	VPBROADCASTD (BX)(R11*2), Z26
-	BYTE         $0x62
-	BYTE         $0xb2
-	BYTE         $0x2e
-	BYTE         $0x40
-	BYTE         $0x52
-	BYTE         $0xe6
+
+	// vdpbf16ps %zmm22,%zmm26,%zmm4
+	BYTE $0x62
+	BYTE $0xb2
+	BYTE $0x2e
+	BYTE $0x40
+	BYTE $0x52
+	BYTE $0xe6
+
+	// vdpbf16ps %zmm23,%zmm26,%zmm5
 	BYTE         $0x62
 	BYTE         $0xb2
 	BYTE         $0x2e
@@ -149,12 +161,16 @@ pair0:
 	LEAQ         (BX)(R11*2), BX
 	ADDQ         R11, BX
 	VPBROADCASTD (BX), Z27
-	BYTE         $0x62
-	BYTE         $0xb2
-	BYTE         $0x26
-	BYTE         $0x40
-	BYTE         $0x52
-	BYTE         $0xf6
+
+	// vdpbf16ps %zmm22,%zmm27,%zmm6
+	BYTE $0x62
+	BYTE $0xb2
+	BYTE $0x26
+	BYTE $0x40
+	BYTE $0x52
+	BYTE $0xf6
+
+	// vdpbf16ps %zmm23,%zmm27,%zmm7
 	BYTE         $0x62
 	BYTE         $0xb2
 	BYTE         $0x26
@@ -162,12 +178,16 @@ pair0:
 	BYTE         $0x52
 	BYTE         $0xff
 	VPBROADCASTD (BX)(R11*1), Z24
-	BYTE         $0x62
-	BYTE         $0x32
-	BYTE         $0x3e
-	BYTE         $0x40
-	BYTE         $0x52
-	BYTE         $0xc6
+
+	// vdpbf16ps %zmm22,%zmm24,%zmm8
+	BYTE $0x62
+	BYTE $0x32
+	BYTE $0x3e
+	BYTE $0x40
+	BYTE $0x52
+	BYTE $0xc6
+
+	// vdpbf16ps %zmm23,%zmm24,%zmm9
 	BYTE         $0x62
 	BYTE         $0x32
 	BYTE         $0x3e
@@ -175,12 +195,16 @@ pair0:
 	BYTE         $0x52
 	BYTE         $0xcf
 	VPBROADCASTD (BX)(R11*2), Z25
-	BYTE         $0x62
-	BYTE         $0x32
-	BYTE         $0x36
-	BYTE         $0x40
-	BYTE         $0x52
-	BYTE         $0xd6
+
+	// vdpbf16ps %zmm22,%zmm25,%zmm10
+	BYTE $0x62
+	BYTE $0x32
+	BYTE $0x36
+	BYTE $0x40
+	BYTE $0x52
+	BYTE $0xd6
+
+	// vdpbf16ps %zmm23,%zmm25,%zmm11
 	BYTE         $0x62
 	BYTE         $0x32
 	BYTE         $0x36
@@ -190,12 +214,16 @@ pair0:
 	LEAQ         (BX)(R11*2), BX
 	ADDQ         R11, BX
 	VPBROADCASTD (BX), Z26
-	BYTE         $0x62
-	BYTE         $0x32
-	BYTE         $0x2e
-	BYTE         $0x40
-	BYTE         $0x52
-	BYTE         $0xe6
+
+	// vdpbf16ps %zmm22,%zmm26,%zmm12
+	BYTE $0x62
+	BYTE $0x32
+	BYTE $0x2e
+	BYTE $0x40
+	BYTE $0x52
+	BYTE $0xe6
+
+	// vdpbf16ps %zmm23,%zmm26,%zmm13
 	BYTE         $0x62
 	BYTE         $0x32
 	BYTE         $0x2e
@@ -203,12 +231,16 @@ pair0:
 	BYTE         $0x52
 	BYTE         $0xef
 	VPBROADCASTD (BX)(R11*1), Z27
-	BYTE         $0x62
-	BYTE         $0x32
-	BYTE         $0x26
-	BYTE         $0x40
-	BYTE         $0x52
-	BYTE         $0xf6
+
+	// vdpbf16ps %zmm22,%zmm27,%zmm14
+	BYTE $0x62
+	BYTE $0x32
+	BYTE $0x26
+	BYTE $0x40
+	BYTE $0x52
+	BYTE $0xf6
+
+	// vdpbf16ps %zmm23,%zmm27,%zmm15
 	BYTE         $0x62
 	BYTE         $0x32
 	BYTE         $0x26
@@ -216,12 +248,16 @@ pair0:
 	BYTE         $0x52
 	BYTE         $0xff
 	VPBROADCASTD (BX)(R11*2), Z24
-	BYTE         $0x62
-	BYTE         $0xa2
-	BYTE         $0x3e
-	BYTE         $0x40
-	BYTE         $0x52
-	BYTE         $0xc6
+
+	// vdpbf16ps %zmm22,%zmm24,%zmm16
+	BYTE $0x62
+	BYTE $0xa2
+	BYTE $0x3e
+	BYTE $0x40
+	BYTE $0x52
+	BYTE $0xc6
+
+	// vdpbf16ps %zmm23,%zmm24,%zmm17
 	BYTE         $0x62
 	BYTE         $0xa2
 	BYTE         $0x3e
@@ -231,12 +267,16 @@ pair0:
 	LEAQ         (BX)(R11*2), BX
 	ADDQ         R11, BX
 	VPBROADCASTD (BX), Z25
-	BYTE         $0x62
-	BYTE         $0xa2
-	BYTE         $0x36
-	BYTE         $0x40
-	BYTE         $0x52
-	BYTE         $0xd6
+
+	// vdpbf16ps %zmm22,%zmm25,%zmm18
+	BYTE $0x62
+	BYTE $0xa2
+	BYTE $0x36
+	BYTE $0x40
+	BYTE $0x52
+	BYTE $0xd6
+
+	// vdpbf16ps %zmm23,%zmm25,%zmm19
 	BYTE         $0x62
 	BYTE         $0xa2
 	BYTE         $0x36
@@ -244,111 +284,115 @@ pair0:
 	BYTE         $0x52
 	BYTE         $0xdf
 	VPBROADCASTD (BX)(R11*1), Z26
-	BYTE         $0x62
-	BYTE         $0xa2
-	BYTE         $0x2e
-	BYTE         $0x40
-	BYTE         $0x52
-	BYTE         $0xe6
-	BYTE         $0x62
-	BYTE         $0xa2
-	BYTE         $0x2e
-	BYTE         $0x40
-	BYTE         $0x52
-	BYTE         $0xef
-	ADDQ         $0x04, AX
-	DECQ         R15
-	JNZ          pair0
-	ADDQ         R9, DX
-	ADDQ         $0x08, SI
-	DECQ         CX
-	JNZ          step0
-	MOVQ         R14, AX
-	VMOVUPS      Z0, (AX)
-	VMOVUPS      Z1, 64(AX)
-	ADDQ         R13, AX
-	VMOVUPS      Z2, (AX)
-	VMOVUPS      Z3, 64(AX)
-	ADDQ         R13, AX
-	VMOVUPS      Z4, (AX)
-	VMOVUPS      Z5, 64(AX)
-	ADDQ         R13, AX
-	VMOVUPS      Z6, (AX)
-	VMOVUPS      Z7, 64(AX)
-	ADDQ         R13, AX
-	VMOVUPS      Z8, (AX)
-	VMOVUPS      Z9, 64(AX)
-	ADDQ         R13, AX
-	VMOVUPS      Z10, (AX)
-	VMOVUPS      Z11, 64(AX)
-	ADDQ         R13, AX
-	VMOVUPS      Z12, (AX)
-	VMOVUPS      Z13, 64(AX)
-	ADDQ         R13, AX
-	VMOVUPS      Z14, (AX)
-	VMOVUPS      Z15, 64(AX)
-	ADDQ         R13, AX
-	VMOVUPS      Z16, (AX)
-	VMOVUPS      Z17, 64(AX)
-	ADDQ         R13, AX
-	VMOVUPS      Z18, (AX)
-	VMOVUPS      Z19, 64(AX)
-	ADDQ         R13, AX
-	VMOVUPS      Z20, (AX)
-	VMOVUPS      Z21, 64(AX)
-	ADDQ         R13, AX
-	MOVQ         AX, R14
-	ADDQ         R11, R8
-	ADDQ         R11, R8
-	ADDQ         R11, R8
-	ADDQ         R11, R8
-	ADDQ         R11, R8
-	ADDQ         R11, R8
-	ADDQ         R11, R8
-	ADDQ         R11, R8
-	ADDQ         R11, R8
-	ADDQ         R11, R8
-	ADDQ         R11, R8
-	SUBQ         $0x0b, 16(SP)
-	JLE          rowsDone
-	MOVQ         96(DI), AX
-	TESTQ        AX, AX
-	JZ           zero1
-	MOVQ         R14, AX
-	VMOVUPS      (AX), Z0
-	VMOVUPS      64(AX), Z1
-	ADDQ         R13, AX
-	VMOVUPS      (AX), Z2
-	VMOVUPS      64(AX), Z3
-	ADDQ         R13, AX
-	VMOVUPS      (AX), Z4
-	VMOVUPS      64(AX), Z5
-	ADDQ         R13, AX
-	VMOVUPS      (AX), Z6
-	VMOVUPS      64(AX), Z7
-	ADDQ         R13, AX
-	VMOVUPS      (AX), Z8
-	VMOVUPS      64(AX), Z9
-	ADDQ         R13, AX
-	VMOVUPS      (AX), Z10
-	VMOVUPS      64(AX), Z11
-	ADDQ         R13, AX
-	VMOVUPS      (AX), Z12
-	VMOVUPS      64(AX), Z13
-	ADDQ         R13, AX
-	VMOVUPS      (AX), Z14
-	VMOVUPS      64(AX), Z15
-	ADDQ         R13, AX
-	VMOVUPS      (AX), Z16
-	VMOVUPS      64(AX), Z17
-	ADDQ         R13, AX
-	VMOVUPS      (AX), Z18
-	VMOVUPS      64(AX), Z19
-	ADDQ         R13, AX
-	VMOVUPS      (AX), Z20
-	VMOVUPS      64(AX), Z21
-	ADDQ         R13, AX
-	JMP          steps1
+
+	// vdpbf16ps %zmm22,%zmm26,%zmm20
+	BYTE $0x62
+	BYTE $0xa2
+	BYTE $0x2e
+	BYTE $0x40
+	BYTE $0x52
+	BYTE $0xe6
+
+	// vdpbf16ps %zmm23,%zmm26,%zmm21
+	BYTE    $0x62
+	BYTE    $0xa2
+	BYTE    $0x2e
+	BYTE    $0x40
+	BYTE    $0x52
+	BYTE    $0xef
+	ADDQ    $0x04, AX
+	DECQ    R15
+	JNZ     pair0
+	ADDQ    R9, DX
+	ADDQ    $0x08, SI
+	DECQ    CX
+	JNZ     step0
+	MOVQ    R14, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    R13, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    R13, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    R13, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    R13, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    R13, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	ADDQ    R13, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
+	ADDQ    R13, AX
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z15, 64(AX)
+	ADDQ    R13, AX
+	VMOVUPS Z16, (AX)
+	VMOVUPS Z17, 64(AX)
+	ADDQ    R13, AX
+	VMOVUPS Z18, (AX)
+	VMOVUPS Z19, 64(AX)
+	ADDQ    R13, AX
+	VMOVUPS Z20, (AX)
+	VMOVUPS Z21, 64(AX)
+	ADDQ    R13, AX
+	MOVQ    AX, R14
+	ADDQ    R11, R8
+	ADDQ    R11, R8
+	ADDQ    R11, R8
+	ADDQ    R11, R8
+	ADDQ    R11, R8
+	ADDQ    R11, R8
+	ADDQ    R11, R8
+	ADDQ    R11, R8
+	ADDQ    R11, R8
+	ADDQ    R11, R8
+	ADDQ    R11, R8
+	SUBQ    $0x0b, 16(SP)
+	JLE     rowsDone
+	MOVQ    96(DI), AX
+	TESTQ   AX, AX
+	JZ      zero1
+	MOVQ    R14, AX
+	VMOVUPS (AX), Z0
+	VMOVUPS 64(AX), Z1
+	ADDQ    R13, AX
+	VMOVUPS (AX), Z2
+	VMOVUPS 64(AX), Z3
+	ADDQ    R13, AX
+	VMOVUPS (AX), Z4
+	VMOVUPS 64(AX), Z5
+	ADDQ    R13, AX
+	VMOVUPS (AX), Z6
+	VMOVUPS 64(AX), Z7
+	ADDQ    R13, AX
+	VMOVUPS (AX), Z8
+	VMOVUPS 64(AX), Z9
+	ADDQ    R13, AX
+	VMOVUPS (AX), Z10
+	VMOVUPS 64(AX), Z11
+	ADDQ    R13, AX
+	VMOVUPS (AX), Z12
+	VMOVUPS 64(AX), Z13
+	ADDQ    R13, AX
+	VMOVUPS (AX), Z14
+	VMOVUPS 64(AX), Z15
+	ADDQ    R13, AX
+	VMOVUPS (AX), Z16
+	VMOVUPS 64(AX), Z17
+	ADDQ    R13, AX
+	VMOVUPS (AX), Z18
+	VMOVUPS 64(AX), Z19
+	ADDQ    R13, AX
+	VMOVUPS (AX), Z20
+	VMOVUPS 64(AX), Z21
+	ADDQ    R13, AX
+	JMP     steps1
 
 zero1:
 	VPXORD Z0, Z0, Z0
@@ -390,12 +434,16 @@ pair1:
 	ADDQ         R12, DX
 	MOVQ         AX, BX
 	VPBROADCASTD (BX), Z24
-	BYTE         $0x62
-	BYTE         $0xb2
-	BYTE         $0x3e
-	BYTE         $0x40
-	BYTE         $0x52
-	BYTE         $0xc6
+
+	// vdpbf16ps %zmm22,%zmm24,%zmm0
+	BYTE $0x62
+	BYTE $0xb2
+	BYTE $0x3e
+	BYTE $0x40
+	BYTE $0x52
+	BYTE $0xc6
+
+	// vdpbf16ps %zmm23,%zmm24,%zmm1
 	BYTE         $0x62
 	BYTE         $0xb2
 	BYTE         $0x3e
@@ -403,12 +451,16 @@ pair1:
 	BYTE         $0x52
 	BYTE         $0xcf
 	VPBROADCASTD (BX)(R11*1), Z25
-	BYTE         $0x62
-	BYTE         $0xb2
-	BYTE         $0x36
-	BYTE         $0x40
-	BYTE         $0x52
-	BYTE         $0xd6
+
+	// vdpbf16ps %zmm22,%zmm25,%zmm2
+	BYTE $0x62
+	BYTE $0xb2
+	BYTE $0x36
+	BYTE $0x40
+	BYTE $0x52
+	BYTE $0xd6
+
+	// vdpbf16ps %zmm23,%zmm25,%zmm3
 	BYTE         $0x62
 	BYTE         $0xb2
 	BYTE         $0x36
@@ -416,12 +468,16 @@ pair1:
 	BYTE         $0x52
 	BYTE         $0xdf
 	VPBROADCASTD (BX)(R11*2), Z26
-	BYTE         $0x62
-	BYTE         $0xb2
-	BYTE         $0x2e
-	BYTE         $0x40
-	BYTE         $0x52
-	BYTE         $0xe6
+
+	// vdpbf16ps %zmm22,%zmm26,%zmm4
+	BYTE $0x62
+	BYTE $0xb2
+	BYTE $0x2e
+	BYTE $0x40
+	BYTE $0x52
+	BYTE $0xe6
+
+	// vdpbf16ps %zmm23,%zmm26,%zmm5
 	BYTE         $0x62
 	BYTE         $0xb2
 	BYTE         $0x2e
@@ -431,12 +487,16 @@ pair1:
 	LEAQ         (BX)(R11*2), BX
 	ADDQ         R11, BX
 	VPBROADCASTD (BX), Z27
-	BYTE         $0x62
-	BYTE         $0xb2
-	BYTE         $0x26
-	BYTE         $0x40
-	BYTE         $0x52
-	BYTE         $0xf6
+
+	// vdpbf16ps %zmm22,%zmm27,%zmm6
+	BYTE $0x62
+	BYTE $0xb2
+	BYTE $0x26
+	BYTE $0x40
+	BYTE $0x52
+	BYTE $0xf6
+
+	// vdpbf16ps %zmm23,%zmm27,%zmm7
 	BYTE         $0x62
 	BYTE         $0xb2
 	BYTE         $0x26
@@ -444,12 +504,16 @@ pair1:
 	BYTE         $0x52
 	BYTE         $0xff
 	VPBROADCASTD (BX)(R11*1), Z24
-	BYTE         $0x62
-	BYTE         $0x32
-	BYTE         $0x3e
-	BYTE         $0x40
-	BYTE         $0x52
-	BYTE         $0xc6
+
+	// vdpbf16ps %zmm22,%zmm24,%zmm8
+	BYTE $0x62
+	BYTE $0x32
+	BYTE $0x3e
+	BYTE $0x40
+	BYTE $0x52
+	BYTE $0xc6
+
+	// vdpbf16ps %zmm23,%zmm24,%zmm9
 	BYTE         $0x62
 	BYTE         $0x32
 	BYTE         $0x3e
@@ -457,12 +521,16 @@ pair1:
 	BYTE         $0x52
 	BYTE         $0xcf
 	VPBROADCASTD (BX)(R11*2), Z25
-	BYTE         $0x62
-	BYTE         $0x32
-	BYTE         $0x36
-	BYTE         $0x40
-	BYTE         $0x52
-	BYTE         $0xd6
+
+	// vdpbf16ps %zmm22,%zmm25,%zmm10
+	BYTE $0x62
+	BYTE $0x32
+	BYTE $0x36
+	BYTE $0x40
+	BYTE $0x52
+	BYTE $0xd6
+
+	// vdpbf16ps %zmm23,%zmm25,%zmm11
 	BYTE         $0x62
 	BYTE         $0x32
 	BYTE         $0x36
@@ -472,12 +540,16 @@ pair1:
 	LEAQ         (BX)(R11*2), BX
 	ADDQ         R11, BX
 	VPBROADCASTD (BX), Z26
-	BYTE         $0x62
-	BYTE         $0x32
-	BYTE         $0x2e
-	BYTE         $0x40
-	BYTE         $0x52
-	BYTE         $0xe6
+
+	// vdpbf16ps %zmm22,%zmm26,%zmm12
+	BYTE $0x62
+	BYTE $0x32
+	BYTE $0x2e
+	BYTE $0x40
+	BYTE $0x52
+	BYTE $0xe6
+
+	// vdpbf16ps %zmm23,%zmm26,%zmm13
 	BYTE         $0x62
 	BYTE         $0x32
 	BYTE         $0x2e
@@ -485,12 +557,16 @@ pair1:
 	BYTE         $0x52
 	BYTE         $0xef
 	VPBROADCASTD (BX)(R11*1), Z27
-	BYTE         $0x62
-	BYTE         $0x32
-	BYTE         $0x26
-	BYTE         $0x40
-	BYTE         $0x52
-	BYTE         $0xf6
+
+	// vdpbf16ps %zmm22,%zmm27,%zmm14
+	BYTE $0x62
+	BYTE $0x32
+	BYTE $0x26
+	BYTE $0x40
+	BYTE $0x52
+	BYTE $0xf6
+
+	// vdpbf16ps %zmm23,%zmm27,%zmm15
 	BYTE         $0x62
 	BYTE         $0x32
 	BYTE         $0x26
@@ -498,12 +574,16 @@ pair1:
 	BYTE         $0x52
 	BYTE         $0xff
 	VPBROADCASTD (BX)(R11*2), Z24
-	BYTE         $0x62
-	BYTE         $0xa2
-	BYTE         $0x3e
-	BYTE         $0x40
-	BYTE         $0x52
-	BYTE         $0xc6
+
+	// vdpbf16ps %zmm22,%zmm24,%zmm16
+	BYTE $0x62
+	BYTE $0xa2
+	BYTE $0x3e
+	BYTE $0x40
+	BYTE $0x52
+	BYTE $0xc6
+
+	// vdpbf16ps %zmm23,%zmm24,%zmm17
 	BYTE         $0x62
 	BYTE         $0xa2
 	BYTE         $0x3e
@@ -513,12 +593,16 @@ pair1:
 	LEAQ         (BX)(R11*2), BX
 	ADDQ         R11, BX
 	VPBROADCASTD (BX), Z25
-	BYTE         $0x62
-	BYTE         $0xa2
-	BYTE         $0x36
-	BYTE         $0x40
-	BYTE         $0x52
-	BYTE         $0xd6
+
+	// vdpbf16ps %zmm22,%zmm25,%zmm18
+	BYTE $0x62
+	BYTE $0xa2
+	BYTE $0x36
+	BYTE $0x40
+	BYTE $0x52
+	BYTE $0xd6
+
+	// vdpbf16ps %zmm23,%zmm25,%zmm19
 	BYTE         $0x62
 	BYTE         $0xa2
 	BYTE         $0x36
@@ -526,108 +610,112 @@ pair1:
 	BYTE         $0x52
 	BYTE         $0xdf
 	VPBROADCASTD (BX)(R11*1), Z26
-	BYTE         $0x62
-	BYTE         $0xa2
-	BYTE         $0x2e
-	BYTE         $0x40
-	BYTE         $0x52
-	BYTE         $0xe6
-	BYTE         $0x62
-	BYTE         $0xa2
-	BYTE         $0x2e
-	BYTE         $0x40
-	BYTE         $0x52
-	BYTE         $0xef
-	ADDQ         $0x04, AX
-	DECQ         R15
-	JNZ          pair1
-	ADDQ         R9, DX
-	ADDQ         $0x08, SI
-	DECQ         CX
-	JNZ          step1
-	MOVQ         R14, AX
-	VMOVUPS      Z0, (AX)
-	VMOVUPS      Z1, 64(AX)
-	ADDQ         R13, AX
-	VMOVUPS      Z2, (AX)
-	VMOVUPS      Z3, 64(AX)
-	ADDQ         R13, AX
-	VMOVUPS      Z4, (AX)
-	VMOVUPS      Z5, 64(AX)
-	ADDQ         R13, AX
-	VMOVUPS      Z6, (AX)
-	VMOVUPS      Z7, 64(AX)
-	ADDQ         R13, AX
-	VMOVUPS      Z8, (AX)
-	VMOVUPS      Z9, 64(AX)
-	ADDQ         R13, AX
-	VMOVUPS      Z10, (AX)
-	VMOVUPS      Z11, 64(AX)
-	ADDQ         R13, AX
-	VMOVUPS      Z12, (AX)
-	VMOVUPS      Z13, 64(AX)
-	ADDQ         R13, AX
-	VMOVUPS      Z14, (AX)
-	VMOVUPS      Z15, 64(AX)
-	ADDQ         R13, AX
-	VMOVUPS      Z16, (AX)
-	VMOVUPS      Z17, 64(AX)
-	ADDQ         R13, AX
-	VMOVUPS      Z18, (AX)
-	VMOVUPS      Z19, 64(AX)
-	ADDQ         R13, AX
-	VMOVUPS      Z20, (AX)
-	VMOVUPS      Z21, 64(AX)
-	ADDQ         R13, AX
-	MOVQ         AX, R14
-	ADDQ         R11, R8
-	ADDQ         R11, R8
-	ADDQ         R11, R8
-	ADDQ         R11, R8
-	ADDQ         R11, R8
-	ADDQ         R11, R8
-	ADDQ         R11, R8
-	ADDQ         R11, R8
-	ADDQ         R11, R8
-	ADDQ         R11, R8
-	ADDQ         R11, R8
-	SUBQ         $0x0b, 16(SP)
-	JLE          rowsDone
-	MOVQ         96(DI), AX
-	TESTQ        AX, AX
-	JZ           zero2
-	MOVQ         R14, AX
-	VMOVUPS      (AX), Z0
-	VMOVUPS      64(AX), Z1
-	ADDQ         R13, AX
-	VMOVUPS      (AX), Z2
-	VMOVUPS      64(AX), Z3
-	ADDQ         R13, AX
-	VMOVUPS      (AX), Z4
-	VMOVUPS      64(AX), Z5
-	ADDQ         R13, AX
-	VMOVUPS      (AX), Z6
-	VMOVUPS      64(AX), Z7
-	ADDQ         R13, AX
-	VMOVUPS      (AX), Z8
-	VMOVUPS      64(AX), Z9
-	ADDQ         R13, AX
-	VMOVUPS      (AX), Z10
-	VMOVUPS      64(AX), Z11
-	ADDQ         R13, AX
-	VMOVUPS      (AX), Z12
-	VMOVUPS      64(AX), Z13
-	ADDQ         R13, AX
-	VMOVUPS      (AX), Z14
-	VMOVUPS      64(AX), Z15
-	ADDQ         R13, AX
-	VMOVUPS      (AX), Z16
-	VMOVUPS      64(AX), Z17
-	ADDQ         R13, AX
-	VMOVUPS      (AX), Z18
-	VMOVUPS      64(AX), Z19
-	ADDQ         R13, AX
-	JMP          steps2
+
+	// vdpbf16ps %zmm22,%zmm26,%zmm20
+	BYTE $0x62
+	BYTE $0xa2
+	BYTE $0x2e
+	BYTE $0x40
+	BYTE $0x52
+	BYTE $0xe6
+
+	// vdpbf16ps %zmm23,%zmm26,%zmm21
+	BYTE    $0x62
+	BYTE    $0xa2
+	BYTE    $0x2e
+	BYTE    $0x40
+	BYTE    $0x52
+	BYTE    $0xef
+	ADDQ    $0x04, AX
+	DECQ    R15
+	JNZ     pair1
+	ADDQ    R9, DX
+	ADDQ    $0x08, SI
+	DECQ    CX
+	JNZ     step1
+	MOVQ    R14, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    R13, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    R13, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    R13, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    R13, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    R13, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	ADDQ    R13, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
+	ADDQ    R13, AX
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z15, 64(AX)
+	ADDQ    R13, AX
+	VMOVUPS Z16, (AX)
+	VMOVUPS Z17, 64(AX)
+	ADDQ    R13, AX
+	VMOVUPS Z18, (AX)
+	VMOVUPS Z19, 64(AX)
+	ADDQ    R13, AX
+	VMOVUPS Z20, (AX)
+	VMOVUPS Z21, 64(AX)
+	ADDQ    R13, AX
+	MOVQ    AX, R14
+	ADDQ    R11, R8
+	ADDQ    R11, R8
+	ADDQ    R11, R8
+	ADDQ    R11, R8
+	ADDQ    R11, R8
+	ADDQ    R11, R8
+	ADDQ    R11, R8
+	ADDQ    R11, R8
+	ADDQ    R11, R8
+	ADDQ    R11, R8
+	ADDQ    R11, R8
+	SUBQ    $0x0b, 16(SP)
+	JLE     rowsDone
+	MOVQ    96(DI), AX
+	TESTQ   AX, AX
+	JZ      zero2
+	MOVQ    R14, AX
+	VMOVUPS (AX), Z0
+	VMOVUPS 64(AX), Z1
+	ADDQ    R13, AX
+	VMOVUPS (AX), Z2
+	VMOVUPS 64(AX), Z3
+	ADDQ    R13, AX
+	VMOVUPS (AX), Z4
+	VMOVUPS 64(AX), Z5
+	ADDQ    R13, AX
+	VMOVUPS (AX), Z6
+	VMOVUPS 64(AX), Z7
+	ADDQ    R13, AX
+	VMOVUPS (AX), Z8
+	VMOVUPS 64(AX), Z9
+	ADDQ    R13, AX
+	VMOVUPS (AX), Z10
+	VMOVUPS 64(AX), Z11
+	ADDQ    R13, AX
+	VMOVUPS (AX), Z12
+	VMOVUPS 64(AX), Z13
+	ADDQ    R13, AX
+	VMOVUPS (AX), Z14
+	VMOVUPS 64(AX), Z15
+	ADDQ    R13, AX
+	VMOVUPS (AX), Z16
+	VMOVUPS 64(AX), Z17
+	ADDQ    R13, AX
+	VMOVUPS (AX), Z18
+	VMOVUPS 64(AX), Z19
+	ADDQ    R13, AX
+	JMP     steps2
 
 zero2:
 	VPXORD Z0, Z0, Z0
@@ -667,12 +755,16 @@ pair2:
 	ADDQ         R12, DX
 	MOVQ         AX, BX
 	VPBROADCASTD (BX), Z24
-	BYTE         $0x62
-	BYTE         $0xb2
-	BYTE         $0x3e
-	BYTE         $0x40
-	BYTE         $0x52
-	BYTE         $0xc6
+
+	// vdpbf16ps %zmm22,%zmm24,%zmm0
+	BYTE $0x62
+	BYTE $0xb2
+	BYTE $0x3e
+	BYTE $0x40
+	BYTE $0x52
+	BYTE $0xc6
+
+	// vdpbf16ps %zmm23,%zmm24,%zmm1
 	BYTE         $0x62
 	BYTE         $0xb2
 	BYTE         $0x3e
@@ -680,12 +772,16 @@ pair2:
 	BYTE         $0x52
 	BYTE         $0xcf
 	VPBROADCASTD (BX)(R11*1), Z25
-	BYTE         $0x62
-	BYTE         $0xb2
-	BYTE         $0x36
-	BYTE         $0x40
-	BYTE         $0x52
-	BYTE         $0xd6
+
+	// vdpbf16ps %zmm22,%zmm25,%zmm2
+	BYTE $0x62
+	BYTE $0xb2
+	BYTE $0x36
+	BYTE $0x40
+	BYTE $0x52
+	BYTE $0xd6
+
+	// vdpbf16ps %zmm23,%zmm25,%zmm3
 	BYTE         $0x62
 	BYTE         $0xb2
 	BYTE         $0x36
@@ -693,12 +789,16 @@ pair2:
 	BYTE         $0x52
 	BYTE         $0xdf
 	VPBROADCASTD (BX)(R11*2), Z26
-	BYTE         $0x62
-	BYTE         $0xb2
-	BYTE         $0x2e
-	BYTE         $0x40
-	BYTE         $0x52
-	BYTE         $0xe6
+
+	// vdpbf16ps %zmm22,%zmm26,%zmm4
+	BYTE $0x62
+	BYTE $0xb2
+	BYTE $0x2e
+	BYTE $0x40
+	BYTE $0x52
+	BYTE $0xe6
+
+	// vdpbf16ps %zmm23,%zmm26,%zmm5
 	BYTE         $0x62
 	BYTE         $0xb2
 	BYTE         $0x2e
@@ -708,12 +808,16 @@ pair2:
 	LEAQ         (BX)(R11*2), BX
 	ADDQ         R11, BX
 	VPBROADCASTD (BX), Z27
-	BYTE         $0x62
-	BYTE         $0xb2
-	BYTE         $0x26
-	BYTE         $0x40
-	BYTE         $0x52
-	BYTE         $0xf6
+
+	// vdpbf16ps %zmm22,%zmm27,%zmm6
+	BYTE $0x62
+	BYTE $0xb2
+	BYTE $0x26
+	BYTE $0x40
+	BYTE $0x52
+	BYTE $0xf6
+
+	// vdpbf16ps %zmm23,%zmm27,%zmm7
 	BYTE         $0x62
 	BYTE         $0xb2
 	BYTE         $0x26
@@ -721,12 +825,16 @@ pair2:
 	BYTE         $0x52
 	BYTE         $0xff
 	VPBROADCASTD (BX)(R11*1), Z24
-	BYTE         $0x62
-	BYTE         $0x32
-	BYTE         $0x3e
-	BYTE         $0x40
-	BYTE         $0x52
-	BYTE         $0xc6
+
+	// vdpbf16ps %zmm22,%zmm24,%zmm8
+	BYTE $0x62
+	BYTE $0x32
+	BYTE $0x3e
+	BYTE $0x40
+	BYTE $0x52
+	BYTE $0xc6
+
+	// vdpbf16ps %zmm23,%zmm24,%zmm9
 	BYTE         $0x62
 	BYTE         $0x32
 	BYTE         $0x3e
@@ -734,12 +842,16 @@ pair2:
 	BYTE         $0x52
 	BYTE         $0xcf
 	VPBROADCASTD (BX)(R11*2), Z25
-	BYTE         $0x62
-	BYTE         $0x32
-	BYTE         $0x36
-	BYTE         $0x40
-	BYTE         $0x52
-	BYTE         $0xd6
+
+	// vdpbf16ps %zmm22,%zmm25,%zmm10
+	BYTE $0x62
+	BYTE $0x32
+	BYTE $0x36
+	BYTE $0x40
+	BYTE $0x52
+	BYTE $0xd6
+
+	// vdpbf16ps %zmm23,%zmm25,%zmm11
 	BYTE         $0x62
 	BYTE         $0x32
 	BYTE         $0x36
@@ -749,12 +861,16 @@ pair2:
 	LEAQ         (BX)(R11*2), BX
 	ADDQ         R11, BX
 	VPBROADCASTD (BX), Z26
-	BYTE         $0x62
-	BYTE         $0x32
-	BYTE         $0x2e
-	BYTE         $0x40
-	BYTE         $0x52
-	BYTE         $0xe6
+
+	// vdpbf16ps %zmm22,%zmm26,%zmm12
+	BYTE $0x62
+	BYTE $0x32
+	BYTE $0x2e
+	BYTE $0x40
+	BYTE $0x52
+	BYTE $0xe6
+
+	// vdpbf16ps %zmm23,%zmm26,%zmm13
 	BYTE         $0x62
 	BYTE         $0x32
 	BYTE         $0x2e
@@ -762,12 +878,16 @@ pair2:
 	BYTE         $0x52
 	BYTE         $0xef
 	VPBROADCASTD (BX)(R11*1), Z27
-	BYTE         $0x62
-	BYTE         $0x32
-	BYTE         $0x26
-	BYTE         $0x40
-	BYTE         $0x52
-	BYTE         $0xf6
+
+	// vdpbf16ps %zmm22,%zmm27,%zmm14
+	BYTE $0x62
+	BYTE $0x32
+	BYTE $0x26
+	BYTE $0x40
+	BYTE $0x52
+	BYTE $0xf6
+
+	// vdpbf16ps %zmm23,%zmm27,%zmm15
 	BYTE         $0x62
 	BYTE         $0x32
 	BYTE         $0x26
@@ -775,12 +895,16 @@ pair2:
 	BYTE         $0x52
 	BYTE         $0xff
 	VPBROADCASTD (BX)(R11*2), Z24
-	BYTE         $0x62
-	BYTE         $0xa2
-	BYTE         $0x3e
-	BYTE         $0x40
-	BYTE         $0x52
-	BYTE         $0xc6
+
+	// vdpbf16ps %zmm22,%zmm24,%zmm16
+	BYTE $0x62
+	BYTE $0xa2
+	BYTE $0x3e
+	BYTE $0x40
+	BYTE $0x52
+	BYTE $0xc6
+
+	// vdpbf16ps %zmm23,%zmm24,%zmm17
 	BYTE         $0x62
 	BYTE         $0xa2
 	BYTE         $0x3e
@@ -790,69 +914,73 @@ pair2:
 	LEAQ         (BX)(R11*2), BX
 	ADDQ         R11, BX
 	VPBROADCASTD (BX), Z25
-	BYTE         $0x62
-	BYTE         $0xa2
-	BYTE         $0x36
-	BYTE         $0x40
-	BYTE         $0x52
-	BYTE         $0xd6
-	BYTE         $0x62
-	BYTE         $0xa2
-	BYTE         $0x36
-	BYTE         $0x40
-	BYTE         $0x52
-	BYTE         $0xdf
-	ADDQ         $0x04, AX
-	DECQ         R15
-	JNZ          pair2
-	ADDQ         R9, DX
-	ADDQ         $0x08, SI
-	DECQ         CX
-	JNZ          step2
-	MOVQ         R14, AX
-	VMOVUPS      Z0, (AX)
-	VMOVUPS      Z1, 64(AX)
-	ADDQ         R13, AX
-	VMOVUPS      Z2, (AX)
-	VMOVUPS      Z3, 64(AX)
-	ADDQ         R13, AX
-	VMOVUPS      Z4, (AX)
-	VMOVUPS      Z5, 64(AX)
-	ADDQ         R13, AX
-	VMOVUPS      Z6, (AX)
-	VMOVUPS      Z7, 64(AX)
-	ADDQ         R13, AX
-	VMOVUPS      Z8, (AX)
-	VMOVUPS      Z9, 64(AX)
-	ADDQ         R13, AX
-	VMOVUPS      Z10, (AX)
-	VMOVUPS      Z11, 64(AX)
-	ADDQ         R13, AX
-	VMOVUPS      Z12, (AX)
-	VMOVUPS      Z13, 64(AX)
-	ADDQ         R13, AX
-	VMOVUPS      Z14, (AX)
-	VMOVUPS      Z15, 64(AX)
-	ADDQ         R13, AX
-	VMOVUPS      Z16, (AX)
-	VMOVUPS      Z17, 64(AX)
-	ADDQ         R13, AX
-	VMOVUPS      Z18, (AX)
-	VMOVUPS      Z19, 64(AX)
-	ADDQ         R13, AX
-	MOVQ         AX, R14
-	ADDQ         R11, R8
-	ADDQ         R11, R8
-	ADDQ         R11, R8
-	ADDQ         R11, R8
-	ADDQ         R11, R8
-	ADDQ         R11, R8
-	ADDQ         R11, R8
-	ADDQ         R11, R8
-	ADDQ         R11, R8
-	ADDQ         R11, R8
-	SUBQ         $0x0a, 16(SP)
-	JLE          rowsDone
+
+	// vdpbf16ps %zmm22,%zmm25,%zmm18
+	BYTE $0x62
+	BYTE $0xa2
+	BYTE $0x36
+	BYTE $0x40
+	BYTE $0x52
+	BYTE $0xd6
+
+	// vdpbf16ps %zmm23,%zmm25,%zmm19
+	BYTE    $0x62
+	BYTE    $0xa2
+	BYTE    $0x36
+	BYTE    $0x40
+	BYTE    $0x52
+	BYTE    $0xdf
+	ADDQ    $0x04, AX
+	DECQ    R15
+	JNZ     pair2
+	ADDQ    R9, DX
+	ADDQ    $0x08, SI
+	DECQ    CX
+	JNZ     step2
+	MOVQ    R14, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    R13, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    R13, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    R13, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    R13, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    R13, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	ADDQ    R13, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
+	ADDQ    R13, AX
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z15, 64(AX)
+	ADDQ    R13, AX
+	VMOVUPS Z16, (AX)
+	VMOVUPS Z17, 64(AX)
+	ADDQ    R13, AX
+	VMOVUPS Z18, (AX)
+	VMOVUPS Z19, 64(AX)
+	ADDQ    R13, AX
+	MOVQ    AX, R14
+	ADDQ    R11, R8
+	ADDQ    R11, R8
+	ADDQ    R11, R8
+	ADDQ    R11, R8
+	ADDQ    R11, R8
+	ADDQ    R11, R8
+	ADDQ    R11, R8
+	ADDQ    R11, R8
+	ADDQ    R11, R8
+	ADDQ    R11, R8
+	SUBQ    $0x0a, 16(SP)
+	JLE     rowsDone
 
 rowsDone:
 	SUBQ $0x20, 8(SP)
@@ -889,72 +1017,95 @@ TEXT ·dots_avx512bf16(SB), NOSPLIT, $0-8
 	VPXORD Z12, Z12, Z12
 
 dots:
+	// vdpbf16ps %zmm12,%zmm12,%zmm0
 	BYTE $0x62
 	BYTE $0xd2
 	BYTE $0x1e
 	BYTE $0x48
 	BYTE $0x52
 	BYTE $0xc4
+
+	// vdpbf16ps %zmm12,%zmm12,%zmm1
 	BYTE $0x62
 	BYTE $0xd2
 	BYTE $0x1e
 	BYTE $0x48
 	BYTE $0x52
 	BYTE $0xcc
+
+	// vdpbf16ps %zmm12,%zmm12,%zmm2
 	BYTE $0x62
 	BYTE $0xd2
 	BYTE $0x1e
 	BYTE $0x48
 	BYTE $0x52
 	BYTE $0xd4
+
+	// vdpbf16ps %zmm12,%zmm12,%zmm3
 	BYTE $0x62
 	BYTE $0xd2
 	BYTE $0x1e
 	BYTE $0x48
 	BYTE $0x52
 	BYTE $0xdc
+
+	// vdpbf16ps %zmm12,%zmm12,%zmm4
 	BYTE $0x62
 	BYTE $0xd2
 	BYTE $0x1e
 	BYTE $0x48
 	BYTE $0x52
 	BYTE $0xe4
+
+	// vdpbf16ps %zmm12,%zmm12,%zmm5
 	BYTE $0x62
 	BYTE $0xd2
 	BYTE $0x1e
 	BYTE $0x48
 	BYTE $0x52
 	BYTE $0xec
+
+	// vdpbf16ps %zmm12,%zmm12,%zmm6
 	BYTE $0x62
 	BYTE $0xd2
 	BYTE $0x1e
 	BYTE $0x48
 	BYTE $0x52
 	BYTE $0xf4
+
+	// vdpbf16ps %zmm12,%zmm12,%zmm7
 	BYTE $0x62
 	BYTE $0xd2
 	BYTE $0x1e
 	BYTE $0x48
 	BYTE $0x52
 	BYTE $0xfc
+
+	// vdpbf16ps %zmm12,%zmm12,%zmm8
 	BYTE $0x62
 	BYTE $0x52
 	BYTE $0x1e
 	BYTE $0x48
 	BYTE $0x52
 	BYTE $0xc4
+
+	// vdpbf16ps %zmm12,%zmm12,%zmm9
 	BYTE $0x62
 	BYTE $0x52
 	BYTE $0x1e
 	BYTE $0x48
 	BYTE $0x52
 	BYTE $0xcc
+
+	// vdpbf16ps %zmm12,%zmm12,%zmm10
 	BYTE $0x62
 	BYTE $0x52
 	BYTE $0x1e
 	BYTE $0x48
 	BYTE $0x52
 	BYTE $0xd4
+
+	// vdpbf16ps %zmm12,%zmm12,%zmm11
 	BYTE $0x62
 	BYTE $0x52
 	BYTE $0x1e
@@ -976,6 +1127,8 @@ TEXT ·roundPairs_avx512bf16(SB), NOSPLIT, $0-24
 round:
 	VMOVUPS (SI), Z0
 	VMOVUPS 64(SI), Z1
+
+	// vcvtne2ps2bf16 %zmm0,%zmm1,%zmm2
 	BYTE    $0x62
 	BYTE    $0xf2
 	BYTE    $0x77
@@ -1002,6 +1155,8 @@ TEXT ·roundRowsOut_avx512bf16(SB), NOSPLIT, $0-32
 pixel:
 	VMOVUPS (SI), Z0
 	VMOVUPS 64(SI), Z1
+
+	// vcvtne2ps2bf16 %zmm0,%zmm1,%zmm2
 	BYTE    $0x62
 	BYTE    $0xf2
 	BYTE    $0x77

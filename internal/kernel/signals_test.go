@@ -34,8 +34,11 @@ func TestSignalsAndCollector(t *testing.T) {
 	s := conv(4, 28, 28, 64, 64, 3, 1, 1, 1, 1)
 	forEachVariant(t, func(t *testing.T) {
 		rounds := 20
-		if Variant() == "generic" {
+		switch {
+		case Variant() == "generic":
 			rounds = 1 // plain Go, which the runtime knows how to interrupt
+		case testing.Short():
+			rounds = 3
 		}
 		for name, c := range map[string]dense{
 			"direct": NewConv(s, new(Scratch)), "mixed": NewMixedConv(s, new(Scratch)), "winograd": NewWinograd(s, new(Scratch)),

@@ -273,6 +273,8 @@ lanes:
 	VADDPS       Z8, Z10, Z10
 	MOVQ         R11, R10
 	VMOVAPS      Z10, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
 	BYTE         $0x62
 	BYTE         $0x02
 	BYTE         $0x7e
@@ -288,15 +290,19 @@ lanes:
 	VSUBPS       Z11, Z10, Z10
 	ADDQ         DI, R10
 	VMOVAPS      Z12, Z31
-	BYTE         $0x62
-	BYTE         $0x02
-	BYTE         $0x7e
-	BYTE         $0x48
-	BYTE         $0x72
-	BYTE         $0xff
-	VMOVDQU32    Y31, (R10)
-	ADDQ         DI, R10
-	VMOVAPS      Z10, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
+	BYTE      $0x62
+	BYTE      $0x02
+	BYTE      $0x7e
+	BYTE      $0x48
+	BYTE      $0x72
+	BYTE      $0xff
+	VMOVDQU32 Y31, (R10)
+	ADDQ      DI, R10
+	VMOVAPS   Z10, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
 	BYTE         $0x62
 	BYTE         $0x02
 	BYTE         $0x7e
@@ -312,15 +318,19 @@ lanes:
 	VSUBPS       Z6, Z8, Z8
 	ADDQ         DI, R10
 	VMOVAPS      Z10, Z31
-	BYTE         $0x62
-	BYTE         $0x02
-	BYTE         $0x7e
-	BYTE         $0x48
-	BYTE         $0x72
-	BYTE         $0xff
-	VMOVDQU32    Y31, (R10)
-	ADDQ         DI, R10
-	VMOVAPS      Z8, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
+	BYTE      $0x62
+	BYTE      $0x02
+	BYTE      $0x7e
+	BYTE      $0x48
+	BYTE      $0x72
+	BYTE      $0xff
+	VMOVDQU32 Y31, (R10)
+	ADDQ      DI, R10
+	VMOVAPS   Z8, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
 	BYTE         $0x62
 	BYTE         $0x02
 	BYTE         $0x7e
@@ -333,6 +343,8 @@ lanes:
 	VADDPS       Z9, Z5, Z5
 	ADDQ         DI, R10
 	VMOVAPS      Z5, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
 	BYTE         $0x62
 	BYTE         $0x02
 	BYTE         $0x7e
@@ -352,6 +364,8 @@ lanes:
 	VADDPS       Z8, Z10, Z10
 	MOVQ         R11, R10
 	VMOVAPS      Z10, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
 	BYTE         $0x62
 	BYTE         $0x02
 	BYTE         $0x7e
@@ -367,15 +381,19 @@ lanes:
 	VSUBPS       Z11, Z10, Z10
 	ADDQ         DI, R10
 	VMOVAPS      Z12, Z31
-	BYTE         $0x62
-	BYTE         $0x02
-	BYTE         $0x7e
-	BYTE         $0x48
-	BYTE         $0x72
-	BYTE         $0xff
-	VMOVDQU32    Y31, (R10)
-	ADDQ         DI, R10
-	VMOVAPS      Z10, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
+	BYTE      $0x62
+	BYTE      $0x02
+	BYTE      $0x7e
+	BYTE      $0x48
+	BYTE      $0x72
+	BYTE      $0xff
+	VMOVDQU32 Y31, (R10)
+	ADDQ      DI, R10
+	VMOVAPS   Z10, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
 	BYTE         $0x62
 	BYTE         $0x02
 	BYTE         $0x7e
@@ -391,15 +409,19 @@ lanes:
 	VSUBPS       Z6, Z8, Z8
 	ADDQ         DI, R10
 	VMOVAPS      Z10, Z31
-	BYTE         $0x62
-	BYTE         $0x02
-	BYTE         $0x7e
-	BYTE         $0x48
-	BYTE         $0x72
-	BYTE         $0xff
-	VMOVDQU32    Y31, (R10)
-	ADDQ         DI, R10
-	VMOVAPS      Z8, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
+	BYTE      $0x62
+	BYTE      $0x02
+	BYTE      $0x7e
+	BYTE      $0x48
+	BYTE      $0x72
+	BYTE      $0xff
+	VMOVDQU32 Y31, (R10)
+	ADDQ      DI, R10
+	VMOVAPS   Z8, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
 	BYTE         $0x62
 	BYTE         $0x02
 	BYTE         $0x7e
@@ -412,6 +434,8 @@ lanes:
 	VADDPS       Z9, Z5, Z5
 	ADDQ         DI, R10
 	VMOVAPS      Z5, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
 	BYTE         $0x62
 	BYTE         $0x02
 	BYTE         $0x7e
@@ -431,6 +455,8 @@ lanes:
 	VADDPS       Z8, Z10, Z10
 	MOVQ         R11, R10
 	VMOVAPS      Z10, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
 	BYTE         $0x62
 	BYTE         $0x02
 	BYTE         $0x7e
@@ -446,15 +472,19 @@ lanes:
 	VSUBPS       Z11, Z10, Z10
 	ADDQ         DI, R10
 	VMOVAPS      Z12, Z31
-	BYTE         $0x62
-	BYTE         $0x02
-	BYTE         $0x7e
-	BYTE         $0x48
-	BYTE         $0x72
-	BYTE         $0xff
-	VMOVDQU32    Y31, (R10)
-	ADDQ         DI, R10
-	VMOVAPS      Z10, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
+	BYTE      $0x62
+	BYTE      $0x02
+	BYTE      $0x7e
+	BYTE      $0x48
+	BYTE      $0x72
+	BYTE      $0xff
+	VMOVDQU32 Y31, (R10)
+	ADDQ      DI, R10
+	VMOVAPS   Z10, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
 	BYTE         $0x62
 	BYTE         $0x02
 	BYTE         $0x7e
@@ -470,15 +500,19 @@ lanes:
 	VSUBPS       Z6, Z8, Z8
 	ADDQ         DI, R10
 	VMOVAPS      Z10, Z31
-	BYTE         $0x62
-	BYTE         $0x02
-	BYTE         $0x7e
-	BYTE         $0x48
-	BYTE         $0x72
-	BYTE         $0xff
-	VMOVDQU32    Y31, (R10)
-	ADDQ         DI, R10
-	VMOVAPS      Z8, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
+	BYTE      $0x62
+	BYTE      $0x02
+	BYTE      $0x7e
+	BYTE      $0x48
+	BYTE      $0x72
+	BYTE      $0xff
+	VMOVDQU32 Y31, (R10)
+	ADDQ      DI, R10
+	VMOVAPS   Z8, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
 	BYTE         $0x62
 	BYTE         $0x02
 	BYTE         $0x7e
@@ -491,6 +525,8 @@ lanes:
 	VADDPS       Z9, Z5, Z5
 	ADDQ         DI, R10
 	VMOVAPS      Z5, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
 	BYTE         $0x62
 	BYTE         $0x02
 	BYTE         $0x7e
@@ -510,6 +546,8 @@ lanes:
 	VADDPS       Z8, Z10, Z10
 	MOVQ         R11, R10
 	VMOVAPS      Z10, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
 	BYTE         $0x62
 	BYTE         $0x02
 	BYTE         $0x7e
@@ -525,15 +563,19 @@ lanes:
 	VSUBPS       Z11, Z10, Z10
 	ADDQ         DI, R10
 	VMOVAPS      Z12, Z31
-	BYTE         $0x62
-	BYTE         $0x02
-	BYTE         $0x7e
-	BYTE         $0x48
-	BYTE         $0x72
-	BYTE         $0xff
-	VMOVDQU32    Y31, (R10)
-	ADDQ         DI, R10
-	VMOVAPS      Z10, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
+	BYTE      $0x62
+	BYTE      $0x02
+	BYTE      $0x7e
+	BYTE      $0x48
+	BYTE      $0x72
+	BYTE      $0xff
+	VMOVDQU32 Y31, (R10)
+	ADDQ      DI, R10
+	VMOVAPS   Z10, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
 	BYTE         $0x62
 	BYTE         $0x02
 	BYTE         $0x7e
@@ -549,15 +591,19 @@ lanes:
 	VSUBPS       Z6, Z8, Z8
 	ADDQ         DI, R10
 	VMOVAPS      Z10, Z31
-	BYTE         $0x62
-	BYTE         $0x02
-	BYTE         $0x7e
-	BYTE         $0x48
-	BYTE         $0x72
-	BYTE         $0xff
-	VMOVDQU32    Y31, (R10)
-	ADDQ         DI, R10
-	VMOVAPS      Z8, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
+	BYTE      $0x62
+	BYTE      $0x02
+	BYTE      $0x7e
+	BYTE      $0x48
+	BYTE      $0x72
+	BYTE      $0xff
+	VMOVDQU32 Y31, (R10)
+	ADDQ      DI, R10
+	VMOVAPS   Z8, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
 	BYTE         $0x62
 	BYTE         $0x02
 	BYTE         $0x7e
@@ -570,6 +616,8 @@ lanes:
 	VADDPS       Z9, Z5, Z5
 	ADDQ         DI, R10
 	VMOVAPS      Z5, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
 	BYTE         $0x62
 	BYTE         $0x02
 	BYTE         $0x7e
@@ -589,6 +637,8 @@ lanes:
 	VADDPS       Z8, Z10, Z10
 	MOVQ         R11, R10
 	VMOVAPS      Z10, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
 	BYTE         $0x62
 	BYTE         $0x02
 	BYTE         $0x7e
@@ -604,15 +654,19 @@ lanes:
 	VSUBPS       Z11, Z10, Z10
 	ADDQ         DI, R10
 	VMOVAPS      Z12, Z31
-	BYTE         $0x62
-	BYTE         $0x02
-	BYTE         $0x7e
-	BYTE         $0x48
-	BYTE         $0x72
-	BYTE         $0xff
-	VMOVDQU32    Y31, (R10)
-	ADDQ         DI, R10
-	VMOVAPS      Z10, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
+	BYTE      $0x62
+	BYTE      $0x02
+	BYTE      $0x7e
+	BYTE      $0x48
+	BYTE      $0x72
+	BYTE      $0xff
+	VMOVDQU32 Y31, (R10)
+	ADDQ      DI, R10
+	VMOVAPS   Z10, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
 	BYTE         $0x62
 	BYTE         $0x02
 	BYTE         $0x7e
@@ -628,15 +682,19 @@ lanes:
 	VSUBPS       Z6, Z8, Z8
 	ADDQ         DI, R10
 	VMOVAPS      Z10, Z31
-	BYTE         $0x62
-	BYTE         $0x02
-	BYTE         $0x7e
-	BYTE         $0x48
-	BYTE         $0x72
-	BYTE         $0xff
-	VMOVDQU32    Y31, (R10)
-	ADDQ         DI, R10
-	VMOVAPS      Z8, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
+	BYTE      $0x62
+	BYTE      $0x02
+	BYTE      $0x7e
+	BYTE      $0x48
+	BYTE      $0x72
+	BYTE      $0xff
+	VMOVDQU32 Y31, (R10)
+	ADDQ      DI, R10
+	VMOVAPS   Z8, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
 	BYTE         $0x62
 	BYTE         $0x02
 	BYTE         $0x7e
@@ -649,6 +707,8 @@ lanes:
 	VADDPS       Z9, Z5, Z5
 	ADDQ         DI, R10
 	VMOVAPS      Z5, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
 	BYTE         $0x62
 	BYTE         $0x02
 	BYTE         $0x7e
@@ -668,6 +728,8 @@ lanes:
 	VADDPS       Z8, Z10, Z10
 	MOVQ         R11, R10
 	VMOVAPS      Z10, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
 	BYTE         $0x62
 	BYTE         $0x02
 	BYTE         $0x7e
@@ -683,15 +745,19 @@ lanes:
 	VSUBPS       Z11, Z10, Z10
 	ADDQ         DI, R10
 	VMOVAPS      Z12, Z31
-	BYTE         $0x62
-	BYTE         $0x02
-	BYTE         $0x7e
-	BYTE         $0x48
-	BYTE         $0x72
-	BYTE         $0xff
-	VMOVDQU32    Y31, (R10)
-	ADDQ         DI, R10
-	VMOVAPS      Z10, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
+	BYTE      $0x62
+	BYTE      $0x02
+	BYTE      $0x7e
+	BYTE      $0x48
+	BYTE      $0x72
+	BYTE      $0xff
+	VMOVDQU32 Y31, (R10)
+	ADDQ      DI, R10
+	VMOVAPS   Z10, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
 	BYTE         $0x62
 	BYTE         $0x02
 	BYTE         $0x7e
@@ -707,15 +773,19 @@ lanes:
 	VSUBPS       Z6, Z8, Z8
 	ADDQ         DI, R10
 	VMOVAPS      Z10, Z31
-	BYTE         $0x62
-	BYTE         $0x02
-	BYTE         $0x7e
-	BYTE         $0x48
-	BYTE         $0x72
-	BYTE         $0xff
-	VMOVDQU32    Y31, (R10)
-	ADDQ         DI, R10
-	VMOVAPS      Z8, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
+	BYTE      $0x62
+	BYTE      $0x02
+	BYTE      $0x7e
+	BYTE      $0x48
+	BYTE      $0x72
+	BYTE      $0xff
+	VMOVDQU32 Y31, (R10)
+	ADDQ      DI, R10
+	VMOVAPS   Z8, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
 	BYTE         $0x62
 	BYTE         $0x02
 	BYTE         $0x7e
@@ -728,17 +798,19 @@ lanes:
 	VADDPS       Z9, Z5, Z5
 	ADDQ         DI, R10
 	VMOVAPS      Z5, Z31
-	BYTE         $0x62
-	BYTE         $0x02
-	BYTE         $0x7e
-	BYTE         $0x48
-	BYTE         $0x72
-	BYTE         $0xff
-	VMOVDQU32    Y31, (R10)
-	ADDQ         $0x40, BX
-	ADDQ         $0x20, DX
-	SUBQ         $0x40, AX
-	JNZ          lanes
+
+	// vcvtneps2bf16 %zmm31,%ymm31
+	BYTE      $0x62
+	BYTE      $0x02
+	BYTE      $0x7e
+	BYTE      $0x48
+	BYTE      $0x72
+	BYTE      $0xff
+	VMOVDQU32 Y31, (R10)
+	ADDQ      $0x40, BX
+	ADDQ      $0x20, DX
+	SUBQ      $0x40, AX
+	JNZ       lanes
 	VZEROUPPER
 	RET
 
@@ -906,6 +978,8 @@ lanes:
 	VMOVAPS     Z6, Z10
 	MOVQ        R11, R10
 	VMOVAPS     Z10, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
 	BYTE        $0x62
 	BYTE        $0x02
 	BYTE        $0x7e
@@ -921,15 +995,19 @@ lanes:
 	VSUBPS      Z11, Z10, Z10
 	ADDQ        DI, R10
 	VMOVAPS     Z12, Z31
-	BYTE        $0x62
-	BYTE        $0x02
-	BYTE        $0x7e
-	BYTE        $0x48
-	BYTE        $0x72
-	BYTE        $0xff
-	VMOVDQU32   Y31, (R10)
-	ADDQ        DI, R10
-	VMOVAPS     Z10, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
+	BYTE      $0x62
+	BYTE      $0x02
+	BYTE      $0x7e
+	BYTE      $0x48
+	BYTE      $0x72
+	BYTE      $0xff
+	VMOVDQU32 Y31, (R10)
+	ADDQ      DI, R10
+	VMOVAPS   Z10, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
 	BYTE        $0x62
 	BYTE        $0x02
 	BYTE        $0x7e
@@ -945,40 +1023,48 @@ lanes:
 	VSUBPS      Z7, Z6, Z6
 	ADDQ        DI, R10
 	VMOVAPS     Z8, Z31
-	BYTE        $0x62
-	BYTE        $0x02
-	BYTE        $0x7e
-	BYTE        $0x48
-	BYTE        $0x72
-	BYTE        $0xff
-	VMOVDQU32   Y31, (R10)
-	ADDQ        DI, R10
-	VMOVAPS     Z6, Z31
-	BYTE        $0x62
-	BYTE        $0x02
-	BYTE        $0x7e
-	BYTE        $0x48
-	BYTE        $0x72
-	BYTE        $0xff
-	VMOVDQU32   Y31, (R10)
-	VMOVAPS     Z9, Z6
-	ADDQ        DI, R10
-	VMOVAPS     Z6, Z31
-	BYTE        $0x62
-	BYTE        $0x02
-	BYTE        $0x7e
-	BYTE        $0x48
-	BYTE        $0x72
-	BYTE        $0xff
-	VMOVDQU32   Y31, (R10)
-	ADDQ        SI, R11
-	VMOVAPS     256(CX), Z6
-	VMOVAPS     320(CX), Z7
-	VMOVAPS     384(CX), Z8
-	VMOVAPS     448(CX), Z9
-	VMOVAPS     Z6, Z10
-	MOVQ        R11, R10
-	VMOVAPS     Z10, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
+	BYTE      $0x62
+	BYTE      $0x02
+	BYTE      $0x7e
+	BYTE      $0x48
+	BYTE      $0x72
+	BYTE      $0xff
+	VMOVDQU32 Y31, (R10)
+	ADDQ      DI, R10
+	VMOVAPS   Z6, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
+	BYTE      $0x62
+	BYTE      $0x02
+	BYTE      $0x7e
+	BYTE      $0x48
+	BYTE      $0x72
+	BYTE      $0xff
+	VMOVDQU32 Y31, (R10)
+	VMOVAPS   Z9, Z6
+	ADDQ      DI, R10
+	VMOVAPS   Z6, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
+	BYTE      $0x62
+	BYTE      $0x02
+	BYTE      $0x7e
+	BYTE      $0x48
+	BYTE      $0x72
+	BYTE      $0xff
+	VMOVDQU32 Y31, (R10)
+	ADDQ      SI, R11
+	VMOVAPS   256(CX), Z6
+	VMOVAPS   320(CX), Z7
+	VMOVAPS   384(CX), Z8
+	VMOVAPS   448(CX), Z9
+	VMOVAPS   Z6, Z10
+	MOVQ      R11, R10
+	VMOVAPS   Z10, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
 	BYTE        $0x62
 	BYTE        $0x02
 	BYTE        $0x7e
@@ -994,15 +1080,19 @@ lanes:
 	VSUBPS      Z11, Z10, Z10
 	ADDQ        DI, R10
 	VMOVAPS     Z12, Z31
-	BYTE        $0x62
-	BYTE        $0x02
-	BYTE        $0x7e
-	BYTE        $0x48
-	BYTE        $0x72
-	BYTE        $0xff
-	VMOVDQU32   Y31, (R10)
-	ADDQ        DI, R10
-	VMOVAPS     Z10, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
+	BYTE      $0x62
+	BYTE      $0x02
+	BYTE      $0x7e
+	BYTE      $0x48
+	BYTE      $0x72
+	BYTE      $0xff
+	VMOVDQU32 Y31, (R10)
+	ADDQ      DI, R10
+	VMOVAPS   Z10, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
 	BYTE        $0x62
 	BYTE        $0x02
 	BYTE        $0x7e
@@ -1018,40 +1108,48 @@ lanes:
 	VSUBPS      Z7, Z6, Z6
 	ADDQ        DI, R10
 	VMOVAPS     Z8, Z31
-	BYTE        $0x62
-	BYTE        $0x02
-	BYTE        $0x7e
-	BYTE        $0x48
-	BYTE        $0x72
-	BYTE        $0xff
-	VMOVDQU32   Y31, (R10)
-	ADDQ        DI, R10
-	VMOVAPS     Z6, Z31
-	BYTE        $0x62
-	BYTE        $0x02
-	BYTE        $0x7e
-	BYTE        $0x48
-	BYTE        $0x72
-	BYTE        $0xff
-	VMOVDQU32   Y31, (R10)
-	VMOVAPS     Z9, Z6
-	ADDQ        DI, R10
-	VMOVAPS     Z6, Z31
-	BYTE        $0x62
-	BYTE        $0x02
-	BYTE        $0x7e
-	BYTE        $0x48
-	BYTE        $0x72
-	BYTE        $0xff
-	VMOVDQU32   Y31, (R10)
-	ADDQ        SI, R11
-	VMOVAPS     512(CX), Z6
-	VMOVAPS     576(CX), Z7
-	VMOVAPS     640(CX), Z8
-	VMOVAPS     704(CX), Z9
-	VMOVAPS     Z6, Z10
-	MOVQ        R11, R10
-	VMOVAPS     Z10, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
+	BYTE      $0x62
+	BYTE      $0x02
+	BYTE      $0x7e
+	BYTE      $0x48
+	BYTE      $0x72
+	BYTE      $0xff
+	VMOVDQU32 Y31, (R10)
+	ADDQ      DI, R10
+	VMOVAPS   Z6, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
+	BYTE      $0x62
+	BYTE      $0x02
+	BYTE      $0x7e
+	BYTE      $0x48
+	BYTE      $0x72
+	BYTE      $0xff
+	VMOVDQU32 Y31, (R10)
+	VMOVAPS   Z9, Z6
+	ADDQ      DI, R10
+	VMOVAPS   Z6, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
+	BYTE      $0x62
+	BYTE      $0x02
+	BYTE      $0x7e
+	BYTE      $0x48
+	BYTE      $0x72
+	BYTE      $0xff
+	VMOVDQU32 Y31, (R10)
+	ADDQ      SI, R11
+	VMOVAPS   512(CX), Z6
+	VMOVAPS   576(CX), Z7
+	VMOVAPS   640(CX), Z8
+	VMOVAPS   704(CX), Z9
+	VMOVAPS   Z6, Z10
+	MOVQ      R11, R10
+	VMOVAPS   Z10, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
 	BYTE        $0x62
 	BYTE        $0x02
 	BYTE        $0x7e
@@ -1067,15 +1165,19 @@ lanes:
 	VSUBPS      Z11, Z10, Z10
 	ADDQ        DI, R10
 	VMOVAPS     Z12, Z31
-	BYTE        $0x62
-	BYTE        $0x02
-	BYTE        $0x7e
-	BYTE        $0x48
-	BYTE        $0x72
-	BYTE        $0xff
-	VMOVDQU32   Y31, (R10)
-	ADDQ        DI, R10
-	VMOVAPS     Z10, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
+	BYTE      $0x62
+	BYTE      $0x02
+	BYTE      $0x7e
+	BYTE      $0x48
+	BYTE      $0x72
+	BYTE      $0xff
+	VMOVDQU32 Y31, (R10)
+	ADDQ      DI, R10
+	VMOVAPS   Z10, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
 	BYTE        $0x62
 	BYTE        $0x02
 	BYTE        $0x7e
@@ -1091,40 +1193,48 @@ lanes:
 	VSUBPS      Z7, Z6, Z6
 	ADDQ        DI, R10
 	VMOVAPS     Z8, Z31
-	BYTE        $0x62
-	BYTE        $0x02
-	BYTE        $0x7e
-	BYTE        $0x48
-	BYTE        $0x72
-	BYTE        $0xff
-	VMOVDQU32   Y31, (R10)
-	ADDQ        DI, R10
-	VMOVAPS     Z6, Z31
-	BYTE        $0x62
-	BYTE        $0x02
-	BYTE        $0x7e
-	BYTE        $0x48
-	BYTE        $0x72
-	BYTE        $0xff
-	VMOVDQU32   Y31, (R10)
-	VMOVAPS     Z9, Z6
-	ADDQ        DI, R10
-	VMOVAPS     Z6, Z31
-	BYTE        $0x62
-	BYTE        $0x02
-	BYTE        $0x7e
-	BYTE        $0x48
-	BYTE        $0x72
-	BYTE        $0xff
-	VMOVDQU32   Y31, (R10)
-	ADDQ        SI, R11
-	VMOVAPS     768(CX), Z6
-	VMOVAPS     832(CX), Z7
-	VMOVAPS     896(CX), Z8
-	VMOVAPS     960(CX), Z9
-	VMOVAPS     Z6, Z10
-	MOVQ        R11, R10
-	VMOVAPS     Z10, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
+	BYTE      $0x62
+	BYTE      $0x02
+	BYTE      $0x7e
+	BYTE      $0x48
+	BYTE      $0x72
+	BYTE      $0xff
+	VMOVDQU32 Y31, (R10)
+	ADDQ      DI, R10
+	VMOVAPS   Z6, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
+	BYTE      $0x62
+	BYTE      $0x02
+	BYTE      $0x7e
+	BYTE      $0x48
+	BYTE      $0x72
+	BYTE      $0xff
+	VMOVDQU32 Y31, (R10)
+	VMOVAPS   Z9, Z6
+	ADDQ      DI, R10
+	VMOVAPS   Z6, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
+	BYTE      $0x62
+	BYTE      $0x02
+	BYTE      $0x7e
+	BYTE      $0x48
+	BYTE      $0x72
+	BYTE      $0xff
+	VMOVDQU32 Y31, (R10)
+	ADDQ      SI, R11
+	VMOVAPS   768(CX), Z6
+	VMOVAPS   832(CX), Z7
+	VMOVAPS   896(CX), Z8
+	VMOVAPS   960(CX), Z9
+	VMOVAPS   Z6, Z10
+	MOVQ      R11, R10
+	VMOVAPS   Z10, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
 	BYTE        $0x62
 	BYTE        $0x02
 	BYTE        $0x7e
@@ -1140,15 +1250,19 @@ lanes:
 	VSUBPS      Z11, Z10, Z10
 	ADDQ        DI, R10
 	VMOVAPS     Z12, Z31
-	BYTE        $0x62
-	BYTE        $0x02
-	BYTE        $0x7e
-	BYTE        $0x48
-	BYTE        $0x72
-	BYTE        $0xff
-	VMOVDQU32   Y31, (R10)
-	ADDQ        DI, R10
-	VMOVAPS     Z10, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
+	BYTE      $0x62
+	BYTE      $0x02
+	BYTE      $0x7e
+	BYTE      $0x48
+	BYTE      $0x72
+	BYTE      $0xff
+	VMOVDQU32 Y31, (R10)
+	ADDQ      DI, R10
+	VMOVAPS   Z10, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
 	BYTE        $0x62
 	BYTE        $0x02
 	BYTE        $0x7e
@@ -1164,40 +1278,48 @@ lanes:
 	VSUBPS      Z7, Z6, Z6
 	ADDQ        DI, R10
 	VMOVAPS     Z8, Z31
-	BYTE        $0x62
-	BYTE        $0x02
-	BYTE        $0x7e
-	BYTE        $0x48
-	BYTE        $0x72
-	BYTE        $0xff
-	VMOVDQU32   Y31, (R10)
-	ADDQ        DI, R10
-	VMOVAPS     Z6, Z31
-	BYTE        $0x62
-	BYTE        $0x02
-	BYTE        $0x7e
-	BYTE        $0x48
-	BYTE        $0x72
-	BYTE        $0xff
-	VMOVDQU32   Y31, (R10)
-	VMOVAPS     Z9, Z6
-	ADDQ        DI, R10
-	VMOVAPS     Z6, Z31
-	BYTE        $0x62
-	BYTE        $0x02
-	BYTE        $0x7e
-	BYTE        $0x48
-	BYTE        $0x72
-	BYTE        $0xff
-	VMOVDQU32   Y31, (R10)
-	ADDQ        SI, R11
-	VMOVAPS     1024(CX), Z6
-	VMOVAPS     1088(CX), Z7
-	VMOVAPS     1152(CX), Z8
-	VMOVAPS     1216(CX), Z9
-	VMOVAPS     Z6, Z10
-	MOVQ        R11, R10
-	VMOVAPS     Z10, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
+	BYTE      $0x62
+	BYTE      $0x02
+	BYTE      $0x7e
+	BYTE      $0x48
+	BYTE      $0x72
+	BYTE      $0xff
+	VMOVDQU32 Y31, (R10)
+	ADDQ      DI, R10
+	VMOVAPS   Z6, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
+	BYTE      $0x62
+	BYTE      $0x02
+	BYTE      $0x7e
+	BYTE      $0x48
+	BYTE      $0x72
+	BYTE      $0xff
+	VMOVDQU32 Y31, (R10)
+	VMOVAPS   Z9, Z6
+	ADDQ      DI, R10
+	VMOVAPS   Z6, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
+	BYTE      $0x62
+	BYTE      $0x02
+	BYTE      $0x7e
+	BYTE      $0x48
+	BYTE      $0x72
+	BYTE      $0xff
+	VMOVDQU32 Y31, (R10)
+	ADDQ      SI, R11
+	VMOVAPS   1024(CX), Z6
+	VMOVAPS   1088(CX), Z7
+	VMOVAPS   1152(CX), Z8
+	VMOVAPS   1216(CX), Z9
+	VMOVAPS   Z6, Z10
+	MOVQ      R11, R10
+	VMOVAPS   Z10, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
 	BYTE        $0x62
 	BYTE        $0x02
 	BYTE        $0x7e
@@ -1213,15 +1335,19 @@ lanes:
 	VSUBPS      Z11, Z10, Z10
 	ADDQ        DI, R10
 	VMOVAPS     Z12, Z31
-	BYTE        $0x62
-	BYTE        $0x02
-	BYTE        $0x7e
-	BYTE        $0x48
-	BYTE        $0x72
-	BYTE        $0xff
-	VMOVDQU32   Y31, (R10)
-	ADDQ        DI, R10
-	VMOVAPS     Z10, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
+	BYTE      $0x62
+	BYTE      $0x02
+	BYTE      $0x7e
+	BYTE      $0x48
+	BYTE      $0x72
+	BYTE      $0xff
+	VMOVDQU32 Y31, (R10)
+	ADDQ      DI, R10
+	VMOVAPS   Z10, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
 	BYTE        $0x62
 	BYTE        $0x02
 	BYTE        $0x7e
@@ -1237,40 +1363,48 @@ lanes:
 	VSUBPS      Z7, Z6, Z6
 	ADDQ        DI, R10
 	VMOVAPS     Z8, Z31
-	BYTE        $0x62
-	BYTE        $0x02
-	BYTE        $0x7e
-	BYTE        $0x48
-	BYTE        $0x72
-	BYTE        $0xff
-	VMOVDQU32   Y31, (R10)
-	ADDQ        DI, R10
-	VMOVAPS     Z6, Z31
-	BYTE        $0x62
-	BYTE        $0x02
-	BYTE        $0x7e
-	BYTE        $0x48
-	BYTE        $0x72
-	BYTE        $0xff
-	VMOVDQU32   Y31, (R10)
-	VMOVAPS     Z9, Z6
-	ADDQ        DI, R10
-	VMOVAPS     Z6, Z31
-	BYTE        $0x62
-	BYTE        $0x02
-	BYTE        $0x7e
-	BYTE        $0x48
-	BYTE        $0x72
-	BYTE        $0xff
-	VMOVDQU32   Y31, (R10)
-	ADDQ        SI, R11
-	VMOVAPS     1280(CX), Z6
-	VMOVAPS     1344(CX), Z7
-	VMOVAPS     1408(CX), Z8
-	VMOVAPS     1472(CX), Z9
-	VMOVAPS     Z6, Z10
-	MOVQ        R11, R10
-	VMOVAPS     Z10, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
+	BYTE      $0x62
+	BYTE      $0x02
+	BYTE      $0x7e
+	BYTE      $0x48
+	BYTE      $0x72
+	BYTE      $0xff
+	VMOVDQU32 Y31, (R10)
+	ADDQ      DI, R10
+	VMOVAPS   Z6, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
+	BYTE      $0x62
+	BYTE      $0x02
+	BYTE      $0x7e
+	BYTE      $0x48
+	BYTE      $0x72
+	BYTE      $0xff
+	VMOVDQU32 Y31, (R10)
+	VMOVAPS   Z9, Z6
+	ADDQ      DI, R10
+	VMOVAPS   Z6, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
+	BYTE      $0x62
+	BYTE      $0x02
+	BYTE      $0x7e
+	BYTE      $0x48
+	BYTE      $0x72
+	BYTE      $0xff
+	VMOVDQU32 Y31, (R10)
+	ADDQ      SI, R11
+	VMOVAPS   1280(CX), Z6
+	VMOVAPS   1344(CX), Z7
+	VMOVAPS   1408(CX), Z8
+	VMOVAPS   1472(CX), Z9
+	VMOVAPS   Z6, Z10
+	MOVQ      R11, R10
+	VMOVAPS   Z10, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
 	BYTE        $0x62
 	BYTE        $0x02
 	BYTE        $0x7e
@@ -1286,15 +1420,19 @@ lanes:
 	VSUBPS      Z11, Z10, Z10
 	ADDQ        DI, R10
 	VMOVAPS     Z12, Z31
-	BYTE        $0x62
-	BYTE        $0x02
-	BYTE        $0x7e
-	BYTE        $0x48
-	BYTE        $0x72
-	BYTE        $0xff
-	VMOVDQU32   Y31, (R10)
-	ADDQ        DI, R10
-	VMOVAPS     Z10, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
+	BYTE      $0x62
+	BYTE      $0x02
+	BYTE      $0x7e
+	BYTE      $0x48
+	BYTE      $0x72
+	BYTE      $0xff
+	VMOVDQU32 Y31, (R10)
+	ADDQ      DI, R10
+	VMOVAPS   Z10, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
 	BYTE        $0x62
 	BYTE        $0x02
 	BYTE        $0x7e
@@ -1310,35 +1448,41 @@ lanes:
 	VSUBPS      Z7, Z6, Z6
 	ADDQ        DI, R10
 	VMOVAPS     Z8, Z31
-	BYTE        $0x62
-	BYTE        $0x02
-	BYTE        $0x7e
-	BYTE        $0x48
-	BYTE        $0x72
-	BYTE        $0xff
-	VMOVDQU32   Y31, (R10)
-	ADDQ        DI, R10
-	VMOVAPS     Z6, Z31
-	BYTE        $0x62
-	BYTE        $0x02
-	BYTE        $0x7e
-	BYTE        $0x48
-	BYTE        $0x72
-	BYTE        $0xff
-	VMOVDQU32   Y31, (R10)
-	VMOVAPS     Z9, Z6
-	ADDQ        DI, R10
-	VMOVAPS     Z6, Z31
-	BYTE        $0x62
-	BYTE        $0x02
-	BYTE        $0x7e
-	BYTE        $0x48
-	BYTE        $0x72
-	BYTE        $0xff
-	VMOVDQU32   Y31, (R10)
-	ADDQ        $0x40, BX
-	ADDQ        $0x20, DX
-	SUBQ        $0x40, AX
-	JNZ         lanes
+
+	// vcvtneps2bf16 %zmm31,%ymm31
+	BYTE      $0x62
+	BYTE      $0x02
+	BYTE      $0x7e
+	BYTE      $0x48
+	BYTE      $0x72
+	BYTE      $0xff
+	VMOVDQU32 Y31, (R10)
+	ADDQ      DI, R10
+	VMOVAPS   Z6, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
+	BYTE      $0x62
+	BYTE      $0x02
+	BYTE      $0x7e
+	BYTE      $0x48
+	BYTE      $0x72
+	BYTE      $0xff
+	VMOVDQU32 Y31, (R10)
+	VMOVAPS   Z9, Z6
+	ADDQ      DI, R10
+	VMOVAPS   Z6, Z31
+
+	// vcvtneps2bf16 %zmm31,%ymm31
+	BYTE      $0x62
+	BYTE      $0x02
+	BYTE      $0x7e
+	BYTE      $0x48
+	BYTE      $0x72
+	BYTE      $0xff
+	VMOVDQU32 Y31, (R10)
+	ADDQ      $0x40, BX
+	ADDQ      $0x20, DX
+	SUBQ      $0x40, AX
+	JNZ       lanes
 	VZEROUPPER
 	RET

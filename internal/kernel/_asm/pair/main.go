@@ -139,7 +139,6 @@ func matrixTile() {
 	TESTQ(reg.RAX, reg.RAX)
 	JZ(operand.LabelRef("zero"))
 	sums := func(f func(t, base, index int, disp int8)) {
-		const r15 = 15
 		f(0, r10, r13, 0)
 		f(1, r10, r13, 64)
 		f(2, r15, r13, 0)

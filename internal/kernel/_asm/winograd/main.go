@@ -196,7 +196,7 @@ func storeRounded(v reg.VecVirtual, at operand.Mem) {
 	if *isa == "avx512bf16" {
 		// Neither avo nor Go's assembler knows the instruction that rounds, so it goes by way of fixed registers.
 		VMOVAPS(v, reg.Z31)
-		// VCVTNEPS2BF16 Z31, Y31
+		Comment("vcvtneps2bf16 %zmm31,%ymm31") // TestEncodings in ../../encoding_test.go holds the bytes to this
 		for _, b := range []byte{0x62, 0x02, 0x7e, 0x48, 0x72, 0xff} {
 			Instruction(&ir.Instruction{Opcode: "BYTE", Operands: []operand.Op{operand.U8(b)}})
 		}
