@@ -6,7 +6,7 @@ import (
 	"image/draw"
 )
 
-// drawYCbCr draws src, of which an image decoded from JPEG consists, over dst, which has its size and begins at (0, 0). The colours are
+// drawYCbCr draws src, what a JPEG file in colours is decoded to, over dst, which has its size and begins at (0, 0). The colours are
 // those of package image/draw, to the bit: chroma is repeated where it is sampled less often than luma.
 func drawYCbCr(dst *image.NRGBA, src *image.YCbCr) {
 	b := src.Rect

@@ -94,7 +94,7 @@ type Config struct {
 	EMA         float64   `name:"ema" group:"Optimisation" default:"0" placeholder:"DECAY" help:"Average the weights over the steps, each counting this share of the one after it, such as 0.999; validation and the written model are of the average. 0 means none. Default: ${default}."`
 	Seed        uint64    `name:"seed" group:"Optimisation" default:"1" help:"Seed of every random draw. Default: ${default}."`
 
-	Precision       string `name:"precision" group:"Running" default:"fp32" placeholder:"fp32|bf16" help:"What convolutions multiply: float32, or bfloat16, which is less exact, takes less memory and is faster where the processor has AVX512-BF16. Default: ${default}."`
+	Precision       string `name:"precision" group:"Running" default:"fp32" placeholder:"fp32|bf16" help:"What convolutions multiply: float32, or bfloat16, which is less exact, takes less memory and is faster where the processor has AVX512-BF16 (with AVX2 alone it may be slower). Default: ${default}."`
 	Threads         int    `name:"threads" keep:"free" group:"Running" default:"0" help:"Threads; 0 means one for each processor. The result is the same. Default: ${default}."`
 	CheckpointEvery Span   `name:"checkpoint-every" keep:"free" group:"Running" default:"1epochs" placeholder:"N|Nepochs" help:"Steps or epochs between checkpoints. Default: ${default}."`
 	ValEvery        Span   `name:"val-every" keep:"free" group:"Running" default:"1epochs" placeholder:"N|Nepochs" help:"Steps or epochs between validations. Default: ${default}."`

@@ -140,7 +140,7 @@ func (c *Config) checkPrecision() error {
 	if err := oneOf("precision", c.Precision, string(nn.FP32), string(nn.BF16)); err != nil {
 		return err
 	}
-	if !nn.Precision(c.Precision).Fast() {
+	if !nn.Precision(c.Precision).Supported() {
 		return settingError("precision", "bf16 needs a processor with AVX2, and this program runs %s kernels here; use fp32", kernel.Variant())
 	}
 	return nil

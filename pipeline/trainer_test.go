@@ -118,7 +118,7 @@ func TestResume(t *testing.T) {
 	data := drawFaces(t, 12)
 	for name, changes := range variants {
 		t.Run(name, func(t *testing.T) {
-			if name == "bf16" && !nn.BF16.Fast() {
+			if name == "bf16" && !nn.BF16.Supported() {
 				t.Skip("this processor has no products of bfloat16")
 			}
 			whole := tiny(t, data, changes...)

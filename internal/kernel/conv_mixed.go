@@ -18,9 +18,9 @@ func Mixes(s ConvShape) bool {
 	return s.Groups <= 1 && s.In.C%pairBlock == 0 && s.Out.C%pairBlock == 0 && s.StrideH == s.StrideW
 }
 
-// MixedIsFast reports whether products of bfloat16 are in assembly here: by instructions of their own, or by
+// MixedInAssembly reports whether products of bfloat16 are in assembly here: by instructions of their own, or by
 // multiply-adds of float32.
-func MixedIsFast() bool { return variant >= cpu.AVX2 }
+func MixedInAssembly() bool { return variant >= cpu.AVX2 }
 
 // NewMixedConv returns a convolution of a geometry that Mixes.
 func NewMixedConv(s ConvShape, scratch *Scratch) *MixedConv {

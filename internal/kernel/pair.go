@@ -70,7 +70,28 @@ func (t *pairTile) run(o pairOperands) {
 		_ = o.a[at]
 		_ = o.a[at+last*t.aBlock+(pairBlock-1)*t.aRow+pairBlock/2-1]
 	}
-	t.dispatch(o)
+	if work := pairWork(); t.blocks*t.steps > work {
+		t.cut(o, work)
+	} else {
+		t.dispatch(o)
+	}
+}
+
+// cut is run by calls of at most work steps of a block. Their sums are the same bits: between calls they are float32 in c, as they are in
+// registers.
+func (t *pairTile) cut(o pairOperands, work int) {
+	blocks := max(1, work/t.steps)
+	for b := 0; b < t.blocks; b += blocks {
+		for s := 0; s < t.steps; s += work {
+			u := *t
+			u.blocks, u.steps = min(blocks, t.blocks-b), min(work, t.steps-s)
+			u.rows = min(t.rows-b*pairBlock, u.blocks*pairBlock)
+			if s > 0 {
+				u.add = 1
+			}
+			u.dispatch(pairOperands{o.a[b*t.aBlock:], o.b[s*t.bStep:], o.c[b*t.cBlock:], o.off[s:][:u.steps]})
+		}
+	}
 }
 
 // runGeneric is the definition of the micro-kernel.

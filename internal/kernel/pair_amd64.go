@@ -2,7 +2,11 @@
 
 package kernel
 
-import "github.com/faceverify/fv/internal/cpu"
+import (
+	"math"
+
+	"github.com/faceverify/fv/internal/cpu"
+)
 
 func (t *pairTile) dispatch(o pairOperands) {
 	if variant == cpu.Generic {
@@ -21,6 +25,19 @@ func (t *pairTile) dispatch(o pairOperands) {
 		pairTile_amx(t)
 	}
 	t.a, t.b, t.c, t.off = nil, nil, nil, nil
+}
+
+// pairWork returns how many steps of a block may be one call of assembly, which nothing interrupts: about 100 µs.
+func pairWork() int {
+	switch variant {
+	case cpu.Generic:
+		return math.MaxInt
+	case cpu.AVX2:
+		return 96
+	case cpu.AVX512:
+		return 120
+	}
+	return 320
 }
 
 // PeakMixedGFLOPS is PeakGFLOPS of products of bfloat16, of which each is two operations.

@@ -33,7 +33,6 @@ TEXT ·pairTile_avx2(SB), $872-8
 	MOVQ     AX, 8(SP)
 
 block:
-	MOVQ R10, R14
 	MOVQ $0x00000000, 24(SP)
 
 columns:
@@ -1256,14 +1255,14 @@ pixels:
 	LEAQ (SI)(DX*1), BX
 
 channels:
-	VMOVDQU    (SI)(AX*1), Y0
-	VMOVDQU    (BX)(AX*1), Y1
-	VPUNPCKLWD Y1, Y0, Y2
-	VPUNPCKHWD Y1, Y0, Y3
-	VPERM2I128 $0x20, Y3, Y2, Y4
-	VMOVDQU    Y4, (DI)(AX*2)
-	VPERM2I128 $0x31, Y3, Y2, Y5
-	VMOVDQU    Y5, 32(DI)(AX*2)
+	VMOVUPS    (SI)(AX*1), Y0
+	VMOVUPS    (BX)(AX*1), Y1
+	VPUNPCKLWD Y1, Y0, Y4
+	VPUNPCKHWD Y1, Y0, Y5
+	VPERM2I128 $0x20, Y5, Y4, Y2
+	VPERM2I128 $0x31, Y5, Y4, Y3
+	VMOVUPS    Y2, (DI)(AX*2)
+	VMOVUPS    Y3, 32(DI)(AX*2)
 	ADDQ       $0x20, AX
 	CMPQ       AX, DX
 	JB         channels

@@ -2,10 +2,15 @@
 
 package kernel
 
+import "math"
+
 // PeakMixedGFLOPS returns 0: the generic variant has no peak to compare with.
 func PeakMixedGFLOPS(*Pool) float64 { return 0 }
 
 func (t *pairTile) dispatch(o pairOperands) { t.runGeneric(o) }
+
+// pairWork returns how many steps of a block may be one call: any, as Go can be interrupted.
+func pairWork() int { return math.MaxInt }
 
 func roundPairs(dst []Pair, src []float32) { roundPairsGeneric(dst, src) }
 

@@ -11,8 +11,8 @@ const (
 	BF16 Precision = "bf16" // bfloat16 in dense convolutions whose channels are multiples of 32, and what they give is stored in it
 )
 
-// Fast reports whether the products of p are in assembly on this processor.
-func (p Precision) Fast() bool { return p == FP32 || kernel.MixedIsFast() }
+// Supported reports whether networks of p are worth running on this processor: bfloat16 in plain Go is not.
+func (p Precision) Supported() bool { return p == FP32 || kernel.MixedInAssembly() }
 
 // PeakGFLOPS measures the speed of all of pool's threads at once in a loop of products of p on registers. It
 // returns 0 where there is no such loop.

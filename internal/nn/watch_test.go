@@ -15,7 +15,7 @@ func TestWatch(t *testing.T) {
 	inf := float32(math.Inf(1))
 	for _, net := range networks {
 		for _, precision := range []Precision{FP32, BF16} {
-			if !precision.Fast() {
+			if !precision.Supported() {
 				continue
 			}
 			const n = 3

@@ -1,6 +1,6 @@
 // Package baseline decodes the usual kind of JPEG file, to the bits that image/jpeg gives and in less than half its time.
 //
-// Usual is: baseline DCT (SOF0), 8 bits, grey or YCbCr with chroma at full resolution, a half or a quarter, one scan, Huffman tables of 0 and 1, restart
+// Usual is: baseline DCT (SOF0), 8 bits, grey or YCbCr with chroma at full resolution, a half, a quarter or an eighth, one scan, Huffman tables of 0 and 1, restart
 // markers or none, and nothing between the last block and the end of the image. What is different, however slightly, or damaged in
 // any way that can be told, is left to image/jpeg, which may still read it and whose errors say what is wrong.
 package baseline

@@ -39,11 +39,10 @@ func main() {
 		rowsTile(floatRows)
 		round()
 		roundRowsOut()
+		interleave()
 		if *isa == "avx2" {
-			interleave8()
 			transpose8()
 		} else {
-			interleave()
 			transpose()
 		}
 		rowsOut()

@@ -24,33 +24,51 @@ func round() {
 
 // interleave: of pixels 2k and 2k+1 of src, words words each, one pair a channel; count pairs of pixels.
 func interleave() {
-	// Words 0 to 15 of both sources alternate in the first half, 16 to 31 in the second.
-	table := GLOBL("interleaveIndex", RODATA|NOPTR)
-	for i := range 64 {
-		DATA(2*i, operand.U16(i/2+i%2*32))
+	v := vectors()
+	p, q, out := v[0], v[1], v[2:4]
+	mix := func() { // p and q to out
+		VPUNPCKLWD(q, p, v[4]) // channels 0 to 3 of both lanes
+		VPUNPCKHWD(q, p, v[5]) // 4 to 7
+		VPERM2I128(operand.Imm(0x20), v[5], v[4], out[0])
+		VPERM2I128(operand.Imm(0x31), v[5], v[4], out[1])
 	}
-	TEXT("interleavePairs_avx512", NOSPLIT, "func(dst, src *uint32, words, count int)")
+	var table operand.Mem
+	if *isa == "avx512" {
+		// Words 0 to 15 of both sources alternate in the first half, 16 to 31 in the second.
+		table = GLOBL("interleaveIndex", RODATA|NOPTR)
+		for i := range 64 {
+			DATA(2*i, operand.U16(i/2+i%2*32))
+		}
+		mix = func() {
+			for h, o := range out {
+				VMOVDQA64(v[30+h], o)
+				VPERMI2W(q, p, o)
+			}
+		}
+	}
+	TEXT("interleavePairs_"+*isa, NOSPLIT, "func(dst, src *uint32, words, count int)")
 	Pragma("noescape")
 	Load(Param("dst"), reg.RDI)
 	Load(Param("src"), reg.RSI)
 	Load(Param("words"), reg.RDX)
 	Load(Param("count"), reg.RCX)
-	LEAQ(table, reg.RAX)
-	VMOVDQU16(mem(reg.RAX, 0), z[30])
-	VMOVDQU16(mem(reg.RAX, 64), z[31])
+	if *isa == "avx512" {
+		LEAQ(table, reg.RAX)
+		VMOVDQU16(mem(reg.RAX, 0), v[30])
+		VMOVDQU16(mem(reg.RAX, 64), v[31])
+	}
 	SHLQ(operand.Imm(2), reg.RDX) // bytes of a pixel
 	Label("pixels")
 	XORQ(reg.RAX, reg.RAX)
 	LEAQ(operand.Mem{Base: reg.RSI, Index: reg.RDX, Scale: 1}, reg.RBX)
 	Label("channels")
-	VMOVDQU16(operand.Mem{Base: reg.RSI, Index: reg.RAX, Scale: 1}, z[0])
-	VMOVDQU16(operand.Mem{Base: reg.RBX, Index: reg.RAX, Scale: 1}, z[1])
-	for h := range 2 {
-		VMOVDQA64(z[30+h], z[2+h])
-		VPERMI2W(z[1], z[0], z[2+h])
-		VMOVDQU16(z[2+h], operand.Mem{Base: reg.RDI, Index: reg.RAX, Scale: 2, Disp: 64 * h})
+	VMOVUPS(operand.Mem{Base: reg.RSI, Index: reg.RAX, Scale: 1}, p)
+	VMOVUPS(operand.Mem{Base: reg.RBX, Index: reg.RAX, Scale: 1}, q)
+	mix()
+	for h, o := range out {
+		VMOVUPS(o, operand.Mem{Base: reg.RDI, Index: reg.RAX, Scale: 2, Disp: width() * h})
 	}
-	ADDQ(operand.Imm(64), reg.RAX)
+	ADDQ(operand.Imm(uint64(width())), reg.RAX)
 	CMPQ(reg.RAX, reg.RDX)
 	JB(operand.LabelRef("channels"))
 	LEAQ(operand.Mem{Base: reg.RSI, Index: reg.RDX, Scale: 2}, reg.RSI)
@@ -112,38 +130,6 @@ func transpose() {
 	ADDQ(operand.Imm(64), reg.RDI)
 	DECQ(reg.RBX)
 	JNZ(operand.LabelRef("block"))
-	VZEROUPPER()
-	RET()
-}
-
-// interleave8 is interleave on vectors of 8 words.
-func interleave8() {
-	TEXT("interleavePairs_avx2", NOSPLIT, "func(dst, src *uint32, words, count int)")
-	Pragma("noescape")
-	Load(Param("dst"), reg.RDI)
-	Load(Param("src"), reg.RSI)
-	Load(Param("words"), reg.RDX)
-	Load(Param("count"), reg.RCX)
-	SHLQ(operand.Imm(2), reg.RDX) // bytes of a pixel
-	Label("pixels")
-	XORQ(reg.RAX, reg.RAX)
-	LEAQ(operand.Mem{Base: reg.RSI, Index: reg.RDX, Scale: 1}, reg.RBX)
-	Label("channels")
-	VMOVDQU(operand.Mem{Base: reg.RSI, Index: reg.RAX, Scale: 1}, y[0])
-	VMOVDQU(operand.Mem{Base: reg.RBX, Index: reg.RAX, Scale: 1}, y[1])
-	VPUNPCKLWD(y[1], y[0], y[2]) // channels 0 to 3 of both lanes
-	VPUNPCKHWD(y[1], y[0], y[3]) // 4 to 7
-	for h, lanes := range []uint64{0x20, 0x31} {
-		VPERM2I128(operand.Imm(lanes), y[3], y[2], y[4+h])
-		VMOVDQU(y[4+h], operand.Mem{Base: reg.RDI, Index: reg.RAX, Scale: 2, Disp: 32 * h})
-	}
-	ADDQ(operand.Imm(32), reg.RAX)
-	CMPQ(reg.RAX, reg.RDX)
-	JB(operand.LabelRef("channels"))
-	LEAQ(operand.Mem{Base: reg.RSI, Index: reg.RDX, Scale: 2}, reg.RSI)
-	LEAQ(operand.Mem{Base: reg.RDI, Index: reg.RDX, Scale: 2}, reg.RDI)
-	DECQ(reg.RCX)
-	JNZ(operand.LabelRef("pixels"))
 	VZEROUPPER()
 	RET()
 }

@@ -40,11 +40,12 @@ func rowsTile(step func(label func(string) string, rows int)) {
 	MOVQ(reg.RAX, left)
 
 	Label("block")
-	MOVQ(reg.R10, reg.R14)
 	if columns.Base != nil {
 		MOVQ(operand.U32(0), columns)
 		Label("columns")
-		MOVQ(reg.R10, reg.R14)
+	}
+	MOVQ(reg.R10, reg.R14)
+	if columns.Base != nil {
 		ADDQ(columns, reg.R14)
 		MOVQ(first, reg.R8)
 	}
