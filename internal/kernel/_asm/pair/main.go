@@ -94,6 +94,15 @@ func width() int {
 	return 64
 }
 
+// and: dst = x & v.
+func and(x operand.Op, v, dst reg.VecPhysical) {
+	if *isa == "avx2" {
+		VPAND(x, v, dst)
+	} else {
+		VPANDD(x, v, dst)
+	}
+}
+
 func zero(v reg.VecPhysical) {
 	if *isa == "avx2" {
 		VXORPS(v, v, v)

@@ -81,15 +81,7 @@ func interleave() {
 
 // transpose: dst[i*dstRow+j] = src[j*srcRow+i] for i < 16, j < 16 blocks.
 func transpose() {
-	TEXT("transposePairs_avx512", NOSPLIT, "func(dst, src *uint32, dstRow, srcRow, blocks int)")
-	Pragma("noescape")
-	Load(Param("dst"), reg.RDI)
-	Load(Param("src"), reg.RSI)
-	Load(Param("dstRow"), reg.RDX)
-	Load(Param("srcRow"), reg.RCX)
-	Load(Param("blocks"), reg.RBX)
-	SHLQ(operand.Imm(2), reg.RDX)
-	SHLQ(operand.Imm(2), reg.RCX)
+	beginTranspose()
 	Label("block")
 	for j := range 16 {
 		VMOVUPS(mem(reg.RSI, 0), z[j])
@@ -97,17 +89,7 @@ func transpose() {
 	}
 	// Four rounds exchange bits of row and column: single words, then two, four and eight.
 	a, b := z[:16], z[16:]
-	for j := range 8 { // rows 2j and 2j+1
-		VUNPCKLPS(a[2*j+1], a[2*j], b[2*j])
-		VUNPCKHPS(a[2*j+1], a[2*j], b[2*j+1])
-	}
-	for q := range 4 { // rows 4q to 4q+3: columns 0, 1, 2 and 3 of each lane
-		r := b[4*q:]
-		VUNPCKLPD(r[2], r[0], a[4*q])
-		VUNPCKHPD(r[2], r[0], a[4*q+1])
-		VUNPCKLPD(r[3], r[1], a[4*q+2])
-		VUNPCKHPD(r[3], r[1], a[4*q+3])
-	}
+	transposeLanes(a, b)
 	for c := range 4 { // a[4q+c] holds column 4l+c of rows 4q.. in lane l
 		VSHUFF32X4(operand.Imm(0x88), a[4+c], a[c], b[c])      // lanes 0, 2 of q = 0 and of q = 1
 		VSHUFF32X4(operand.Imm(0xdd), a[4+c], a[c], b[4+c])    // lanes 1, 3
@@ -134,9 +116,9 @@ func transpose() {
 	RET()
 }
 
-// transpose8 is transpose by squares of 8 words, of which a block has two by two.
-func transpose8() {
-	TEXT("transposePairs_avx2", NOSPLIT, "func(dst, src *uint32, dstRow, srcRow, blocks int)")
+// beginTranspose loads the operands of both kinds: distances as bytes.
+func beginTranspose() {
+	TEXT("transposePairs_"+*isa, NOSPLIT, "func(dst, src *uint32, dstRow, srcRow, blocks int)")
 	Pragma("noescape")
 	Load(Param("dst"), reg.RDI)
 	Load(Param("src"), reg.RSI)
@@ -145,6 +127,26 @@ func transpose8() {
 	Load(Param("blocks"), reg.RBX)
 	SHLQ(operand.Imm(2), reg.RDX)
 	SHLQ(operand.Imm(2), reg.RCX)
+}
+
+// transposeLanes transposes, in each lane of four words, rows 4q to 4q+3 of a: a[4q+c] then holds their column c of the lane. b is room for as many vectors.
+func transposeLanes(a, b []reg.VecPhysical) {
+	for j := range len(a) / 2 { // rows 2j and 2j+1
+		VUNPCKLPS(a[2*j+1], a[2*j], b[2*j])
+		VUNPCKHPS(a[2*j+1], a[2*j], b[2*j+1])
+	}
+	for q := range len(a) / 4 {
+		r := b[4*q:]
+		VUNPCKLPD(r[2], r[0], a[4*q])
+		VUNPCKHPD(r[2], r[0], a[4*q+1])
+		VUNPCKLPD(r[3], r[1], a[4*q+2])
+		VUNPCKHPD(r[3], r[1], a[4*q+3])
+	}
+}
+
+// transpose8 is transpose by squares of 8 words, of which a block has two by two.
+func transpose8() {
+	beginTranspose()
 	SHLQ(operand.Imm(1), reg.RBX) // of 8 rows of src
 	a, b := y[:8], y[8:]
 	Label("block")
@@ -157,17 +159,7 @@ func transpose8() {
 				ADDQ(reg.RCX, reg.RAX)
 			}
 		}
-		for j := range 4 { // rows 2j and 2j+1
-			VUNPCKLPS(a[2*j+1], a[2*j], b[2*j])
-			VUNPCKHPS(a[2*j+1], a[2*j], b[2*j+1])
-		}
-		for q := range 2 { // rows 4q to 4q+3: columns 0, 1, 2 and 3 of each lane
-			r := b[4*q:]
-			VUNPCKLPD(r[2], r[0], a[4*q])
-			VUNPCKHPD(r[2], r[0], a[4*q+1])
-			VUNPCKLPD(r[3], r[1], a[4*q+2])
-			VUNPCKHPD(r[3], r[1], a[4*q+3])
-		}
+		transposeLanes(a, b)
 		for c := range 4 { // the first lanes hold column c, the second ones column 4+c
 			VPERM2F128(operand.Imm(0x20), a[4+c], a[c], b[c])
 			VPERM2F128(operand.Imm(0x31), a[4+c], a[c], b[4+c])
@@ -301,11 +293,11 @@ func storeRounded(src, dst reg.GPPhysical) {
 		x, sum := v[3*i], v[3*i+1]
 		VMOVUPS(mem(src, width()*i), x)
 		VPSRLD(operand.Imm(16), x, sum)
+		and(one(), sum, sum)
+		VPADDD(half(), sum, sum)
+		VPADDD(x, sum, sum)
 		if *isa == "avx2" {
 			isNaN := v[3*i+2]
-			VPAND(one(), sum, sum)
-			VPADDD(half(), sum, sum)
-			VPADDD(x, sum, sum)
 			VCMPPS(operand.Imm(3), x, x, isNaN)
 			VPOR(quiet(), x, x)
 			VPBLENDVB(isNaN, x, sum, sum)
@@ -317,9 +309,6 @@ func storeRounded(src, dst reg.GPPhysical) {
 			}
 			continue
 		}
-		VPANDD(one(), sum, sum)
-		VPADDD(half(), sum, sum)
-		VPADDD(x, sum, sum)
 		VCMPPS(operand.Imm(3), x, x, reg.K1)
 		VPORD(quiet(), x, reg.K1, sum)
 		VPSRLD(operand.Imm(16), sum, sum)

@@ -185,13 +185,6 @@ func prepareFloats(mostRows int) {
 // of them; those of b are made as they are read.
 func floatRows(label func(string) string, rows int) {
 	v, sums := vectors(), 2*rows
-	mask := func(at operand.Mem, to reg.VecPhysical) {
-		if *isa == "avx2" {
-			VPAND(at, high, to)
-		} else {
-			VPANDD(at, high, to)
-		}
-	}
 	shift := func(at operand.Mem, to reg.VecPhysical) {
 		if *isa == "avx2" {
 			VMOVDQU(at, to)
@@ -206,7 +199,7 @@ func floatRows(label func(string) string, rows int) {
 		for part := 0; part < 64; part += width() {
 			at.Disp = part
 			shift(at, b[0])
-			mask(at, b[1])
+			and(at, high, b[1])
 			VMOVAPS(b[0], mem(reg.RBX, 128*i+part))
 			VMOVAPS(b[1], mem(reg.RBX, 128*i+64+part))
 		}
@@ -223,7 +216,7 @@ func floatRows(label func(string) string, rows int) {
 		for j := range 2 {
 			at := mem(reg.RDX, width()*j)
 			if second == 1 {
-				mask(at, b[j])
+				and(at, high, b[j])
 			} else {
 				shift(at, b[j])
 			}
